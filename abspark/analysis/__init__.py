@@ -1,0 +1,1 @@
+"""Moments rows and configuration to results rows."""

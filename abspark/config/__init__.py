@@ -1,0 +1,1 @@
+"""What the user writes: models, loading, cross-file checks, JSON Schema."""

@@ -1,0 +1,1 @@
+"""DataFrame to DataFrame, one module per station from raw logs to moments."""

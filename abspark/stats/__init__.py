@@ -1,0 +1,1 @@
+"""Moments, effects, tests and their relatives, vectorised over result rows; numpy and scipy only."""

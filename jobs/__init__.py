@@ -1,0 +1,1 @@
+"""Thin spark-submit scripts: arguments, configuration, calls."""
