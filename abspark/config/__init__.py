@@ -1,1 +1,46 @@
-"""What the user writes: models, loading, cross-file checks, JSON Schema."""
+"""What the user writes: models, loading, cross-file checks, JSON Schema.
+
+The names below are loaded when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from abspark.config.environment import Environment
+    from abspark.config.experiment import Experiment
+    from abspark.config.loader import load_project
+    from abspark.config.metric import Metric, Window
+    from abspark.config.project import Project
+    from abspark.config.source import EventSource, ExposureSource
+
+__all__ = [
+    "Environment",
+    "EventSource",
+    "Experiment",
+    "ExposureSource",
+    "Metric",
+    "Project",
+    "Window",
+    "load_project",
+]
+
+_HOMES: Final = {
+    "Environment": "environment",
+    "EventSource": "source",
+    "Experiment": "experiment",
+    "ExposureSource": "source",
+    "Metric": "metric",
+    "Project": "project",
+    "Window": "metric",
+    "load_project": "loader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds `name` and return it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

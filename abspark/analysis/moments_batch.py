@@ -1,0 +1,29 @@
+"""Rows of the moments table as one batch of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from abspark.schemas import COVARIANCE_PAIRS, VARIABLES
+from abspark.stats.moments import Moments
+
+
+def moments_batch(rows: Sequence[Mapping[str, Any]]) -> Moments:
+    """One batch row per table row, in the same order; NULL is NaN."""
+    n = np.array([row["n"] for row in rows], dtype=np.float64)
+    mean = np.array([[_number(row[f"mean_{name}"]) for name in VARIABLES] for row in rows], dtype=np.float64)
+    cov = np.full((len(rows), 4, 4), np.nan)
+    for i, name in enumerate(VARIABLES):
+        cov[:, i, i] = [_number(row[f"var_{name}"]) for row in rows]
+    for first, second in COVARIANCE_PAIRS:
+        i, j = VARIABLES.index(first), VARIABLES.index(second)
+        values = [_number(row[f"cov_{first}_{second}"]) for row in rows]
+        cov[:, i, j] = cov[:, j, i] = values
+    return Moments(n, mean.reshape(len(rows), 4), cov)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -1,0 +1,86 @@
+"""The derivation for one unit in plain Python: what the command line shows and Spark is held to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from abspark.assignment.compiled import dated_plans, microseconds, overrides_of
+from abspark.assignment.kernels import KERNELS
+from abspark.assignment.plan import Plan, Segment, Stage
+from abspark.config import Experiment
+
+Status = Literal["assigned", "override", "not_allocated", "not_derivable"]
+
+
+class Assigned(NamedTuple):
+    """What a unit's hash says.
+
+    `hash_input` is the text that was hashed, `bucket` its bucket on the scheme's own scale and `boundaries`
+    the segments it was compared with, all three of the stage that decided: the first gate that kept the
+    unit out, else the split. They are None and empty where nothing was hashed. `reason` is one sentence for
+    people.
+    """
+
+    unit_id: str
+    scheme: str
+    hash_input: str | None
+    bucket: int | None
+    boundaries: tuple[Segment, ...]
+    variant: str | None
+    status: Status
+    reason: str
+
+
+def assign(experiment: Experiment, unit_id: str, *, at: datetime | None = None) -> Assigned:
+    """The variant of a unit first exposed `at` (offset-aware; None: under the newest entry of history)."""
+    plan = _plan_at(experiment, at)
+    forced = overrides_of(experiment).get(unit_id)
+    scheme = experiment.assignment.scheme
+    if plan is None:
+        reason = "scheme none: variants are not derived from a hash"
+        if scheme != "none":
+            reason = "the time is before the first entry of history"
+        return Assigned(
+            unit_id, scheme, None, None, (), forced, "override" if forced else "not_derivable", reason
+        )
+    stage, bucket, outcome = _decide(plan, unit_id)
+    text = f"{stage.prefix}{unit_id}{stage.suffix}"
+    hashed = (unit_id, scheme, text, bucket, stage.segments)
+    if forced is not None:
+        return Assigned(
+            *hashed, forced, "override", f"listed under overrides; the hash gives {outcome or 'none'}"
+        )
+    if outcome is None:
+        return Assigned(*hashed, None, "not_allocated", f"bucket {bucket} of the {stage.name} has no variant")
+    return Assigned(*hashed, outcome, "assigned", f"bucket {bucket} of the {stage.name}")
+
+
+def _plan_at(experiment: Experiment, at: datetime | None) -> Plan | None:
+    plans = dated_plans(experiment)
+    if at is None:
+        return plans[-1].plan if plans else None
+    time = microseconds(at)
+    return next((dated.plan for dated in plans if dated.since <= time < dated.until), None)
+
+
+def _decide(plan: Plan, unit_id: str) -> tuple[Stage, int, str | None]:
+    for gate in plan.gates:
+        bucket = bucket_of(gate, unit_id)
+        if outcome_of(gate, bucket) is None:
+            return gate, bucket, None
+    bucket = bucket_of(plan.split, unit_id)
+    return plan.split, bucket, outcome_of(plan.split, bucket)
+
+
+def bucket_of(stage: Stage, unit_id: str) -> int:
+    """The unit's bucket in a stage, on the scheme's own scale."""
+    text = f"{stage.prefix}{unit_id}{stage.suffix}"
+    return KERNELS[stage.kernel].python(text, stage.seed, stage.modulus) + stage.offset
+
+
+def outcome_of(stage: Stage, bucket: int) -> str | None:
+    """What the stage's segments give the bucket; None = out."""
+    return next(
+        (segment.outcome for segment in stage.segments if segment.start <= bucket < segment.end), None
+    )

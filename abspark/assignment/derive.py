@@ -1,0 +1,163 @@
+"""Every assignment derived again from its hash, in one lazy pass without a shuffle.
+
+What the schemes need travels as small broadcast tables, never as a CASE per experiment: one row of
+parameters per experiment and period, and one row per segment of each stage. The buckets are computed
+between two joins, so that a filter on the outcome above cannot be pushed below them and the hash evaluated
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from abspark.assignment.compiled import DatedPlan, dated_plans, overrides_of
+from abspark.assignment.kernels import KERNELS
+from abspark.assignment.plan import Stage
+from abspark.config import Experiment
+
+_PLAN = "_plan"
+_UNIT = "_unit"
+_FORCED = "_forced"
+_STAGE = "kernel int, prefix string, suffix string, seed bigint, modulus bigint, offset bigint"
+_STAGE_FIELDS = tuple(field.split()[0] for field in _STAGE.split(", "))
+
+
+class _Row(NamedTuple):
+    experiment_id: str
+    number: int
+    dated: DatedPlan
+
+    def stage(self, name: str) -> Stage | None:
+        if name == "split":
+            return self.dated.plan.split
+        gates = self.dated.plan.gates
+        position = int(name)
+        return gates[position] if position < len(gates) else None
+
+
+def derive(assignments: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+    """Add expected_variant, bucket (bigint) and hash_status; rows and all other columns stay as they are.
+
+    `assignments` has at least experiment_id, unit_id, variant and first_exposure_at. hash_status:
+    `override`: the unit is listed under `overrides` and its variant is the one listed; `match` and
+    `mismatch`: the recorded variant is or is not the expected one (the override where there is one, else
+    the hash's); `not_allocated`: the hash gives no variant, so expected_variant is NULL; `not_derivable`:
+    nothing to compare with (scheme none, an experiment that is not given, an exposure before the first
+    entry of `history`), expected_variant and bucket NULL. bucket is on the scheme's own scale, of the stage
+    that decided: the first gate that kept the unit out, else the split.
+    """
+    rows = _rows(experiments)
+    gates = [str(index) for index in range(max((len(row.dated.plan.gates) for row in rows), default=0))]
+    stages = [*gates, "split"]
+    kernels = sorted({stage.kernel for row in rows for stage in row.dated.plan.stages})
+    frame = _with_parameters(assignments, rows, stages=stages, kernels=kernels)
+    frame = frame.select("*", *(_bucket(name, kernels).alias(f"_bucket_{name}") for name in stages))
+    frame = reduce(lambda joined, name: _with_outcome(joined, rows, name), stages, frame)
+    frame = _with_overrides(frame, experiments)
+    return frame.select(*(F.col(f"`{name}`") for name in assignments.columns), *_verdict(gates))
+
+
+def _rows(experiments: Sequence[Experiment]) -> list[_Row]:
+    dated = [(experiment.id, plan) for experiment in experiments for plan in dated_plans(experiment)]
+    return [_Row(experiment_id, number, plan) for number, (experiment_id, plan) in enumerate(dated)]
+
+
+def _with_parameters(
+    frame: DataFrame, rows: Sequence[_Row], *, stages: Sequence[str], kernels: Sequence[str]
+) -> DataFrame:
+    columns = [f"_{name}_{column}" for name in stages for column in _STAGE.split(", ")]
+    ddl = ", ".join(["_experiment string", "_since bigint", "_until bigint", f"{_PLAN} int", *columns])
+    values = [
+        (
+            *(row.experiment_id, row.dated.since, row.dated.until, row.number),
+            *(value for name in stages for value in _stage_values(row.stage(name), kernels)),
+        )
+        for row in rows
+    ]
+    parameters = frame.sparkSession.createDataFrame(values, ddl)
+    time = F.unix_micros("first_exposure_at")
+    condition = (
+        (F.col("experiment_id") == F.col("_experiment"))
+        & (time >= F.col("_since"))
+        & (time < F.col("_until"))
+    )
+    return frame.join(F.broadcast(parameters), on=condition, how="left")
+
+
+def _stage_values(stage: Stage | None, kernels: Sequence[str]) -> tuple[int | str | None, ...]:
+    if stage is None:
+        return (None,) * len(_STAGE_FIELDS)
+    seed = KERNELS[stage.kernel].spark_seed(stage.seed)
+    return (kernels.index(stage.kernel), stage.prefix, stage.suffix, seed, stage.modulus, stage.offset)
+
+
+def _bucket(stage: str, kernels: Sequence[str]) -> Column:
+    """One branch per kernel of this run, none when there is but one; NULL where the row has no such stage."""
+    given = {field: F.col(f"_{stage}_{field}") for field in _STAGE_FIELDS}
+    text = F.concat(given["prefix"], F.col("unit_id"), given["suffix"])
+    hashes = [KERNELS[name].spark(text, given["seed"], given["modulus"]) for name in kernels]
+    if not hashes:
+        return F.lit(None).cast("bigint")
+    if len(hashes) == 1:
+        return hashes[0] + given["offset"]
+    branches = F.when(given["kernel"] == F.lit(0), hashes[0])
+    for code, bucket in enumerate(hashes[1:], start=1):
+        branches = branches.when(given["kernel"] == F.lit(code), bucket)
+    return branches + given["offset"]
+
+
+def _with_outcome(frame: DataFrame, rows: Sequence[_Row], stage: str) -> DataFrame:
+    """At most one segment holds a bucket, so the join keeps the rows as they are."""
+    outcome, bucket = f"_outcome_{stage}", F.col(f"_bucket_{stage}")
+    segments = [
+        (row.number, segment.start, segment.end, segment.outcome)
+        for row in rows
+        if (given := row.stage(stage)) is not None
+        for segment in given.segments
+    ]
+    table = _table(
+        frame.sparkSession, segments, f"_of_plan int, _start bigint, _end bigint, {outcome} string"
+    )
+    condition = (F.col(_PLAN) == F.col("_of_plan")) & (bucket >= F.col("_start")) & (bucket < F.col("_end"))
+    return frame.join(table, on=condition, how="left").drop("_of_plan", "_start", "_end")
+
+
+def _with_overrides(frame: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+    listed = [
+        (experiment.id, unit, variant)
+        for experiment in experiments
+        for unit, variant in overrides_of(experiment).items()
+    ]
+    if not listed:
+        return frame.withColumn(_FORCED, F.lit(None).cast("string"))
+    table = _table(frame.sparkSession, listed, f"_of_experiment string, {_UNIT} string, {_FORCED} string")
+    condition = (F.col("experiment_id") == F.col("_of_experiment")) & (F.col("unit_id") == F.col(_UNIT))
+    return frame.join(table, on=condition, how="left")
+
+
+def _table(spark: SparkSession, values: Sequence[tuple[int | str, ...]], ddl: str) -> DataFrame:
+    return F.broadcast(spark.createDataFrame(values, ddl))
+
+
+def _verdict(gates: Sequence[str]) -> tuple[Column, Column, Column]:
+    """expected_variant, bucket and hash_status from the buckets and outcomes of the stages."""
+    hashed, bucket = F.col("_outcome_split"), F.col("_bucket_split")
+    for gate in reversed(gates):
+        closed = F.col(f"_bucket_{gate}").isNotNull() & F.col(f"_outcome_{gate}").isNull()
+        hashed = F.when(~closed, hashed)
+        bucket = F.when(closed, F.col(f"_bucket_{gate}")).otherwise(bucket)
+    forced = F.col(_FORCED)
+    expected = F.coalesce(forced, hashed)
+    status = (
+        F.when(forced == F.col("variant"), F.lit("override"))
+        .when(F.col(_PLAN).isNull() & forced.isNull(), F.lit("not_derivable"))
+        .when(expected.isNull(), F.lit("not_allocated"))
+        .when(expected == F.col("variant"), F.lit("match"))
+        .otherwise(F.lit("mismatch"))
+    )
+    return expected.alias("expected_variant"), bucket.alias("bucket"), status.alias("hash_status")

@@ -1,0 +1,1 @@
+"""The hash schemes, each compiled from its configuration to a plan."""

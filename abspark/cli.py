@@ -1,0 +1,265 @@
+"""The command line. Commands import what they need when they run, so that `validate` and `--help` start no Java."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from abspark.errors import AbsparkError, HealthError, UsageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from abspark.config import Project
+
+Format = Literal["table", "json", "csv"]
+
+CONF = click.option("--conf", type=click.Path(path_type=Path), default=Path("conf"), show_default=True, help="Configuration directory.")
+ENV = click.option("--env", required=True, help="Environment: conf/environments/NAME.yaml.")
+EXPERIMENTS = click.option("--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all.")
+FORMAT = click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+class Instant(click.ParamType):
+    """An ISO 8601 time with offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The aware datetime, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time; write e.g. 2026-10-15T00:00:00Z", param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} states no offset; write e.g. {value}Z", param, ctx)
+        return instant.astimezone(UTC)
+
+
+AS_OF = click.option("--as-of", type=Instant(), help="Cut of event time, e.g. 2026-10-15T00:00:00Z. Default: now.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="abspark")
+@click.pass_context
+def cli(context: click.Context, *, debug: bool) -> None:
+    """Analyse A/B tests from raw event logs on Spark."""
+    context.obj = {"debug": debug}
+
+
+@cli.command()
+@CONF
+@click.option("--env", help="Environment to check as well.")
+def validate(conf: Path, env: str | None) -> None:
+    """Check the configuration; starts no Java."""
+    from abspark.config import load_project
+
+    project = loadload(conf, env)
+    counts = (
+        f"{len(project.experiments)} experiments, {len(project.metrics)} metrics, "
+        f"{len(project.exposures)} exposure and {len(project.events)} event sources"
+    )
+    click.echo(f"{conf}: {counts}: no faults")
+
+
+@cli.command()
+@CONF
+@ENV
+@EXPERIMENTS
+@AS_OF
+@QUIET
+@click.option("--fail-on-health", is_flag=True, help="Exit 4 when a check of severity fail does not pass.")
+def run(
+    conf: Path, env: str, experiments: tuple[str, ...], as_of: datetime | None, *, quiet: bool, fail_on_health: bool
+) -> None:
+    """Run everything: raw logs to committed results tables."""
+    from abspark import runner
+    from abspark.progress import Progress, on_stderr
+
+    project, progress = load(conf, env), Progress() if quiet else on_stderr()
+    with session(project, progress.stage) as spark:
+        outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
+        click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
+        if fail_on_health:
+            _require_health(spark, project, tuple(outcome.experiments))
+
+
+def _reader(table: str, help_text: str) -> None:
+    @cli.command(name=table, help=help_text)
+    @CONF
+    @ENV
+    @EXPERIMENTS
+    @FORMAT
+    def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
+        from abspark import queries
+
+        project = load(conf, env)
+        with session(project) as spark:
+            rows = queries.rows(spark, project, table, experiments=experiments)
+        _show(table, rows, form)
+
+
+_reader("results", "Show the committed results.")
+_reader("health", "Show the checks that say whether to believe the results.")
+_reader("drops", "Show how many rows were left out, and why.")
+
+
+@cli.command()
+@CONF
+@ENV
+@FORMAT
+def runs(conf: Path, env: str, form: Format) -> None:
+    """Show all runs, newest first."""
+    from abspark import queries
+
+    project = load(conf, env)
+    with session(project) as spark:
+        rows = queries.runs(spark, project)
+    _show("runs", rows, form)
+
+
+@cli.command()
+@CONF
+@ENV
+@click.option("--keep", type=int, default=7, show_default=True, help="Runs to keep per experiment.")
+def prune(conf: Path, env: str, keep: int) -> None:
+    """Remove the rows of runs that no longer count."""
+    from abspark import runner
+
+    project = load(conf, env)
+    with session(project) as spark:
+        pruned = runner.lake_of(spark, project).prune(keep)
+    click.echo(f"{len(pruned.run_ids)} runs removed" + "".join(f"\n  {run_id}" for run_id in pruned.run_ids))
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Write a commented starter project into DIRECTORY."""
+    from abspark.config.starter import write_starter
+
+    write_starter(directory)
+    click.echo(f"written to {directory}; next: abspark validate --conf {directory / 'conf'}")
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory for the schemas.")
+def schema(out: Path) -> None:
+    """Write JSON Schemas of the configuration files, for editors."""
+    from abspark.config.json_schema import write_schemas
+
+    write_schemas(out)
+    click.echo(f"written to {out}")
+
+
+def main() -> None:
+    """Run the command line and exit with the code that the outcome asks for."""
+    sys.exit(invoke(cli))
+
+
+def invoke(command: click.Command, args: list[str] | None = None) -> int:
+    """Run a command and return its exit code; faults are told in one screen on stderr."""
+    arguments = sys.argv[1:] if args is None else args
+    try:
+        command.main(args=arguments, prog_name=command.name if args is None else None, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except AbsparkError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing of the run counts", err=True)
+        return 1
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        _tell_unforeseen(error)
+        return 1
+    return 0
+
+
+def _tell_unforeseen(error: Exception) -> None:
+    first = (str(error).strip().splitlines() or [""])[0][:500]
+    notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
+    click.echo(f"error: {type(error).__name__}: {first}{notes}\n  do: run again with --debug for the traceback", err=True)
+
+
+def load(conf: Path, env: str) -> Project:
+    """The checked project, for one environment."""
+    from abspark.config import load_project
+
+    return loadload(conf, env)
+
+
+@contextmanager
+def session(project: Project, stage: Callable[[str], Any] | None = None) -> Iterator[SparkSession]:
+    """The environment's session, its time zone UTC meanwhile; `stage` times its start.
+
+    Raises:
+        UsageError: pyspark is not installed.
+        AbsparkError: Java is missing, or Spark does not start.
+    """
+    _require_pyspark()
+    from contextlib import ExitStack
+
+    from abspark.storage import open_session, utc_session
+
+    if project.environment is None:
+        raise UsageError("no environment was chosen", advice="name one with --env")
+    with ExitStack() as stack:
+        if stage is None:
+            spark = stack.enter_context(opensession(project.environment))
+        else:
+            with stage("start Spark"):
+                spark = stack.enter_context(opensession(project.environment))
+        stack.enter_context(utcsession(spark))
+        yield spark
+
+
+def _require_pyspark() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pyspark") is None:
+        raise UsageError(
+            "this command needs Spark, and pyspark is not installed here",
+            advice="on one machine: pip install 'abspark[local]'; on a cluster use spark-submit with jobs/run.py",
+        )
+
+
+def _show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
+    from abspark.report import tables
+    from abspark.schemas import TABLES
+
+    if form == "json":
+        click.echo(tables.as_json(rows))
+    elif form == "csv":
+        click.echo(tables.as_csv(rows, TABLES[table].names), nl=False)
+    elif rows:
+        tables.SHOW[table](rows, sys.stdout)
+    else:
+        click.echo("nothing committed yet", err=True)
+
+
+def _require_health(spark: SparkSession, project: Project, experiments: tuple[str, ...]) -> None:
+    from abspark import queries
+
+    failed = [r for r in queries.rows(spark, project, "health", experiments=experiments) if r["status"] == "fail"]
+    if failed:
+        lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]
+        raise HealthError("\n".join([f"{len(failed)} health checks failed:", *lines]), advice="abspark health")

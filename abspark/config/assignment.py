@@ -1,0 +1,26 @@
+"""How an experiment's service turned a unit id into a variant: one model per hash scheme.
+
+The models hold what the vendor's own configuration holds, under the vendor's words. What can be checked
+without the experiment is checked by pydantic, the rest by `faults`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abspark.config.schemes.base import Period, Scheme
+from abspark.config.schemes.growthbook import GrowthBook
+from abspark.config.schemes.sha256 import Sha256
+
+
+class NotDerivable(Scheme):
+    """The variant was drawn at random and stored, or decided by what left no trace: nothing to check."""
+
+    scheme: Literal["none"]
+    history: tuple[Period, ...] = ()
+
+
+Assignment = Annotated[NotDerivable | Sha256 | GrowthBook, Field(discriminator="scheme")]
+"""The `assignment` key of an experiment."""

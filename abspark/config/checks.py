@@ -1,0 +1,125 @@
+"""What can be told only across files: names, references, and who may share a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from abspark.config.expressions import Role, expression_faults
+from abspark.config.faults import Place, near_miss
+from abspark.config.items import Item, Items
+from abspark.errors import Fault
+
+_NAMESPACES: Final = (("exposures", "events"), ("metrics",), ("experiments",))
+
+
+def check_items(items: Items) -> Iterator[Fault]:
+    """Faults between definitions; a faulty definition is checked as far as it can be read."""
+    for kinds in _NAMESPACES:
+        yield from _repeated_names([item for kind in kinds for item in items.of(kind)])
+    for metric in items.of("metrics"):
+        yield from _reference(items, metric.place, metric.data, "source", kind="events")
+    for experiment in items.of("experiments"):
+        yield from _reference(items, experiment.place, experiment.data, "exposures", kind="exposures")
+        yield from _metric_references(items, experiment)
+        yield from _segment_references(items, experiment)
+    yield from _shared_sources(items)
+    for source in (*items.of("exposures"), *items.of("events")):
+        if source.model is not None:
+            yield from _expression(source.place, source.data, "filter", source.model.expression_types)
+    for metric in items.of("metrics"):
+        yield from _metric_expressions(items, metric)
+
+
+def _metric_expressions(items: Items, metric: Item) -> Iterator[Fault]:
+    wanted = metric.data.get("source")
+    source = next((item.model for item in items.of("events") if item.name == wanted), None)
+    if source is not None:
+        for key in ("where", "value"):
+            yield from _expression(metric.place, metric.data, key, source.expression_types)
+
+
+def _expression(
+    place: Place, data: Mapping[str, Any], key: str, types: Mapping[str, str | None]
+) -> Iterator[Fault]:
+    text = data.get(key)
+    if isinstance(text, str) and text:
+        role: Role = "value" if key == "value" else "condition"
+        for message, allowed in expression_faults(text, types, role):
+            yield place.inside(key).fault(message, allowed=allowed)
+
+
+def _repeated_names(items: list[Item]) -> Iterator[Fault]:
+    first: dict[str, Item] = {}
+    for item in items:
+        if item.name is None:
+            continue
+        if item.name in first:
+            key = "id" if "id" in item.data else "name"
+            other = first[item.name].place
+            line = other.document.line_of(other.path)
+            yield item.place.inside(key).fault(f"is already used in {other.file}:{line}")
+        first.setdefault(item.name, item)
+
+
+def _reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: str) -> Iterator[Fault]:
+    name = holder[key] if isinstance(key, int) else holder.get(key)
+    known = items.names(kind)
+    if isinstance(name, str) and name not in known:
+        what = {"events": "event source", "exposures": "exposure source", "metrics": "metric"}[kind]
+        yield place.inside(key).fault(
+            f"there is no such {what}{near_miss(name, known)}", allowed=", ".join(sorted(known)) or None
+        )
+
+
+def _metric_references(items: Items, experiment: Item) -> Iterator[Fault]:
+    roles = experiment.data.get("metrics")
+    if not isinstance(roles, Mapping):
+        return
+    place = experiment.place.inside("metrics")
+    for role in ("primary", "secondary"):
+        names = roles.get(role)
+        for index in range(len(names) if isinstance(names, list) else 0):
+            yield from _reference(items, place.inside(role), names, index, kind="metrics")
+    guardrails = roles.get("guardrails")
+    for index, given in enumerate(guardrails if isinstance(guardrails, list) else ()):
+        if isinstance(given, Mapping):
+            here = place.inside("guardrails").inside(index)
+            yield from _reference(items, here, given, "metric", kind="metrics")
+
+
+def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:
+    wanted, segments = experiment.data.get("exposures"), experiment.data.get("segments")
+    source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
+    if source is None or not isinstance(segments, list):
+        return
+    known = tuple(source.attributes)
+    for index, name in enumerate(segments):
+        if isinstance(name, str) and name not in known:
+            yield (
+                experiment.place.inside("segments")
+                .inside(index)
+                .fault(
+                    f"is no attribute of the exposure source {wanted!r}{near_miss(name, known)}",
+                    allowed=", ".join(known) or "none: the source declares no attributes",
+                )
+            )
+
+
+def _shared_sources(items: Items) -> Iterator[Fault]:
+    exclusive = {
+        item.name
+        for item in items.of("exposures")
+        if item.model is not None and item.model.columns.experiment is None
+    }
+    first: dict[str, Item] = {}
+    for experiment in items.of("experiments"):
+        wanted = experiment.data.get("exposures")
+        if not isinstance(wanted, str) or wanted not in exclusive:
+            continue
+        if wanted in first:
+            yield experiment.place.inside("exposures").fault(
+                f"{first[wanted].name!r} uses this source too, and it maps no experiment column",
+                allowed="map columns.experiment in the source, or a source for each experiment",
+            )
+        first.setdefault(wanted, experiment)

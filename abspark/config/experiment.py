@@ -1,0 +1,191 @@
+"""One experiment: variants, interval, metrics by role, and how it is analysed and watched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, Strict
+
+from abspark.config.assignment import Assignment, NotDerivable
+from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.values import Count, Instant, Name, Number
+
+MAX_VARIANTS: Final = 64
+WEIGHT_TOLERANCE: Final = 1e-6
+
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Severity = Literal["warn", "fail"]
+
+
+class Variant(ConfigModel):
+    """A variant and its expected share of units."""
+
+    key: Name
+    weight: Annotated[Number, Field(ge=0)]
+
+
+class Margin(ConfigModel):
+    """Tolerated worsening of a guardrail: as a share of control's mean, or in the metric's unit."""
+
+    relative: Positive | None = None
+    absolute: Positive | None = None
+
+    @rule("relative", "absolute")
+    def _one_of_two(self) -> Iterator[Problem]:
+        if (self.relative is None) == (self.absolute is None):
+            yield Problem((), "exactly one of relative and absolute must be given")
+
+
+class Guardrail(ConfigModel):
+    """A metric that must not get worse; with a margin, not worse by more than that."""
+
+    metric: Name
+    margin: Margin | None = None
+
+
+class MetricRoles(ConfigModel):
+    """Which metric plays which role; none plays two."""
+
+    primary: tuple[Name, ...] = ()
+    secondary: tuple[Name, ...] = ()
+    guardrails: tuple[Guardrail, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All metrics: primary, secondary, guardrails, each in configured order."""
+        return (*self.primary, *self.secondary, *(guardrail.metric for guardrail in self.guardrails))
+
+    @rule("primary", "secondary", "guardrails")
+    def _one_role_each(self) -> Iterator[Problem]:
+        seen: dict[str, str] = {}
+        places: list[tuple[tuple[str | int, ...], str]] = [
+            *((("primary", i), name) for i, name in enumerate(self.primary)),
+            *((("secondary", i), name) for i, name in enumerate(self.secondary)),
+            *((("guardrails", i, "metric"), given.metric) for i, given in enumerate(self.guardrails)),
+        ]
+        for path, name in places:
+            if name in seen:
+                yield Problem(path, f"already listed under {seen[name]}; a metric has one role")
+            seen.setdefault(name, str(path[0]))
+        if not seen:
+            yield Problem((), "lists no metric", "at least one under primary, secondary or guardrails")
+
+
+class Analysis(ConfigModel):
+    """Test and error rate. `correction` adjusts p over primary metrics x treatments."""
+
+    method: Literal["fixed"] = "fixed"
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
+    sides: Annotated[int, Strict(), Field(ge=1, le=2)] = 2
+    correction: Literal[
+        "none", "bonferroni", "holm", "hochberg", "benjamini_hochberg", "benjamini_yekutieli"
+    ] = "holm"
+
+
+class SrmCheck(ConfigModel):
+    """Sample ratio mismatch: p-value below which the check does not pass, and what it then says."""
+
+    threshold: Annotated[Number, Field(gt=0, lt=1)] = 0.001
+    severity: Severity = "fail"
+
+
+class _ShareCheck(ConfigModel):
+    """Shares above which a check warns and fails."""
+
+    warn: Share
+    fail: Share
+
+    @rule("warn", "fail")
+    def _in_order(self) -> Iterator[Problem]:
+        if self.warn > self.fail:
+            yield Problem(("warn",), "is above fail, so it could never warn", "warn <= fail")
+
+
+class SeveralVariantsCheck(_ShareCheck):
+    """Share of units seen in several variants."""
+
+    warn: Share = 0.01
+    fail: Share = 0.05
+
+
+class HashCheck(_ShareCheck):
+    """Share of units whose recorded variant is not the one the hash gives."""
+
+    warn: Share = 0.0
+    fail: Share = 0.001
+
+
+class Health(ConfigModel):
+    """Thresholds of the health checks."""
+
+    srm: SrmCheck = SrmCheck()
+    several_variants: SeveralVariantsCheck = SeveralVariantsCheck()
+    hash: HashCheck = HashCheck()
+
+
+class Experiment(ConfigModel):
+    """Exposures in [start, end) count; `min_sample_size` is per variant, no decision is made before."""
+
+    id: Name
+    name: str | None = None
+    hypothesis: str | None = None
+    owner: str | None = None
+    status: Literal["draft", "running", "paused", "completed"] = "running"
+    variants: Annotated[tuple[Variant, ...], Field(min_length=2, max_length=MAX_VARIANTS)]
+    control: Name
+    start: Instant
+    end: Instant
+    exposures: Name = Field(description="name of an exposure source")
+    multiple_variants: Literal["exclude", "first"] = "exclude"
+    assignment: Assignment = NotDerivable(scheme="none")
+    metrics: MetricRoles
+    segments: tuple[Name, ...] = Field(default=(), description="attributes of the exposure source")
+    analysis: Analysis = Analysis()
+    health: Health = Health()
+    min_sample_size: Count = 0
+    max_duration_days: Annotated[Count, Field(gt=0)] | None = None
+
+    @rule("variants")
+    def _variants_are_a_split(self) -> Iterator[Problem]:
+        seen: set[str] = set()
+        for index, variant in enumerate(self.variants):
+            if variant.key in seen:
+                yield Problem(("variants", index, "key"), "is the key of two variants")
+            seen.add(variant.key)
+        total = math.fsum(variant.weight for variant in self.variants)
+        if abs(total - 1) > WEIGHT_TOLERANCE:
+            yield Problem(("variants",), f"the weights sum to {total:.10g}", "weights that sum to 1")
+
+    @rule("variants", "control")
+    def _control_is_a_variant(self) -> Iterator[Problem]:
+        keys = [variant.key for variant in self.variants]
+        if self.control not in keys:
+            yield Problem(("control",), "is no variant of this experiment", ", ".join(keys))
+
+    @rule("variants", "assignment", "start")
+    def _assignment_fits(self) -> Iterator[Problem]:
+        variants = [(variant.key, variant.weight) for variant in self.variants]
+        for key, message in self.assignment.faults(variants, self.start):
+            yield Problem(("assignment", key), message)
+
+    @rule("start", "end", "max_duration_days")
+    def _interval(self) -> Iterator[Problem]:
+        if self.start >= self.end:
+            yield Problem(("end",), "is not after start", "an instant after start")
+        elif self.max_duration_days and self.end - self.start > timedelta(days=self.max_duration_days):
+            yield Problem(("end",), f"is more than max_duration_days = {self.max_duration_days} after start")
+
+    @rule("segments")
+    def _segments_differ(self) -> Iterator[Problem]:
+        for index, name in enumerate(self.segments):
+            if name in self.segments[:index]:
+                yield Problem(("segments", index), "is listed twice")
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """Keys of all variants but control, in configured order."""
+        return tuple(variant.key for variant in self.variants if variant.key != self.control)

@@ -1,0 +1,238 @@
+"""From what went wrong to `Fault`s: file, line, key, value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from abspark.config.base import PROBLEMS, ConfigModel, Path
+from abspark.config.yaml_reader import Document
+from abspark.errors import Fault
+
+MAX_VALUE_LENGTH: Final = 80
+
+_ONE_TYPE: Final = {
+    "string_type": "must be text",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of key: value",
+    "mapping_type": "must be a mapping of key: value",
+    "model_type": "must be a mapping of key: value",
+    "model_attributes_type": "must be a mapping of key: value",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "finite_number": "must be a finite number",
+}
+_BOUNDS: Final = {
+    "greater_than": ("gt", "above {}"),
+    "greater_than_equal": ("ge", "at least {}"),
+    "less_than": ("lt", "below {}"),
+    "less_than_equal": ("le", "at most {}"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value inside a file: `path` leads from the file's top to it. `document` holds values as written."""
+
+    file: str
+    document: Document
+    path: Path = ()
+
+    @property
+    def key(self) -> str:
+        """The path as text."""
+        return key_text(self.path)
+
+    def at(self, *path: str | int) -> Place:
+        """A place further in; a part may also be a dotted path such as `history[1].from`."""
+        where = self.path
+        for part in path:
+            found, node = _lookup(self.document.data, where)
+            where += _split(node if found else None, part)
+        return Place(self.file, self.document, where)
+
+    def inside(self, key: str | int) -> Place:
+        """The place of one key, taken as it is."""
+        return Place(self.file, self.document, (*self.path, key))
+
+    def fault(self, message: str, *, allowed: str | None = None, show_value: bool = True) -> Fault:
+        """A fault here; the value is shown as written, before variables were expanded."""
+        found, value = _lookup(self.document.data, self.path)
+        text = _shown(value) if show_value and found else None
+        line = self.document.line_of(self.path)
+        return Fault(self.file, line, self.key, message, text, allowed)
+
+
+def key_text(path: Path) -> str:
+    """`metrics[2].window.start`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing when no known word is near."""
+    by_fold = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=0.6)
+    return f"; did you mean {by_fold[close[0]]!r}?" if close else ""
+
+
+def faults_of(model: type[ConfigModel], error: ValidationError, data: Any, place: Place) -> Iterator[Fault]:
+    """All faults behind `error`, and those of the model's rules that can be told in spite of it.
+
+    `data` is what was validated, `place` where it stands.
+    """
+    broken: set[str] = set()
+    for details in error.errors(include_url=False):
+        broken.update(_field_names(model, details["loc"][:1]))
+        yield from _faults_of_details(details, place, model)
+    if broken and isinstance(data, Mapping):
+        values = dict(_valid_fields(model, data, broken))
+        for problem in model.problems_of(values, without=broken):
+            yield place.at(*problem.path).fault(
+                problem.message, allowed=problem.allowed, show_value=bool(problem.path)
+            )
+
+
+def unknown_key(place: Place, known: Sequence[str]) -> Fault:
+    """The fault of a key that is none of `known`."""
+    word = str(place.path[-1])
+    return place.fault(
+        f"unknown key{near_miss(word, known)}", allowed=", ".join(known) or None, show_value=False
+    )
+
+
+def known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that the model at a pydantic location knows."""
+    models = [model]
+    for part in loc:
+        below = [m for owner in models for m in _models_in(_annotation(owner, part))]
+        tagged = [m for m in models if part in get_args(_annotation(m, "scheme"))]
+        models = below or tagged or models
+    return tuple(dict.fromkeys(f.alias or name for m in models for name, f in m.model_fields.items()))
+
+
+def _annotation(model: type[BaseModel], key: str | int) -> Any:
+    for name in _field_names(model, (key,)):
+        return model.model_fields[name].annotation
+    return None
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _valid_fields(
+    model: type[BaseModel], data: Mapping[str, Any], broken: set[str]
+) -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in data and name not in broken:
+            adapter: TypeAdapter[Any] = TypeAdapter(_annotated(field))
+            yield name, adapter.validate_python(data[key])
+
+
+def _annotated(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, field]
+
+
+def _field_names(model: type[BaseModel], loc: tuple[str | int, ...]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if loc and loc[0] in (name, field.alias):
+            yield name
+
+
+def _faults_of_details(details: ErrorDetails, place: Place, model: type[BaseModel]) -> Iterator[Fault]:
+    context = details.get("ctx", {})
+    here = place.at(*_written_path(details, place))
+    if details["type"] == PROBLEMS:
+        for problem in context["problems"]:
+            yield here.at(*problem.path).fault(
+                problem.message, allowed=problem.allowed, show_value=bool(problem.path)
+            )
+        return
+    if details["type"] == "extra_forbidden":
+        yield unknown_key(here, known_keys(model, details["loc"][:-1]))
+        return
+    message, allowed = _worded(details, context)
+    yield here.fault(message, allowed=allowed, show_value=details["type"] != "missing")
+
+
+def _worded(details: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str | None]:
+    kind = details["type"]
+    if kind == "missing":
+        return "is missing", None
+    if kind == "value_error":
+        return str(context["error"]), None
+    if kind == "string_type" and isinstance(details["input"], bool | int | float):
+        return 'must be text; put it in quotes: "…"', None
+    if kind in _BOUNDS:
+        key, form = _BOUNDS[kind]
+        return "is out of range", form.format(context[key])
+    if kind == "literal_error":
+        return "is not among the choices", context["expected"]
+    if kind == "union_tag_invalid":
+        return "is not among the choices", context["expected_tags"]
+    return _ONE_TYPE.get(kind, details["msg"][:1].lower() + details["msg"][1:]), None
+
+
+def _written_path(details: ErrorDetails, place: Place) -> Path:
+    """The location without what pydantic adds to it: tags of unions, `[key]`."""
+    _, node = _lookup(place.document.data, place.path)
+    path: list[str | int] = []
+    last = len(details["loc"]) - 1
+    for position, part in enumerate(details["loc"]):
+        found, below = _lookup(node, (part,))
+        if found:
+            node = below
+        elif not (position == last and details["type"] == "missing"):
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _lookup(data: Any, path: Path) -> tuple[bool, Any]:
+    for part in path:
+        in_mapping = isinstance(data, dict) and part in data
+        in_list = isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data)
+        if not (in_mapping or in_list):
+            return False, None
+        data = data[part]
+    return True, data
+
+
+def _split(node: Any, part: str | int) -> Path:
+    """The parts of a dotted path, as far as they exist in `node`; keys may themselves contain dots."""
+    if isinstance(part, int) or (isinstance(node, dict) and part in node):
+        return (part,)
+    if isinstance(node, list) and (match := re.fullmatch(r"\[(\d+)\]\.?(.*)", part, re.DOTALL)):
+        index = int(match[1])
+        rest = _split(node[index], match[2]) if match[2] and index < len(node) else ()
+        return (index, *rest)
+    if isinstance(node, dict):
+        for cut in (match.start() for match in re.finditer(r"[.\[]", part)):
+            if (head := part[:cut]) in node:
+                return (head, *_split(node[head], part[cut:].removeprefix(".")))
+    return (part,)
+
+
+def _shown(value: Any) -> str | None:
+    if isinstance(value, dict | list):
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

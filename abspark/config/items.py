@@ -1,0 +1,107 @@
+"""The definitions in the files, each with its place and, where valid, its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from abspark.config.base import ConfigModel
+from abspark.config.experiment import Experiment
+from abspark.config.faults import Place, faults_of, unknown_key
+from abspark.config.files import ConfigFile
+from abspark.config.metric import Metric
+from abspark.config.source import EventSource, ExposureSource
+from abspark.errors import Fault
+
+LISTS: Final[Mapping[str, Mapping[str, type[ConfigModel]]]] = {
+    "sources": {"exposures": ExposureSource, "events": EventSource},
+    "metrics": {"metrics": Metric},
+    "experiments": {"experiments": Experiment},
+}
+"""Folder: top key of its files: what the list under it holds."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One definition. `name` is None where it has no usable name, `model` where it is not valid."""
+
+    place: Place
+    data: Mapping[str, Any]
+    name: str | None
+    model: Any
+
+
+@dataclass
+class Items:
+    """All definitions by top key, in the order of files and lines."""
+
+    by_kind: dict[str, list[Item]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Item]:
+        """The definitions under the top key `kind`."""
+        return self.by_kind.setdefault(kind, [])
+
+    def names(self, kind: str) -> list[str]:
+        """The names under `kind`, valid or not: a reference to a faulty definition is no second fault."""
+        return [item.name for item in self.of(kind) if item.name is not None]
+
+    def add(self, file: ConfigFile, folder: str) -> None:
+        """Take in the definitions of a file."""
+        if file.data is None:
+            if not file.faults:
+                self.faults.append(file.place.fault("the file is empty", show_value=False))
+            return
+        for kind, model, place, data in self._definitions(file, folder):
+            if isinstance(data, Mapping):
+                name = data.get("id" if kind == "experiments" else "name")
+                made = self._made(model, data, place, file)
+                self.of(kind).append(Item(place, data, name if isinstance(name, str) else None, made))
+            else:
+                self.faults.append(place.fault("must be a mapping of key: value"))
+
+    def _definitions(
+        self, file: ConfigFile, folder: str
+    ) -> Iterator[tuple[str, type[ConfigModel], Place, Any]]:
+        lists = LISTS[folder]
+        if folder == "experiments" and not (isinstance(file.data, Mapping) and "experiments" in file.data):
+            yield "experiments", Experiment, file.place, file.data
+            return
+        if not isinstance(file.data, Mapping) or not file.data:
+            allowed = " and ".join(lists)
+            self.faults.append(file.place.fault("must be a mapping", allowed=allowed, show_value=False))
+            return
+        for key, data in file.data.items():
+            place = file.place.inside(key)
+            if key not in lists:
+                self.faults.append(unknown_key(place, tuple(lists)))
+            elif not isinstance(data, list):
+                self.faults.append(place.fault("must be a list"))
+            else:
+                yield from ((key, lists[key], place.inside(i), entry) for i, entry in enumerate(data))
+
+    def _made(
+        self, model: type[ConfigModel], data: Any, place: Place, file: ConfigFile
+    ) -> ConfigModel | None:
+        made, faults = validated(model, data, place)
+        self.faults.extend(without_unset(faults, file))
+        return made
+
+
+def validated(
+    model: type[ConfigModel], data: Any, place: Place
+) -> tuple[ConfigModel | None, tuple[Fault, ...]]:
+    """The model of `data` (None where it has faults) and its faults."""
+    try:
+        return model.model_validate(data), ()
+    except ValidationError as error:
+        return None, tuple(faults_of(model, error, data, place))
+
+
+def without_unset(faults: Iterable[Fault], file: ConfigFile) -> Iterator[Fault]:
+    """Leave out faults of values whose variables are unset: those are reported already."""
+    unset = {(place.file, place.key) for place in file.unset}
+    return (fault for fault in faults if (fault.file, fault.key) not in unset)

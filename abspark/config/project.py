@@ -1,0 +1,71 @@
+"""The whole configuration, read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from abspark.config.environment import Environment
+from abspark.config.experiment import Experiment
+from abspark.config.metric import Metric
+from abspark.config.source import EventSource, ExposureSource
+from abspark.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything by name; relative paths are resolved against `root`, which contains the conf directory.
+
+    `environment` is None where the project was loaded for none.
+    """
+
+    root: Path
+    exposures: dict[str, ExposureSource]
+    events: dict[str, EventSource]
+    metrics: dict[str, Metric]
+    experiments: dict[str, Experiment]
+    environment: Environment | None = None
+
+    def configuration_hash(self, experiment_ids: Iterable[str]) -> str:
+        """SHA-256 (hex) over the experiments with their metrics and sources, defaults filled in.
+
+        It depends neither on files, comments, the order of definitions and of `experiment_ids`, nor on where
+        the project lies; it does depend on the order of variants, attributes and metrics of a role.
+
+        Raises:
+            UsageError: an id is no experiment of the project.
+        """
+        chosen = sorted(set(experiment_ids))
+        if unknown := [name for name in chosen if name not in self.experiments]:
+            known = ", ".join(sorted(self.experiments))
+            raise UsageError(f"no experiment {', '.join(map(repr, unknown))}", allowed=known)
+        experiments = [self.experiments[name] for name in chosen]
+        metrics = sorted({name for experiment in experiments for name in experiment.metrics.names})
+        events = sorted({self.metrics[name].source for name in metrics})
+        exposures = sorted({experiment.exposures for experiment in experiments})
+        content = {
+            "experiments": [_plain(experiment) for experiment in experiments],
+            "metrics": [_plain(self.metrics[name]) for name in metrics],
+            "events": [self._source(self.events[name]) for name in events],
+            "exposures": [self._source(self.exposures[name]) for name in exposures],
+        }
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _source(self, source: ExposureSource | EventSource) -> dict[str, Any]:
+        plain = _plain(source)
+        if source.path and Path(source.path).is_relative_to(self.root):
+            plain["path"] = Path(source.path).relative_to(self.root).as_posix()
+        if isinstance(source, ExposureSource):
+            plain["attributes"] = list(source.attributes.items())
+        return plain
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,1 @@
+"""One model per hash scheme, grouped by the hash function behind it."""

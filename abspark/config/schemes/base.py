@@ -1,0 +1,120 @@
+"""What all hash schemes share: dated changes, forced units, and the faults only the experiment can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from abspark.config.base import ConfigModel
+from abspark.config.values import Instant, Number
+
+Variants = Sequence[tuple[str, float]]
+"""The experiment's variants in their order: key and weight."""
+
+Faults = list[tuple[str, str]]
+"""What is wrong, as (dotted key below `assignment`, message)."""
+
+Fraction = Annotated[Number, Field(gt=0.0, le=1.0)]
+Weight = Annotated[Number, Field(ge=0.0, le=1.0)]
+
+WEIGHT_TOLERANCE = 1e-6
+
+
+class Period(ConfigModel):
+    """In force from `since` (inclusive) to the next entry's; an absent key stays as outside `history`."""
+
+    since: Instant = Field(alias="from")
+    weights: Mapping[str, Weight] | None = Field(default=None, description="a weight for each variant, sum 1")
+
+    def faults(self, variants: Variants) -> Faults:
+        """Weights that do not cover the variants, or do not sum to 1; keys relative to the entry."""
+        if self.weights is None:
+            return []
+        keys = [key for key, _ in variants]
+        if sorted(keys) != sorted(self.weights):
+            return [("weights", f"must name each variant once: {', '.join(keys)}")]
+        total = math.fsum(self.weights.values())
+        if abs(total - 1.0) > WEIGHT_TOLERANCE:
+            return [("weights", f"must sum to 1, not {total:g}")]
+        return []
+
+
+class Scheme(ConfigModel):
+    """Base of all schemes. `history`, where given, covers the experiment from its start."""
+
+    scheme: str
+    history: tuple[Period, ...] = ()
+
+    def faults(self, variants: Variants, start: datetime | None = None) -> Faults:
+        """What disagrees with the experiment's variants and, if given, its start; empty when all is well."""
+        return [
+            *self._period_faults(variants, start),
+            *self.own_faults(variants),
+            *self._dated_faults(variants),
+        ]
+
+    def own_faults(self, variants: Variants) -> Faults:  # noqa: ARG002 - for the schemes that list variants
+        """What the scheme's own keys have against the variants, were there no `history`."""
+        return []
+
+    def _period_faults(self, variants: Variants, start: datetime | None) -> Iterator[tuple[str, str]]:
+        for index, period in enumerate(self.history):
+            yield from ((f"history[{index}].{key}", message) for key, message in period.faults(variants))
+        for index, (earlier, later) in enumerate(pairwise(self.history)):
+            if later.since <= earlier.since:
+                yield f"history[{index + 1}].from", "must be after the entry before it"
+        if self.history and start is not None and start < self.history[0].since:
+            yield "history[0].from", f"must not be after the experiment's start, {start.isoformat()}"
+
+    def _dated_faults(self, variants: Variants) -> Iterator[tuple[str, str]]:
+        for index, period in enumerate(self.history):
+            changed = self._during(period)
+            if period.faults(variants) or changed == self.model_copy(update={"history": ()}):
+                continue
+            faults = changed.own_faults(_weights(period, variants))
+            yield from ((f"history[{index}].{key}", message) for key, message in faults)
+
+    def periods(self, variants: Variants) -> tuple[tuple[datetime | None, Self, Variants], ...]:
+        """(from, the scheme as it was, the weights as they were) in order; from None = always: no history."""
+        if not self.history:
+            return ((None, self, variants),)
+        return tuple(
+            (period.since, self._during(period), _weights(period, variants)) for period in self.history
+        )
+
+    def _during(self, period: Period) -> Self:
+        own = type(self).model_fields
+        stated = {key: getattr(period, key) for key in type(period).model_fields if key in own}
+        changes = {key: value for key, value in stated.items() if value is not None}
+        return self.model_copy(update={**changes, "history": ()})
+
+
+def _weights(period: Period, variants: Variants) -> Variants:
+    if period.weights is None:
+        return variants
+    return [(key, period.weights[key]) for key, _ in variants]
+
+
+class Hashed(Scheme):
+    """Base of the schemes that can be derived again."""
+
+    overrides: Mapping[str, str] = Field(
+        default_factory=dict, description="unit id: the variant it was forced into, whatever its hash"
+    )
+
+    def faults(self, variants: Variants, start: datetime | None = None) -> Faults:
+        """As for all schemes, and overrides into variants the experiment does not have."""
+        known = [key for key, _ in variants]
+        return [
+            *super().faults(variants, start),
+            *(
+                (f"overrides.{unit}", f"unknown variant {variant!r}; the variants are {', '.join(known)}")
+                for unit, variant in self.overrides.items()
+                if variant not in known
+            ),
+        ]

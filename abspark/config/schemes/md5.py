@@ -1,0 +1,100 @@
+"""Schemes over MD5: Eppo, Flagsmith."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abspark.config.base import ConfigModel
+from abspark.config.schemes.base import Faults, Period, Variants
+from abspark.config.schemes.parts import (
+    Allocated,
+    BucketRange,
+    Integer,
+    Share,
+    VariantPercent,
+    VariantRange,
+    allocation_faults,
+)
+
+Shards = Annotated[Integer, Field(gt=0, lt=1 << 31)]
+
+
+class EppoTraffic(ConfigModel):
+    """The shards of a salt that let a subject in."""
+
+    salt: str
+    ranges: Annotated[tuple[BucketRange, ...], Field(min_length=1)]
+
+
+class EppoUfcPeriod(Period):
+    """The `eppo` scheme, version `ufc`, from one instant on."""
+
+    traffic: EppoTraffic | None = None
+    allocations: tuple[VariantRange, ...] | None = None
+
+
+class EppoUfc(Allocated):
+    """Universal Flag Configuration: `traffic` is the shard condition all splits share, `split_salt` the other's."""
+
+    scheme: Literal["eppo"]
+    version: Literal["ufc"]
+    split_salt: str
+    total_shards: Shards = 10_000
+    traffic: EppoTraffic | None = None
+    allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
+    history: tuple[EppoUfcPeriod, ...] = ()
+
+
+class EppoRacPeriod(Period):
+    """The `eppo` scheme, version `rac`, from one instant on."""
+
+    percent_exposure: Share | None = None
+    allocations: tuple[VariantRange, ...] | None = None
+
+
+class EppoRac(Allocated):
+    """The randomized assignment configuration before UFC; `holdouts` are the shards of all holdout variations."""
+
+    scheme: Literal["eppo"]
+    version: Literal["rac"]
+    flag_key: str
+    subject_shards: Shards = 10_000
+    percent_exposure: Share
+    holdouts: tuple[BucketRange, ...] = ()
+    allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
+    history: tuple[EppoRacPeriod, ...] = ()
+
+
+Eppo = Annotated[EppoUfc | EppoRac, Field(discriminator="version")]
+
+
+class FlagsmithPeriod(Period):
+    """The `flagsmith` scheme from one instant on."""
+
+    allocations: tuple[VariantPercent, ...] | None = None
+
+
+class Flagsmith(Allocated):
+    """Multivariate feature: allocations in order of priority.
+
+    `control_value` is the variant of the feature's control value: identities beyond the percentages.
+    Without it they are not in the experiment. `environment_key` is given where the identity's key is
+    `environment key_identifier` and the unit id is the identifier alone.
+    """
+
+    scheme: Literal["flagsmith"]
+    feature_key: str
+    environment_key: str | None = None
+    control_value: str | None = None
+    allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
+    history: tuple[FlagsmithPeriod, ...] = ()
+
+    def own_faults(self, variants: Variants) -> Faults:
+        """Allocations, with the control value's, that do not fit the variants."""
+        if self.control_value is None:
+            return super().own_faults(variants)
+        if self.control_value not in [name for name, _ in variants]:
+            return [("control_value", f"unknown variant {self.control_value!r}")]
+        return allocation_faults([v for v in variants if v[0] != self.control_value], self.allocations)

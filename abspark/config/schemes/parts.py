@@ -1,0 +1,112 @@
+"""The pieces vendors describe a split with: ranges of buckets, ends of ranges, integer weights, percentages.
+
+A list of them is in the vendor's order, which decides ties and cumulated sums; a variant may own several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.schemes.base import Faults, Hashed, Variants
+from abspark.config.values import Name, Number
+
+Integer = Annotated[int, Strict()]
+Bucket = Annotated[int, Strict(), Field(ge=0)]
+Share = Annotated[Number, Field(ge=0.0, le=1.0)]
+Percent = Annotated[Number, Field(ge=0.0, le=100.0)]
+
+
+class BucketRange(ConfigModel):
+    """Buckets `start <= bucket < end`."""
+
+    start: Bucket
+    end: Bucket
+
+    @rule("start", "end")
+    def _not_empty(self) -> Iterator[Problem]:
+        if self.start >= self.end:
+            yield Problem(("end",), "must be above start")
+
+
+class ShareRange(ConfigModel):
+    """Shares `start <= hash < end` of the unit interval."""
+
+    start: Share
+    end: Share
+
+    @rule("start", "end")
+    def _not_empty(self) -> Iterator[Problem]:
+        if self.start >= self.end:
+            yield Problem(("end",), "must be above start")
+
+
+class VariantRange(BucketRange):
+    """The buckets of a variant."""
+
+    variant: Name
+
+
+class VariantShareRange(ShareRange):
+    """The part of the unit interval that a variant owns."""
+
+    variant: Name
+
+
+class VariantEnd(ConfigModel):
+    """The buckets of a variant up to and without `end`, from the entry before; variant null = nobody's."""
+
+    variant: Name | None
+    end: Bucket
+
+
+class VariantWeight(ConfigModel):
+    """The integer weight of a variant; variant null = units that are served but not in the experiment."""
+
+    variant: Name | None
+    weight: Bucket
+
+
+class VariantPercent(ConfigModel):
+    """The percentage of a variant."""
+
+    variant: Name
+    percentage: Percent
+
+
+Allocation = VariantRange | VariantShareRange | VariantEnd | VariantWeight | VariantPercent
+
+
+def allocation_faults(
+    variants: Variants, allocations: Sequence[Allocation], key: str = "allocations"
+) -> Faults:
+    """Unknown variants, variants with a weight but no allocation, ends that do not ascend."""
+    known = [name for name, _ in variants]
+    faults = [
+        (f"{key}[{index}].variant", f"unknown variant {given.variant!r}; the variants are {', '.join(known)}")
+        for index, given in enumerate(allocations)
+        if given.variant is not None and given.variant not in known
+    ]
+    listed = {given.variant for given in allocations}
+    missing = [name for name, weight in variants if weight > 0 and name not in listed]
+    faults += [(key, f"variant {name!r} has none") for name in missing]
+    last = 0
+    for index, given in enumerate(allocations):
+        if isinstance(given, VariantEnd):
+            if given.end <= last:
+                faults.append((f"{key}[{index}].end", f"must be above {last}, or nothing is left for it"))
+            last = given.end
+    return faults
+
+
+class Allocated(Hashed):
+    """Base of the schemes whose vendor lists who owns what, in order."""
+
+    allocations: tuple[Allocation, ...]
+
+    def own_faults(self, variants: Variants) -> Faults:
+        """Allocations that do not fit the variants."""
+        return allocation_faults(variants, self.allocations)

@@ -1,0 +1,201 @@
+"""Canonical events to coded events: the unit key, the time, and one bit per way in which the event counts.
+
+Reasons a row is left out before any shuffle, in the order in which they are tried: null_id, bad_time, filtered,
+after_as_of, then no_metric, bad_value and outside_windows (outside every window of every experiment). A source with an
+event id keeps such rows, but for those after all windows: an event that counts for nothing may still be the earliest
+of its duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from abspark.config import EventSource
+from abspark.config.safe_sql import never_raising
+from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.study import Study, Want, epoch_micros
+
+_COMPLEX = (T.MapType, T.ArrayType, T.StructType, T.BinaryType, T.VariantType)
+
+
+def mask_names(study: Study, prefix: str) -> list[str]:
+    """Names of the mask columns with this prefix: `w` wants, `m` experiment's slots, `h` hits."""
+    return [f"{prefix}{index}" for index in range(study.mask_count)]
+
+
+def value_names(study: Study) -> list[str]:
+    """Names of the value columns."""
+    return [f"d{index}" for index in range(study.value_count)]
+
+
+def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> DataFrame:
+    """One row per canonical event.
+
+    Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; xe, code of the
+    experiment the event carries (NULL where the source carries none, -1 where it is not in the run); ve, hash of the
+    variant it carries; w0.., bits of the slots the event counts for if its window holds; claimed, whether any condition held;
+    d0.., values, NULL where not finite; bad, array with one flag per value want, TRUE where the condition held and
+    the value was bad; eh, el, the event id's key; tie0, tie1, order among duplicates of one instant.
+    """
+    wants = [want for want in study.wants if want.source == source.name]
+    evaluated = canonical.select(
+        F.col("unit"),
+        F.unix_micros("time").alias("t"),
+        _condition(source.filter).alias("passes"),
+        *_carried(source, study),
+        *_event_key(canonical, source),
+        *(_condition(want.where).alias(f"c{j}") for j, want in enumerate(wants)),
+        *_values(source, study),
+    )
+    values = study.values(source.name)
+    met = [_met(j, want, values) for j, want in enumerate(wants)]
+    bad = [F.col(f"c{j}") & ~met[j] for j, want in enumerate(wants) if want.value is not None]
+    coded = evaluated.select(
+        F.lit(study.sources.index(source.name)).alias("s"),
+        "unit",
+        key_hi(F.col("unit")).alias("hi"),
+        key_lo(F.col("unit")).alias("lo"),
+        "t",
+        "passes",
+        "xe",
+        "ve",
+        *_wanted(study, wants, met),
+        _any([F.col(f"c{j}") for j in range(len(wants))]).alias("claimed"),
+        *value_names(study),
+        F.array(*bad).cast("array<boolean>").alias("bad"),
+        "eh",
+        "el",
+        "tie0",
+        "tie1",
+    )
+    kept = [name for name in coded.columns if name != "passes"]
+    return coded.select(_reason(source, study).alias("reason"), *kept)
+
+
+def bad_value_wants(study: Study, source: str) -> tuple[Want, ...]:
+    """The wants that the `bad` flags stand for, in their order."""
+    return tuple(want for want in study.wants if want.source == source and want.value is not None)
+
+
+def _condition(condition: str | None) -> Column:
+    """TRUE only where the condition is TRUE: not where it is NULL."""
+    if condition is None:
+        return F.lit(True)  # noqa: FBT003 - a literal, not a flag
+    return F.coalesce(F.expr(never_raising(condition)).cast("boolean"), F.lit(False))  # noqa: FBT003
+
+
+def _carried(source: EventSource, study: Study) -> list[Column]:
+    none = F.lit(None).cast("bigint").alias("ve")
+    if source.columns.experiment is None:
+        return [F.lit(None).cast("int").alias("xe"), none]
+    ids = F.array(*(F.lit(experiment.id) for experiment in study.experiments))
+    code = F.coalesce(F.array_position(ids, F.col("experiment")), F.lit(0)) - 1
+    if source.columns.variant is None:
+        return [code.cast("int").alias("xe"), none]
+    return [code.cast("int").alias("xe"), variant_hash(F.col("variant")).alias("ve")]
+
+
+def variant_hash(variant: Column) -> Column:
+    """A variant's key as a long, NULL for NULL, so that events and units compare it without text in the shuffle."""
+    return F.when(variant.isNotNull(), F.xxhash64(variant))
+
+
+def _event_key(canonical: DataFrame, source: EventSource) -> list[Column]:
+    if source.columns.event_id is None:
+        empty = ("eh", "el", "tie1")
+        return [*(F.lit(None).cast("bigint").alias(n) for n in empty), F.lit(None).cast("double").alias("tie0")]
+    named = F.when(F.col("event_id") != "", F.col("event_id"))
+    everything = [
+        F.col(field.name).cast("string") if isinstance(field.dataType, _COMPLEX) else F.col(field.name)
+        for field in canonical.schema.fields
+    ]
+    value = F.col("value") if source.columns.value is not None else F.lit(None).cast("double")
+    return [
+        F.when(named.isNotNull(), key_hi(named)).alias("eh"),
+        F.when(named.isNotNull(), key_lo(named)).alias("el"),
+        F.xxhash64(*everything).alias("tie1"),
+        value.alias("tie0"),
+    ]
+
+
+def _values(source: EventSource, study: Study) -> list[Column]:
+    present = study.values(source.name)
+    expressions = [F.expr(never_raising(value)).try_cast("double") for value in present]
+    absent = [F.lit(None).cast("double")] * (study.value_count - len(present))
+    return [_finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
+
+
+def _finite(value: Column) -> Column:
+    """The value, or NULL where it is NaN or infinite."""
+    return F.when(F.abs(value) < F.lit(float("inf")), value)
+
+
+def _met(index: int, want: Want, values: Sequence[str]) -> Column:
+    condition = F.col(f"c{index}")
+    if want.value is None:
+        return condition
+    return condition & F.col(f"d{values.index(want.value)}").isNotNull()
+
+
+def _wanted(study: Study, wants: Sequence[Want], met: Sequence[Column]) -> list[Column]:
+    """The mask columns: the union of the slots of every want that is met."""
+    zero = F.lit(0).cast("bigint")
+    parts: list[list[Column]] = [[] for _ in range(study.mask_count)]
+    for want, condition in zip(wants, met, strict=True):
+        masks = study.masks(slot for slot in study.slots if slot.want == want)
+        for column, mask in enumerate(masks):
+            if mask:
+                parts[column].append(F.when(condition, F.lit(mask).cast("bigint")).otherwise(zero))
+    combined = [balanced(lambda a, b: a.bitwiseOR(b), part) if part else zero for part in parts]
+    return [column.alias(name) for column, name in zip(combined, mask_names(study, "w"), strict=True)]
+
+
+def balanced(operation: Callable[[Column, Column], Column], columns: Sequence[Column]) -> Column:
+    """Fold columns by an associative operation as a balanced tree, so that depth grows with the logarithm."""
+    if len(columns) == 1:
+        return columns[0]
+    half = len(columns) // 2
+    return operation(balanced(operation, columns[:half]), balanced(operation, columns[half:]))
+
+
+def _any(columns: Sequence[Column]) -> Column:
+    return balanced(lambda a, b: a | b, columns) if columns else F.lit(False)  # noqa: FBT003
+
+
+def any_bit(names: Sequence[str]) -> Column:
+    """Whether any mask column has a bit set."""
+    return reduce(lambda a, b: a | b, (F.col(name) != 0 for name in names))
+
+
+def time_range(study: Study, source: str) -> tuple[int, int]:
+    """The instants `[low, high)`, in epoch microseconds, in which events of a source can count for any experiment."""
+    reach = [
+        (epoch_micros(experiment.start) + slot.start, epoch_micros(experiment.end) + slot.end)
+        for experiment in study.experiments
+        for slot in study.slots_of(experiment)
+        if slot.want.source == source
+    ]
+    return min(low for low, _ in reach), min(max(high for _, high in reach), epoch_micros(study.as_of))
+
+
+def _reason(source: EventSource, study: Study) -> Column:
+    t = F.col("t")
+    reason = (
+        F.when(F.col("unit").isNull() | (F.col("unit") == ""), "null_id")
+        .when(t.isNull(), "bad_time")
+        .when(~F.col("passes"), "filtered")
+        .when(t >= F.lit(epoch_micros(study.as_of)), "after_as_of")
+    )
+    low, high = time_range(study, source.name)
+    if source.columns.event_id is not None:
+        return reason.when(t >= F.lit(high), "outside_windows")
+    return (
+        reason.when(~F.col("claimed"), "no_metric")
+        .when(~any_bit(mask_names(study, "w")), "bad_value")
+        .when((t < F.lit(low)) | (t >= F.lit(high)), "outside_windows")
+    )

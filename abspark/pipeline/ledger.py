@@ -1,0 +1,223 @@
+"""The ledger: every row that is read is kept, or dropped for one reason.
+
+Each log is read a second time, lightly and without a shuffle of its rows, to count the reasons that a row's own
+columns decide. Those counts and the counts of the main read must agree; where they don't the run fails.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from abspark.errors import LedgerError
+from abspark.pipeline.conversions import Status
+from abspark.pipeline.events import bad_value_wants
+from abspark.pipeline.study import Study, Want, slot_of
+from abspark.schemas import NO_EXPERIMENT
+
+KEPT: Final = "kept"
+_PAIR_REASONS: Final = {
+    Status.variant_disagrees: "variant_disagrees",
+    Status.excluded_unit: "excluded_unit",
+    Status.not_wanted: "no_metric",
+    Status.before_window: "before_window",
+    Status.after_window: "after_window",
+    Status.outside_windows: "outside_windows",
+}
+_EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
+
+
+class Drop(NamedTuple):
+    """One row of the table `drops`, without its run."""
+
+    experiment_id: str
+    stage: str
+    source: str
+    reason: str
+    variant: str | None
+    rows: int
+    units: int | None
+
+
+@dataclass
+class SourceTally:
+    """What the light read of one source found: rows read, rows kept, and for events the newest valid time."""
+
+    source: str
+    read: int
+    kept: int
+    newest: int | None = None
+    kept_by_experiment: Mapping[str, int] = field(default_factory=dict)
+
+
+def exposure_counts(exposures: DataFrame) -> DataFrame:
+    """Coded exposures counted by reason (`kept` where valid), x and v, with distinct units where that says something.
+
+    Rows of other experiments are not the run's to look into, and rows without id have no unit.
+    """
+    reason = F.coalesce("reason", F.lit(KEPT))
+    anonymous = reason.isin(KEPT, "null_id", "other_experiment")
+    keyed = exposures.select(
+        reason.alias("reason"),
+        "x",
+        "v",
+        F.when(~anonymous, F.col("hi")).alias("hi"),
+        F.when(~anonymous, F.col("lo")).alias("lo"),
+    )
+    by_unit = keyed.groupBy("reason", "x", "v", "hi", "lo").agg(F.count("*").alias("rows"))
+    return by_unit.groupBy("reason", "x", "v").agg(
+        F.sum("rows").alias("rows"), F.count("hi").alias("units")
+    )
+
+
+def event_counts(events: DataFrame, study: Study, source: str) -> DataFrame:
+    """Coded events of one source counted by reason (`kept` where valid), with the newest time.
+
+    Columns: reason, rows, newest (epoch microseconds), bad0.., rows whose value a metric wanted and could not use.
+    """
+    flags = range(len(bad_value_wants(study, source)))
+    return events.groupBy(F.coalesce("reason", F.lit(KEPT)).alias("reason")).agg(
+        F.count("*").alias("rows"),
+        F.max("t").alias("newest"),
+        *(F.count_if(F.get("bad", F.lit(j))).alias(f"bad{j}") for j in flags),
+    )
+
+
+def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
+    """The drops of an exposure log and its tally, from the rows of `exposure_counts`."""
+    drops, read = [], 0
+    kept: dict[str, int] = defaultdict(int)
+    for row in rows:
+        read += row["rows"]
+        experiment, variant = _names(study, row["x"], row["v"])
+        if row["reason"] == KEPT:
+            kept[experiment] += row["rows"]
+            continue
+        units = row["units"] if row["reason"] not in ("null_id", "other_experiment") else None
+        drops.append(Drop(experiment, "exposures", source, row["reason"], variant, row["rows"], units))
+    return drops, SourceTally(source, read, sum(kept.values()), kept_by_experiment=dict(kept))
+
+
+def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
+    """The drops of an event log that its own columns decide, and its tally, from the rows of `event_counts`."""
+    drops, read, kept, newest = [], 0, 0, None
+    wants = bad_value_wants(study, source)
+    bad = [0] * len(wants)
+    for row in rows:
+        read += row["rows"]
+        bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
+        if row["reason"] == KEPT:
+            kept = row["rows"]
+        else:
+            drops.append(Drop(NO_EXPERIMENT, "events", source, row["reason"], None, row["rows"], None))
+        if row["reason"] in (KEPT, "no_metric", "bad_value", "outside_windows") and row["newest"] is not None:
+            newest = row["newest"] if newest is None else max(newest, row["newest"])
+    for want, count in zip(wants, bad, strict=True):
+        drops.extend(_value_drops(study, want, count))
+    return drops, SourceTally(source, read, kept, newest)
+
+
+def _value_drops(study: Study, want: Want, count: int) -> list[Drop]:
+    metrics = [metric for metric in study.metrics if slot_of(metric).want == want]
+    return [
+        Drop(NO_EXPERIMENT, "values", metric.name, "bad_value", None, count, None) for metric in metrics if count
+    ]
+
+
+def assignment_drops(rows: Iterable[Row], tallies: Mapping[str, SourceTally], study: Study) -> list[Drop]:
+    """Repeated exposures and excluded units, from assignments counted by experiment_id, variant, excluded_reason.
+
+    Each row has n, assignments, and exposures, their sum.
+
+    Raises:
+        LedgerError: The exposures behind the assignments are not the valid exposures of the light read.
+    """
+    sources = {experiment.id: experiment.exposures for experiment in study.experiments}
+    drops: list[Drop] = []
+    assigned: dict[str, int] = defaultdict(int)
+    repeated: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        experiment, variant, reason = row["experiment_id"], row["variant"], row["excluded_reason"]
+        assigned[experiment] += row["exposures"]
+        repeated[experiment, variant][0] += row["exposures"] - row["n"]
+        repeated[experiment, variant][1] += row["repeating"]
+        if reason is not None:
+            drops.append(Drop(experiment, "units", sources[experiment], reason, variant, row["n"], row["n"]))
+    for (experiment, variant), (rows_, units) in repeated.items():
+        if rows_:
+            source = sources[experiment]
+            drops.append(Drop(experiment, "exposures", source, "repeated_exposure", variant, rows_, units))
+    for experiment, source in sources.items():
+        seen = tallies[source].kept_by_experiment.get(experiment, 0)
+        if seen != assigned[experiment]:
+            raise _unequal(f"valid exposures of {experiment} in {source}", seen, assigned[experiment])
+    return drops
+
+
+def pair_drops(rows: Sequence[Row], tallies: Mapping[str, SourceTally], study: Study) -> list[Drop]:
+    """Drops after the join, from the ledger's rows of `summary`.
+
+    Raises:
+        LedgerError: The events that left the join are not the valid events of the light read.
+    """
+    drops: list[Drop] = []
+    left: dict[str, int] = defaultdict(int)
+    for row in rows:
+        source, status, count = study.sources[row["s"]], Status(row["status"]), round(row["total"])
+        experiment, variant = _names(study, row["x"], row["v"])
+        if status in _PAIR_REASONS:
+            drops.append(
+                Drop(experiment, "pairs", source, _PAIR_REASONS[status], variant, count, row["n1"])
+            )
+        elif status in _EVENT_STATUSES or status is Status.unmatched_unit:
+            drops.append(Drop(NO_EXPERIMENT, "events", source, status.name, None, count, row["n1"]))
+        left[source] += _events(row, status, study)
+    for source in study.sources:
+        if tallies[source].kept != left[source]:
+            raise _unequal(f"valid events of {source}", tallies[source].kept, left[source])
+    return drops
+
+
+def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:
+    """Events per source that met at least one assignment: the rows that an event log keeps."""
+    matched = dict.fromkeys(study.sources, 0)
+    for row in rows:
+        status = Status(row["status"])
+        if status > Status.unmatched_unit:
+            matched[study.sources[row["s"]]] += _events(row, status, study)
+    return matched
+
+
+def _events(row: Row, status: Status, study: Study) -> int:
+    """Events behind a ledger row: a pair counts where it is its event's only or leading one."""
+    alone = status <= Status.unmatched_unit or study.event_sources[row["s"]].columns.experiment is not None
+    return round(row["total"] if alone else row["lead_total"])
+
+
+def check_read(tally: SourceTally, independent: int | None) -> None:
+    """Compare rows read with a count that did not pass through the pipeline, where there is one.
+
+    Raises:
+        LedgerError: They differ.
+    """
+    if independent is not None and independent != tally.read:
+        raise _unequal(f"rows of {tally.source}", independent, tally.read)
+
+
+def _names(study: Study, x: int | None, v: int | None) -> tuple[str, str | None]:
+    if x is None:
+        return NO_EXPERIMENT, None
+    experiment = study.experiments[x]
+    return experiment.id, None if v is None else experiment.variants[v].key
+
+
+def _unequal(what: str, expected: int, found: int) -> LedgerError:
+    return LedgerError(
+        f"the ledger does not add up: {what}: {expected:,} counted on their own, {found:,} in the main read",
+        advice="nothing was committed; please report this with the run's id",
+    )

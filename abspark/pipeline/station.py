@@ -1,0 +1,124 @@
+"""The stations in the order in which a run passes them: raw frames in, frames of the lake's tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from abspark.assignment.derive import derive
+from abspark.config import EventSource, ExposureSource
+from abspark.pipeline import metrics as station_metrics
+from abspark.pipeline.assignments import assignments
+from abspark.pipeline.canonical import canonical, prune
+from abspark.pipeline.conversions import conversions, live_events, units, with_event_status
+from abspark.pipeline.events import coded_events, time_range
+from abspark.pipeline.exposures import coded_exposures
+from abspark.pipeline.segments import SegmentValue, with_segments
+from abspark.pipeline.study import Study, epoch_micros
+
+
+def exposure_rows(raw: DataFrame, source: ExposureSource, study: Study, *, pruned: bool) -> DataFrame:
+    """Coded exposures of one log; `pruned` leaves rows unread that can't be valid."""
+    kept = prune(raw, source, exposure_span(source, study), experiment_ids(source, study)) if pruned else raw
+    return coded_exposures(canonical(kept, source), source, study)
+
+
+def exposure_span(source: ExposureSource, study: Study) -> tuple[int, int]:
+    """`[low, high)` in epoch microseconds, in which exposures of a log can be valid."""
+    mine = [experiment for experiment in study.experiments if experiment.exposures == source.name]
+    high = max(epoch_micros(experiment.end) for experiment in mine)
+    return min(epoch_micros(e.start) for e in mine), min(high, epoch_micros(study.as_of))
+
+
+def experiment_ids(source: ExposureSource, study: Study) -> tuple[str, ...]:
+    """The experiments that a log exposes."""
+    return tuple(e.id for e in study.experiments if e.exposures == source.name)
+
+
+def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: bool) -> DataFrame:
+    """Coded events of one log; `pruned` leaves rows unread that can't count.
+
+    A source with an event id is never pruned from below: the earliest of its duplicates may lie there.
+    """
+    kept = raw
+    if pruned:
+        low, high = time_range(study, source.name)
+        earliest = low if source.columns.event_id is None else 0
+        kept = prune(raw, source, (earliest, high))
+    return coded_events(canonical(kept, source), source, study)
+
+
+def assignment_table(
+    raws: Mapping[str, DataFrame], sources: Mapping[str, ExposureSource], study: Study
+) -> DataFrame:
+    """Rows of `assignments` (all columns but run_id) of all exposure logs, each assignment re-derived."""
+    parts = [
+        assignments(exposure_rows(raw, sources[name], study, pruned=True), sources[name], study)
+        for name, raw in raws.items()
+    ]
+    return derive(reduce(DataFrame.unionByName, parts), study.experiments)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The lazy frames from assignments and events to moments.
+
+    `table` are the run's rows of `assignments`; `raws` the event logs by source name; `complete_until` epoch
+    microseconds by source; `positions` and `kept` say which segment values have codes.
+    """
+
+    table: DataFrame
+    raws: Mapping[str, DataFrame]
+    study: Study
+    complete_until: Mapping[str, int]
+    positions: Sequence[tuple[int, int, int]]
+    kept: Sequence[SegmentValue]
+    split: bool
+
+    @cached_property
+    def cutoff(self) -> dict[str, int]:
+        """Last complete first exposure per metric."""
+        return station_metrics.cutoffs(self.study, self.complete_until)
+
+    @cached_property
+    def units(self) -> DataFrame:
+        """Coded units with the codes of their segment values."""
+        return with_segments(units(self.table, self.study), self.positions, self.kept)
+
+    @cached_property
+    def unit_metrics(self) -> DataFrame:
+        """Unit metrics of units with events, and the ledger's counts."""
+        sources = {source.name: source for source in self.study.event_sources}
+        live = [
+            live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
+            for name, raw in self.raws.items()
+        ]
+        identified = any(source.columns.event_id is not None for source in sources.values())
+        events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
+        signatures = conversions(events, self.units, self.study, split=self.split)
+        return station_metrics.unit_metrics(signatures, self.study, self.cutoff)
+
+    @cached_property
+    def summary(self) -> DataFrame:
+        """Moments and the ledger's counts: the frame that a run collects."""
+        segments = 1 + max((p for _, p, _ in self.positions), default=-1)
+        found = station_metrics.event_moments(self.unit_metrics, segments)
+        counts = station_metrics.unit_counts(self.units, self.study, self.cutoff, segments)
+        return station_metrics.summary(found, counts)
+
+
+def assignment_counts(table: DataFrame) -> DataFrame:
+    """Assignments by experiment_id, variant, excluded_reason, hash_status.
+
+    Columns besides: n; exposures, their sum; repeating, units with more than one; several, units of several variants.
+    """
+    return table.groupBy("experiment_id", "variant", "excluded_reason", "hash_status").agg(
+        F.count("*").alias("n"),
+        F.sum("exposures").alias("exposures"),
+        F.count_if(F.col("exposures") > 1).alias("repeating"),
+        F.count_if(F.col("second_variant_at").isNotNull()).alias("several"),
+    )

@@ -1,0 +1,178 @@
+"""Results, health, drops and runs as tables that fit a terminal, or as rows for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, TextIO
+
+Row = Mapping[str, Any]
+
+_STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
+_WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """An array of rows with the tables' column names; times in ISO 8601, undefined numbers null."""
+    return json.dumps(list(rows), default=_text, ensure_ascii=False, indent=1)
+
+
+def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """A header and a line per row; NULL is empty, lists are JSON."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(columns), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(row[name]) for name in columns})
+    return out.getvalue()
+
+
+def show_results(rows: Sequence[Row], out: TextIO) -> None:
+    """A table per experiment: value per arm, relative effect with its interval, p, verdict."""
+    from rich.markup import escape
+
+    for experiment, mine in _grouped(rows, "experiment_id"):
+        first = mine[0]
+        table = _table(f"{experiment}  (day {first['day']}, run {first['run_id']})")
+        for name, side in (
+            ("metric", "left"), ("against " + str(first["control"]), "left"), ("control", "right"),
+            ("treated", "right"), ("effect", "right"), ("interval", "right"), ("p", "right"), ("", "left"),
+        ):  # fmt: skip
+            table.add_column(escape(name), justify=side, overflow="fold")
+        for row in mine:
+            table.add_row(*map(escape, _result_cells(row)), style=_result_style(row))
+        _print(table, out)
+        for note in dict.fromkeys(_notes(mine)):
+            _print(escape(note), out)
+
+
+def show_health(rows: Sequence[Row], out: TextIO) -> None:
+    """Checks of each experiment, worst first, with advice where one does not pass."""
+    from rich.markup import escape
+
+    for experiment, mine in _grouped(rows, "experiment_id"):
+        table = _table(f"{experiment}: health")
+        for name in ("check", "status", "message"):
+            table.add_column(name, overflow="fold")
+        for row in sorted(mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or "")):
+            style = _STATUS_STYLE[row["status"]]
+            advice = f"\n→ {row['advice']}" if row["advice"] else ""
+            table.add_row(
+                escape(row["check"]), f"[{style}]{row['status']}[/]", escape(f"{row['message'] or ''}{advice}")
+            )
+        _print(table, out)
+
+
+def show_drops(rows: Sequence[Row], out: TextIO) -> None:
+    """Rows left out, by experiment, stage, source and reason."""
+    table = _table("rows left out")
+    for name, side in (
+        ("experiment", "left"), ("stage", "left"), ("source", "left"), ("reason", "left"), ("variant", "left"),
+        ("rows", "right"), ("units", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=side, overflow="fold")
+    from rich.markup import escape
+
+    for row in rows:
+        units = "" if row["units"] is None else f"{row['units']:,}"
+        texts = (row["experiment_id"], row["stage"], row["source"], row["reason"], row["variant"] or "")
+        table.add_row(*map(escape, texts), f"{row['rows']:,}", units)
+    _print(table, out)
+
+
+def show_runs(rows: Sequence[Row], out: TextIO) -> None:
+    """Runs, newest first, with what became of each experiment."""
+    from rich.markup import escape
+
+    table = _table("runs")
+    for name in ("run", "as of", "status", "seconds", "experiments"):
+        table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
+    for row in rows:
+        seconds = sum((row["seconds"] or {}).values())
+        fates = "\n".join(f"{name}: {status}" for name, status in sorted((row["experiments"] or {}).items()))
+        table.add_row(escape(row["run_id"]), f"{row['as_of']:%Y-%m-%d %H:%M}", row["status"], f"{seconds:.1f}", escape(fates))
+    _print(table, out)
+
+
+SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
+    "results": show_results,
+    "health": show_health,
+    "drops": show_drops,
+    "runs": show_runs,
+}
+
+
+def _result_cells(row: Row) -> tuple[str, ...]:
+    segment = f" [{row['segment_name']}={row['segment_value']}]" if row["segment_name"] else ""
+    p = row["p_adjusted"] if row["p_adjusted"] is not None else row["p_value"]
+    return (
+        f"{row['metric']}{segment}",
+        row["treatment"],
+        _number(row["mean_control"]),
+        _number(row["mean_treatment"]),
+        _percent(row["relative_effect"]),
+        f"{_percent(row['relative_low'])} … {_percent(row['relative_high'])}" if row["relative_low"] is not None else "",
+        "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}",
+        _mark(row),
+    )
+
+
+def _mark(row: Row) -> str:
+    if row["significant"] is None:
+        return "·"
+    return "*" if row["significant"] else ""
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    notes = {
+        "not_finished": "· no verdict yet: the experiment or its last window has not ended",
+    }
+    return [notes.get(row["reason"], f"· undefined: {row['reason']}") for row in rows if row["reason"]]
+
+
+def _result_style(row: Row) -> str | None:
+    return "bold" if row["significant"] else None
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.5g}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2%}"
+
+
+def _grouped(rows: Sequence[Row], key: str) -> list[tuple[str, list[Row]]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return list(groups.items())
+
+
+def _table(title: str) -> Any:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    return Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+
+
+def _print(item: Any, out: TextIO) -> None:
+    from rich.console import Console
+
+    Console(file=out, soft_wrap=False).print(item)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=_text, ensure_ascii=False)
+    return _text(value) if isinstance(value, datetime | date) else value

@@ -1,0 +1,162 @@
+"""The order of the stages, shared by the command line, the jobs and the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+
+from abspark.config import Project
+from abspark.errors import AbsparkError, UsageError
+from abspark.progress import Progress
+from abspark.stages.analyze import analyze, commit
+from abspark.stages.assign import assign
+from abspark.stages.inputs import pin_again, pin_all
+from abspark.stages.measure import measure
+from abspark.stages.state import RUNNING, RunState, new_run_id, recorded
+from abspark.storage import Lake, open_lake, utc_session
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A run that has ended: its id, and per experiment its status."""
+
+    run_id: str
+    experiments: dict[str, str]
+
+
+def run(
+    spark: SparkSession,
+    project: Project,
+    *,
+    experiments: Sequence[str] = (),
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+) -> RunOutcome:
+    """All stages: raw logs to committed results.
+
+    `experiments` are ids, default all that are not drafts; `as_of` cuts event time, default now.
+
+    Raises:
+        AbsparkError: See `begin`, the stages and `commit`.
+    """
+    with utc_session(spark):
+        state = begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
+        with recorded_failure(state):
+            pin_all(state)
+            state.record(RUNNING)
+            assign(state)
+            measure(state)
+            analyze(state)
+            commit(state)
+    return RunOutcome(state.run_id, dict(state.experiments))
+
+
+def first_stage(state: RunState) -> None:
+    """Pin the sources of a run that has begun and write its assignments, for a second process to go on."""
+    pin_all(state)
+    state.record(RUNNING)
+    assign(state)
+    state.record(RUNNING)
+
+
+def hand_over(state: RunState) -> None:
+    """Record what the stages of this process found, for the next one; a run that has ended is left as it is."""
+    if state.running:
+        state.record(RUNNING)
+
+
+def begin(
+    spark: SparkSession,
+    project: Project,
+    *,
+    experiments: Sequence[str] = (),
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+) -> RunState:
+    """Check the lake, choose the experiments and note whose rows count now.
+
+    Raises:
+        UsageError: An experiment is unknown, or there is none to run.
+        LakeError: The lake can't be written.
+    """
+    now = datetime.now(UTC)
+    chosen = choose(project, experiments)
+    lake = lake_of(spark, project)
+    progress = progress or Progress()
+    run_id = new_run_id(now)
+    with progress.stage("open the lake"):
+        lake.ensure_writable()
+        heads = lake.heads()
+    return RunState(
+        run_id, spark, project, lake, now, as_of or now, dict.fromkeys(chosen, RUNNING),
+        {name: heads.get(name) for name in chosen}, progress,
+    )  # fmt: skip
+
+
+def resume(spark: SparkSession, project: Project, run_id: str, *, progress: Progress | None = None) -> RunState:
+    """The state of a run whose earlier stages ran in another process.
+
+    Raises:
+        UsageError: There is no such run under way, or the configuration has changed.
+        DataError: The files it pinned have changed.
+    """
+    state = recorded(spark, project, lake_of(spark, project), run_id, progress=progress or Progress())
+    pin_again(state)
+    return state
+
+
+def choose(project: Project, experiments: Sequence[str]) -> tuple[str, ...]:
+    """The experiments to run: those named, else all that are not drafts.
+
+    Raises:
+        UsageError: One is unknown, or none is left.
+    """
+    unknown = [name for name in experiments if name not in project.experiments]
+    if unknown:
+        raise UsageError(
+            f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(project.experiments) or "none"
+        )
+    chosen = tuple(
+        name
+        for name, experiment in project.experiments.items()
+        if name in experiments or (not experiments and experiment.status != "draft")
+    )
+    if not chosen:
+        raise UsageError("no experiment to run", advice="set status: running, or name one with --experiment")
+    return chosen
+
+
+def lake_of(spark: SparkSession, project: Project) -> Lake:
+    """The lake of the project's environment.
+
+    Raises:
+        UsageError: The project was loaded without an environment.
+    """
+    if project.environment is None:
+        raise UsageError("no environment was chosen", advice="name one with --env")
+    return open_lake(spark, project.environment.lake)
+
+
+@contextmanager
+def recorded_failure(state: RunState) -> Iterator[None]:
+    """Within it, whatever ends the run early is recorded in `runs` as far as the lake still takes it."""
+    try:
+        yield
+    except BaseException as error:
+        unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
+        if unfinished:
+            reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
+            state.experiments.update(dict.fromkeys(unfinished, f"failed: {reason}"))
+            _record_quietly(state)
+        raise
+
+
+def _record_quietly(state: RunState) -> None:
+    try:
+        state.record("failed", finished=True)
+    except Exception as error:
+        state.progress.say(f"  the run's failure could not be recorded: {type(error).__name__}")

@@ -1,0 +1,290 @@
+"""Schema, key and meaning of every table in the lake, free of Spark so that readers without Spark can use it.
+
+A table is a tuple of columns with Spark SQL types. Every table begins with `run_id`; a row that concerns no experiment
+has experiment_id `*`. NULL means not applicable or undefined. Columns may be added, never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+NO_EXPERIMENT: Final = "*"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its Spark SQL type and what it means."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: `key` identifies a row within a run; `row` says what a row is."""
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def ddl(self) -> str:
+        """The columns as a Spark DDL string, for `createDataFrame` and `StructType.fromDDL`."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _columns(*columns: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*column) for column in columns)
+
+
+_RUN = ("run_id", "string", "the run that wrote the row")
+_EXPERIMENT = ("experiment_id", "string", "the experiment; `*` where the row concerns none")
+_UNIT_KEY = (
+    ("unit_key_hi", "bigint", "first 64 bits of the unit's 128-bit key"),
+    ("unit_key_lo", "bigint", "last 64 bits of the unit's 128-bit key"),
+)
+_SEGMENT = (
+    ("segment_name", "string", "the attribute; NULL = everyone"),
+    ("segment_value", "string", "its value at first exposure; `(missing)`, `(other)`; NULL = everyone"),
+)
+_DAY = ("day", "date", "last day included; that day may be partial")
+
+VARIABLES: Final = ("num", "den", "pre_num", "pre_den")
+"""The four variables of a moments row, in the order of every mean vector and covariance matrix."""
+
+COVARIANCE_PAIRS: Final = tuple(
+    (first, second) for index, first in enumerate(VARIABLES) for second in VARIABLES[index + 1 :]
+)
+
+ASSIGNMENTS: Final = Table(
+    "assignments",
+    "one unit in one experiment: its first valid exposure",
+    ("experiment_id", "unit_key_hi", "unit_key_lo"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        *_UNIT_KEY,
+        ("unit_id", "string", "the unit as logged"),
+        ("variant", "string", "the variant of the first exposure (of a tie: the first in configured order)"),
+        ("first_exposure_at", "timestamp", "UTC instant of the first valid exposure"),
+        ("second_variant_at", "timestamp", "first instant of a variant other than the first; NULL if none"),
+        ("exposures", "bigint", "valid exposure rows of the unit, the first included"),
+        ("variants_seen", "array<string>", "distinct variants over the valid exposures, in configured order"),
+        ("excluded_reason", "string", "`tied_variants`, `multiple_variants`; NULL = analysed"),
+        ("expected_variant", "string", "the variant the hash gives; NULL where none or not derivable"),
+        ("bucket", "bigint", "the bucket the hash gives, in the scheme's own scale"),
+        ("hash_status", "string", "match, mismatch, not_allocated, override, not_derivable"),
+        ("attributes", "array<string>", "attributes of the first exposure, in configured order"),
+    ),
+)
+
+UNIT_METRICS: Final = Table(
+    "unit_metrics",
+    "one metric of one unit in one experiment",
+    ("experiment_id", "unit_key_hi", "unit_key_lo", "metric"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        *_UNIT_KEY,
+        ("metric", "string", "the metric"),
+        ("num", "double", "numerator; 0 for a unit without events"),
+        ("den", "double", "denominator; NULL for metrics without one"),
+        ("pre_num", "double", "numerator before exposure; NULL without covariate"),
+        ("pre_den", "double", "denominator before exposure; NULL without covariate or denominator"),
+        ("complete", "boolean", "whether the unit's window had ended when the data ended"),
+    ),
+)
+
+MOMENTS: Final = Table(
+    "moments",
+    "sufficient statistics of one metric in one variant (and segment value), up to and with one day",
+    ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("variant", "string", "the variant"),
+        ("metric", "string", "the metric"),
+        *_SEGMENT,
+        _DAY,
+        ("n", "bigint", "units analysed"),
+        ("n_complete", "bigint", "units among n whose window is complete"),
+        *((f"mean_{name}", "double", f"mean of {name} over the n units") for name in VARIABLES),
+        *((f"var_{name}", "double", f"sample variance of {name} (ddof = 1)") for name in VARIABLES),
+        *(
+            (f"cov_{first}_{second}", "double", f"sample covariance of {first} and {second} (ddof = 1)")
+            for first, second in COVARIANCE_PAIRS
+        ),
+    ),
+)
+
+RESULTS: Final = Table(
+    "results",
+    "one comparison of a treatment with the control on one metric",
+    ("experiment_id", "metric", "treatment", "segment_name", "segment_value", "day", "method", "estimator"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("metric", "string", "the metric"),
+        ("treatment", "string", "the variant compared with the control"),
+        *_SEGMENT,
+        _DAY,
+        ("method", "string", "fixed, group_sequential, anytime, bayesian"),
+        ("estimator", "string", "unadjusted, cuped"),
+        ("headline", "boolean", "whether this estimator is the configured one"),
+        ("role", "string", "primary, secondary, guardrail"),
+        ("control", "string", "the control variant"),
+        ("n_control", "bigint", "units in control"),
+        ("n_treatment", "bigint", "units in the treatment"),
+        ("mean_control", "double", "raw mean (ratio of means for a ratio) in control"),
+        ("mean_treatment", "double", "raw mean (ratio of means for a ratio) in the treatment"),
+        ("mean_control_adjusted", "double", "mean in control after covariate adjustment"),
+        ("mean_treatment_adjusted", "double", "mean in the treatment after covariate adjustment"),
+        ("effect", "double", "treatment - control, adjusted where the estimator is"),
+        ("effect_low", "double", "lower end of the effect's interval"),
+        ("effect_high", "double", "upper end of the effect's interval"),
+        ("relative_effect", "double", "effect / mean_control"),
+        ("relative_low", "double", "lower end of the relative effect's interval"),
+        ("relative_high", "double", "upper end of the relative effect's interval"),
+        ("std_error", "double", "standard error of the effect"),
+        ("statistic", "double", "test statistic of no effect"),
+        ("dof", "double", "degrees of freedom; NULL for a normal reference"),
+        ("p_value", "double", "p-value of no effect"),
+        ("p_adjusted", "double", "p-value adjusted within the family; NULL outside it"),
+        ("alpha", "double", "level of the test"),
+        ("significant", "boolean", "whether p_adjusted, else p_value, is below alpha"),
+        ("variance_reduction", "double", "share of the effect's variance removed by the covariate"),
+        ("share_complete", "double", "units with a complete window / units, both arms"),
+        ("information_fraction", "double", "information so far / information planned"),
+        ("boundary", "double", "stopping boundary on the statistic's scale"),
+        ("alpha_spent", "double", "cumulative alpha spent"),
+        ("prob_better", "double", "posterior probability that the treatment is better"),
+        ("expected_loss_treatment", "double", "posterior expected loss of choosing the treatment"),
+        ("expected_loss_control", "double", "posterior expected loss of choosing the control"),
+        ("margin", "double", "tolerated worsening of a guardrail, as configured, > 0"),
+        ("non_inferior", "boolean", "whether worsening by the margin or more is ruled out"),
+        ("reason", "string", "why numbers are NULL"),
+    ),
+)
+
+HEALTH: Final = Table(
+    "health",
+    "one check of one experiment (and slice)",
+    ("experiment_id", "check", "slice_name", "slice_value"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("check", "string", "the check"),
+        ("slice_name", "string", "what the check was sliced by; NULL = everyone"),
+        ("slice_value", "string", "the slice"),
+        ("status", "string", "pass, warn, fail, skipped"),
+        ("statistic", "double", "test statistic"),
+        ("p_value", "double", "p-value"),
+        ("threshold", "double", "level at which the status changes"),
+        ("observed", "string", "what was seen"),
+        ("expected", "string", "what should have been seen"),
+        ("message", "string", "what the check says"),
+        ("advice", "string", "what to do about it"),
+    ),
+)
+
+DROPS: Final = Table(
+    "drops",
+    "rows left out for one reason",
+    ("experiment_id", "stage", "source", "reason", "variant"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("stage", "string", "exposures, units, events, pairs, or values"),
+        ("source", "string", "the source (stage values: the metric)"),
+        ("reason", "string", "why"),
+        ("variant", "string", "the variant where the row has one"),
+        ("rows", "bigint", "rows"),
+        ("units", "bigint", "distinct units; NULL where rows have none or they were not counted"),
+    ),
+)
+
+DECISIONS: Final = Table(
+    "decisions",
+    "the verdict on one experiment",
+    ("experiment_id",),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("decision", "string", "the verdict"),
+        ("reasons", "array<string>", "why, in sentences"),
+    ),
+)
+
+LOOKS: Final = Table(
+    "looks",
+    "one look of a sequential analysis; append-only",
+    ("experiment_id", "metric", "treatment", "day"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("metric", "string", "the metric"),
+        ("treatment", "string", "the variant compared with the control"),
+        _DAY,
+        ("information", "double", "statistical information at the look"),
+        ("alpha_spent", "double", "cumulative alpha spent up to the look"),
+        ("boundary", "double", "stopping boundary at the look"),
+        ("statistic", "double", "test statistic at the look"),
+        ("backfilled", "boolean", "whether the look was made after its day"),
+    ),
+)
+
+_INPUT = (
+    "array<struct<source: string, location: string, version: bigint, list_hash: string, files: array<string>, "
+    "rows: bigint, kept: bigint, predicate: string, not_read: bigint>>"
+)
+
+RUNS: Final = Table(
+    "runs",
+    "one record of one run: the first when it starts, the last when it ends; the latest counts",
+    ("run_id", "recorded_at"),
+    _columns(
+        _RUN,
+        ("recorded_at", "timestamp", "when this record was written"),
+        ("started_at", "timestamp", "start of the run"),
+        ("finished_at", "timestamp", "end of the run; NULL while it runs"),
+        ("status", "string", "running, committed, partly_committed, failed, conflict"),
+        ("experiments", "map<string,string>", "status per experiment, with the reason where it failed"),
+        ("predecessors", "map<string,string>", "the committed run per experiment when this run started"),
+        ("as_of", "timestamp", "event time cut"),
+        ("configuration_hash", "string", "SHA-256 of the configuration as resolved"),
+        ("code_version", "string", "abspark's version"),
+        ("spark_version", "string", "Spark's version"),
+        ("delta_version", "string", "Delta's version; NULL without Delta"),
+        ("schema_version", "int", "version of these schemas"),
+        ("inputs", _INPUT, "what was read: table and version, or the file list"),
+        ("seconds", "map<string,double>", "seconds per stage"),
+    ),
+)
+
+COMMITS: Final = Table(
+    "commits",
+    "the committed run of one experiment: the only switch by which rows count",
+    ("experiment_id",),
+    _columns(
+        _EXPERIMENT,
+        ("run_id", "string", "the run whose rows count"),
+        ("previous_run_id", "string", "the run whose rows counted before; NULL for the first"),
+        ("committed_at", "timestamp", "when"),
+    ),
+)
+
+TABLES: Final = {
+    table.name: table
+    for table in (
+        ASSIGNMENTS, UNIT_METRICS, MOMENTS, RESULTS, LOOKS, HEALTH, DROPS, DECISIONS, RUNS, COMMITS,
+    )
+}  # fmt: skip

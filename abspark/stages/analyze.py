@@ -1,0 +1,75 @@
+"""Third stage: moments to results and health, then the switch that makes the run count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from abspark.analysis.health import health
+from abspark.analysis.results import results
+from abspark.errors import ConflictError, ExperimentsFailedError
+from abspark.pipeline.station import assignment_counts
+from abspark.stages.inputs import explained
+from abspark.stages.state import COMMITTED, RunState
+
+
+def analyze(state: RunState) -> None:
+    """Write the run's results and health checks.
+
+    Raises:
+        AbsparkError: The lake can't be read or written.
+    """
+    experiments = state.running
+    tag = {"run_id": state.run_id}
+    with explained(state), state.progress.stage("results") as stage:
+        moments = plain_rows(state.lake.read_run("moments", state.run_id))
+        counts = plain_rows(assignment_counts(state.lake.read_run("assignments", state.run_id)))
+        found = results(moments, experiments, state.project.metrics, as_of=state.as_of)
+        checks = health(counts, experiments)
+        state.lake.append_rows("results", [row | tag for row in found])
+        state.lake.append_rows("health", [row | tag for row in checks])
+        stage.rows = len(found)
+
+
+def commit(state: RunState) -> None:
+    """Switch the running experiments to this run and record how it ended.
+
+    Raises:
+        ConflictError: Another run of the same experiment committed first.
+        ExperimentsFailedError: Some experiments failed; the others are committed.
+    """
+    chosen = {experiment.id: state.predecessors[experiment.id] for experiment in state.running}
+    with state.progress.stage("commit") as stage:
+        ended = state.lake.commit(state.run_id, chosen)
+        for name in ended.committed:
+            state.experiments[name] = COMMITTED
+        for name, winner in ended.conflicted.items():
+            state.experiments[name] = f"conflict: {winner} committed first"
+        state.record(_status(state), finished=True)
+        stage.note = ", ".join(ended.committed)
+    if ended.conflicted:
+        raise ConflictError(
+            "\n".join(
+                f"{name}: run {winner} committed while {state.run_id} was under way"
+                for name, winner in ended.conflicted.items()
+            ),
+            advice="its results are the current ones; run again if you need yours",
+        )
+    if state.errors:
+        lines = [f"{name}: {error}" for name, error in state.errors.items()]
+        raise ExperimentsFailedError("\n".join(["some experiments failed, the others are committed:", *lines]))
+
+
+def plain_rows(frame: DataFrame) -> list[dict[str, Any]]:
+    """All rows of a small frame as dictionaries."""
+    return [row.asDict(recursive=True) for row in frame.collect()]
+
+
+def _status(state: RunState) -> str:
+    statuses = set(state.experiments.values())
+    if statuses == {COMMITTED}:
+        return COMMITTED
+    if COMMITTED in statuses:
+        return "partly_committed"
+    return "conflict" if any(status.startswith("conflict") for status in statuses) else "failed"

@@ -1,0 +1,73 @@
+"""First stage: exposure logs to assignments, with the exposures' part of the ledger."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from abspark.pipeline.ledger import (
+    Drop,
+    SourceTally,
+    assignment_drops,
+    check_read,
+    exposure_counts,
+    exposure_drops,
+)
+from abspark.pipeline.station import assignment_counts, assignment_table, exposure_rows
+from abspark.stages.inputs import experiments_of, explained, failing, raw, source_of
+from abspark.stages.state import RunState
+from abspark.storage import row_count
+
+
+def assign(state: RunState) -> None:
+    """Write the run's assignments and the drops of its exposure logs.
+
+    Raises:
+        AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
+    """
+    drops: list[Drop] = []
+    tallies: dict[str, SourceTally] = {}
+    for name in dict.fromkeys(experiment.exposures for experiment in state.running):
+        with failing(state, name), state.progress.stage(f"count {name}") as stage:
+            found, tally = _count(state, name)
+            drops += found
+            tallies[name] = tally
+            stage.rows = tally.read
+    study = state.study
+    sources = {e.exposures: state.project.exposures[e.exposures] for e in study.experiments}
+    with explained(state):
+        with state.progress.stage("assignments") as stage:
+            table = assignment_table({name: raw(state, name) for name in sources}, sources, study)
+            state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
+            counts = assignment_counts(state.lake.read_run("assignments", state.run_id)).collect()
+            stage.rows = sum(row["n"] for row in counts)
+        repeated = assignment_drops(counts, tallies, study)
+        for name, tally in tallies.items():
+            mine = {e.id for e in experiments_of(state, name)}
+            found = state.inputs[name]
+            found.rows, found.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
+        state.lake.append_rows("drops", [d._asdict() | {"run_id": state.run_id} for d in [*drops, *repeated]])
+
+
+def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
+    source, study = state.project.exposures[name], state.study
+    pruned = prunes(state)
+    rows = exposure_counts(exposure_rows(raw(state, name), source, study, pruned=pruned)).collect()
+    drops, tally = exposure_drops(rows, study, name)
+    note_unread(state, name, tally, pruned=pruned)
+    return drops, tally
+
+
+def note_unread(state: RunState, name: str, tally: SourceTally, *, pruned: bool) -> None:
+    """Compare the rows read with an independent count, or, where predicates skip rows, note how many were skipped."""
+    independent = row_count(state.spark, source_of(state, name), state.inputs[name].pinned)
+    if not pruned:
+        check_read(tally, independent)
+        return
+    found = state.inputs[name]
+    found.predicate = "time and experiment, as far as the columns' types allow"
+    found.not_read = None if independent is None else independent - tally.read
+
+
+def prunes(state: RunState) -> bool:
+    environment = state.project.environment
+    return environment is not None and environment.ledger == "read"

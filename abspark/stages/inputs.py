@@ -1,0 +1,97 @@
+"""The sources of a run: pinned once, read as pinned ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pyspark.sql import DataFrame
+
+from abspark.config import EventSource, Experiment, ExposureSource
+from abspark.errors import AbsparkError, DataError
+from abspark.pipeline.canonical import canonical
+from abspark.pipeline.study import metric_names
+from abspark.stages.state import Input, RunState
+from abspark.storage import as_data_error, pin, read, require_columns
+
+
+def source_of(state: RunState, name: str) -> ExposureSource | EventSource:
+    """The source of that name, of either kind."""
+    return state.project.exposures.get(name) or state.project.events[name]
+
+
+def experiments_of(state: RunState, name: str) -> tuple[Experiment, ...]:
+    """The running experiments that need a source."""
+    return tuple(e for e in state.running if name in _needed(state, e))
+
+
+def pin_all(state: RunState) -> None:
+    """Pin every source and check its columns; experiments whose source is at fault leave the run.
+
+    Raises:
+        DataError: No experiment is left.
+    """
+    for name in dict.fromkeys(name for e in state.running for name in _needed(state, e)):
+        with failing(state, name):
+            source = source_of(state, name)
+            pinned = pin(state.spark, source)
+            state.inputs[name] = Input(pinned)
+            raw = read(state.spark, source, pinned)
+            require_columns(source, raw)
+            canonical(raw, source)
+
+
+def pin_again(state: RunState) -> None:
+    """Restore the pins of a run that another process began.
+
+    Raises:
+        DataError: Files have changed since; a Delta version stays readable and needs no comparison.
+    """
+    for name, found in state.inputs.items():
+        source, version = source_of(state, name), found.pinned.version
+        if version is not None:
+            found.pinned = replace(found.pinned, format=source.format)
+            continue
+        pinned = pin(state.spark, source)
+        if pinned.list_hash != found.pinned.list_hash:
+            raise DataError(
+                f"source {name}: the files at {pinned.location} have changed since run {state.run_id} began",
+                advice="begin a new run",
+            )
+        found.pinned = pinned
+
+
+def raw(state: RunState, name: str) -> DataFrame:
+    """The raw rows of a pinned source."""
+    return read(state.spark, source_of(state, name), state.inputs[name].pinned)
+
+
+@contextmanager
+def failing(state: RunState, name: str) -> Iterator[None]:
+    """Within it, a fault of a source takes the experiments that need it out of the run, and the others go on."""
+    try:
+        yield
+    except AbsparkError as error:
+        state.fail(experiments_of(state, name), error)
+    except Exception as error:
+        known = as_data_error(error, [state.inputs[name].pinned] if name in state.inputs else [])
+        if known is None:
+            raise
+        state.fail(experiments_of(state, name), known)
+
+
+@contextmanager
+def explained(state: RunState) -> Iterator[None]:
+    """Within it, Spark's errors about data and disks are raised as ours."""
+    try:
+        yield
+    except AbsparkError:
+        raise
+    except Exception as error:
+        raise as_data_error(error, [found.pinned for found in state.inputs.values()]) or error from error
+
+
+def _needed(state: RunState, experiment: Experiment) -> tuple[str, ...]:
+    events = (state.project.metrics[name].source for name in metric_names(experiment))
+    return tuple(dict.fromkeys((experiment.exposures, *events)))

@@ -1,0 +1,164 @@
+"""What a run knows of itself, and how it is kept in the table `runs` between stages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from abspark.config import Experiment, Project
+from abspark.errors import AbsparkError, UsageError
+from abspark.pipeline.study import Study, epoch_micros, make_study
+from abspark.pipeline.tables import instant
+from abspark.progress import Progress
+from abspark.schemas import SCHEMA_VERSION
+from abspark.storage import Lake, PinnedSource
+
+RUNNING = "running"
+COMMITTED = "committed"
+
+
+@dataclass
+class Input:
+    """A pinned source, and what was found in it: rows read and kept, and what pushed-down predicates left unread."""
+
+    pinned: PinnedSource
+    rows: int | None = None
+    kept: int | None = None
+    predicate: str | None = None
+    not_read: int | None = None
+
+
+@dataclass
+class RunState:
+    """One run in progress.
+
+    `experiments` maps each experiment to its status: running, committed, conflict: ..., or failed: and why. Only
+    running ones take part in a stage.
+    """
+
+    run_id: str
+    spark: SparkSession
+    project: Project
+    lake: Lake
+    started_at: datetime
+    as_of: datetime
+    experiments: dict[str, str]
+    predecessors: dict[str, str | None]
+    progress: Progress
+    inputs: dict[str, Input] = field(default_factory=dict)
+    errors: dict[str, AbsparkError] = field(default_factory=dict)
+
+    @property
+    def running(self) -> tuple[Experiment, ...]:
+        """The experiments that have not failed, in the project's order."""
+        return tuple(self.project.experiments[name] for name, status in self.experiments.items() if status == RUNNING)
+
+    @property
+    def study(self) -> Study:
+        """The study of the running experiments."""
+        return make_study(self.project, self.running, self.as_of)
+
+    def fail(self, experiments: Sequence[Experiment], error: AbsparkError) -> None:
+        """Take experiments out of the run.
+
+        Raises:
+            AbsparkError: The same error, when no experiment is left to run.
+        """
+        for experiment in experiments:
+            self.experiments[experiment.id] = f"failed: {error.message}"
+            self.errors[experiment.id] = error
+        if not self.running:
+            raise error
+
+    def record(self, status: str, *, finished: bool = False) -> None:
+        """Append the run's present state to `runs`."""
+        self.lake.record_run(
+            {
+                "run_id": self.run_id,
+                "started_at": self.started_at,
+                "finished_at": datetime.now(UTC) if finished else None,
+                "status": status,
+                "experiments": dict(self.experiments),
+                "predecessors": dict(self.predecessors),
+                "as_of": self.as_of,
+                "configuration_hash": self.project.configuration_hash(self.experiments),
+                "code_version": _version("abspark"),
+                "spark_version": self.spark.version,
+                "delta_version": _version("delta-spark"),
+                "schema_version": SCHEMA_VERSION,
+                "inputs": [_input_row(name, found) for name, found in self.inputs.items()],
+                "seconds": dict(self.progress.seconds),
+            }
+        )
+
+
+def new_run_id(now: datetime) -> str:
+    """An id that sorts by time and is unique without coordination."""
+    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def recorded(spark: SparkSession, project: Project, lake: Lake, run_id: str, *, progress: Progress) -> RunState:
+    """The state of a run that another process began.
+
+    `inputs` have no pins yet: the caller pins again and compares.
+
+    Raises:
+        UsageError: There is no such run, it has ended, or the configuration has changed since.
+    """
+    rows = (
+        lake.runs()
+        .where(F.col("run_id") == run_id)
+        .withColumns({name: F.unix_micros(name) for name in ("started_at", "as_of")})
+        .collect()
+    )
+    if not rows:
+        raise UsageError(f"no run {run_id} in the lake", advice="begin one with jobs/assignments.py")
+    row = rows[0]
+    if row["status"] != RUNNING:
+        raise UsageError(f"run {run_id} has ended: {row['status']}", advice="begin a new run")
+    if row["configuration_hash"] != project.configuration_hash(row["experiments"]):
+        raise UsageError(f"the configuration has changed since run {run_id} began", advice="begin a new run")
+    state = RunState(
+        run_id, spark, project, lake, instant(row["started_at"]), instant(row["as_of"]),
+        dict(row["experiments"]), dict(row["predecessors"]), progress,
+    )  # fmt: skip
+    state.progress.seconds.update(row["seconds"] or {})
+    state.inputs = {found["source"]: _input(found.asDict(recursive=True)) for found in row["inputs"]}
+    return state
+
+
+
+
+def _input_row(name: str, found: Input) -> dict[str, Any]:
+    return {
+        "source": name,
+        "location": found.pinned.location,
+        "version": found.pinned.version,
+        "list_hash": found.pinned.list_hash,
+        "files": list(found.pinned.files),
+        "rows": found.rows,
+        "kept": found.kept,
+        "predicate": found.predicate,
+        "not_read": found.not_read,
+    }
+
+
+def _input(row: Mapping[str, Any]) -> Input:
+    pinned = PinnedSource(
+        row["source"], "", row["location"], row["version"], tuple(row["files"]), row["list_hash"]
+    )
+    return Input(pinned, row["rows"], row["kept"], row["predicate"], row["not_read"])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

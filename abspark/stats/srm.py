@@ -1,0 +1,147 @@
+"""Sample ratio mismatch: do the variants' counts fit the shares they were configured to get?
+
+Counts and expected weights have shape (r, v): a row is one experiment (or slice), a column one variant.
+Rows with fewer variants are filled up with a weight of NaN. A configured variant that nobody saw stands
+there with count 0: leaving it out would hide the worst mismatch there is.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from abspark.stats import reasons
+from abspark.stats.moments import Bools, Floats
+from abspark.stats.reasons import Reasons
+from abspark.stats.tails import SMALLEST
+
+SrmMethod = Literal["auto", "chi_square", "exact"]
+
+SMALL_EXPECTED: Final = 5.0
+"""Below this many expected units in a variant the chi-square approximation is not trusted (Cochran 1954)."""
+MOST_OUTCOMES: Final = 100_000
+"""The exact test enumerates this many outcomes at most."""
+TIE: Final = 1e-9
+_BLOCK: Final = 4_000_000
+
+
+class SrmResult(NamedTuple):
+    """Results of shape (r,), `expected` of shape (r, v).
+
+    Attributes:
+        statistic: Pearson's chi-square; infinite where units turned up in a variant that expects none.
+        dof: variants that expect units, minus one.
+        p_value: probability of counts at least as unlikely as these if the shares hold; exactly 0 where
+            units turned up in
+            a variant that expects none.
+        expected: units expected per variant; NaN where a row has no such variant.
+        exact: whether p comes from the multinomial distribution instead of the chi-square approximation.
+        reason: why p is NaN, or 0.
+    """
+
+    statistic: Floats
+    dof: Floats
+    p_value: Floats
+    expected: Floats
+    exact: Bools
+    reason: Reasons
+
+
+def expected_weights(units: ArrayLike, weights: ArrayLike) -> Floats:
+    """Weights of one experiment whose allocation changed: units times shares, summed over periods.
+
+    `units` has shape (periods,), `weights` (periods, v); each period's weights are made to sum to 1. Shape
+    (v,).
+    """
+    share = np.asarray(weights, dtype=np.float64)
+    return np.asarray(np.asarray(units, dtype=np.float64) @ (share / share.sum(axis=1, keepdims=True)))
+
+
+def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") -> SrmResult:
+    """Goodness of fit of counts to weights (which need not sum to 1), by Pearson's chi-square or exactly.
+
+    `auto` is exact where a variant expects fewer than 5 units and the outcomes can be enumerated, `exact`
+    wherever they can. The exact p sums the probability of all outcomes that are no likelier than the one
+    seen.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    seen, weight = np.atleast_2d(counts).astype(np.float64), np.atleast_2d(weights).astype(np.float64)
+    if seen.shape != weight.shape:
+        raise ValueError(f"counts and weights need one shape, not {seen.shape} and {weight.shape}")
+    present = ~np.isnan(weight)
+    seen, weight = np.where(present, seen, 0.0), np.where(present, weight, 0.0)
+    total, open_variants = seen.sum(axis=1), (weight > 0).sum(axis=1)
+    whole = weight.sum(axis=1)
+    share = np.divide(weight, whole[:, None], out=np.zeros_like(weight), where=whole[:, None] > 0)
+    expected = share * total[:, None]
+    terms = np.divide((seen - expected) ** 2, expected, out=np.zeros_like(seen), where=expected > 0)
+    stray = np.any((weight == 0) & (seen > 0), axis=1)
+    reason = reasons.first_reason(len(seen), [
+        (np.any(~(seen >= 0), axis=1), reasons.NEGATIVE_COUNT),
+        (total == 0, reasons.NO_UNITS),
+        (stray, reasons.UNITS_WHERE_NONE_EXPECTED),
+        (open_variants < 2, reasons.FEWER_THAN_2_VARIANTS),
+    ])  # fmt: skip
+    sound = reason == reasons.NONE
+    statistic = np.where(sound, terms.sum(axis=1), np.nan)
+    dof = np.where(sound | stray, open_variants - 1.0, np.nan)
+    p = np.asarray(special.chdtrc(dof, statistic), dtype=np.float64)
+    exact = sound & _to_be_exact(seen, expected, method)
+    p[exact] = _exact_p(seen[exact], share[exact])
+    p = np.maximum(p, SMALLEST)
+    impossible = reason == reasons.UNITS_WHERE_NONE_EXPECTED
+    statistic[impossible], p[impossible] = np.inf, 0.0
+    return SrmResult(statistic, dof, p, np.where(present, expected, np.nan), exact, reason)
+
+
+def _to_be_exact(seen: Floats, expected: Floats, method: SrmMethod) -> Bools:
+    if method == "chi_square":
+        return np.zeros(len(seen), dtype=np.bool_)
+    total, variants = seen.sum(axis=1), (expected > 0).sum(axis=1)
+    outcomes = special.binom(total + variants - 1, np.maximum(variants - 1, 0))
+    whole = (seen == np.floor(seen)).all(axis=1)
+    small = ((expected > 0) & (expected < SMALL_EXPECTED)).any(axis=1)
+    return np.asarray(whole & (outcomes <= MOST_OUTCOMES) & (small | (method == "exact")))
+
+
+def _exact_p(seen: Floats, share: Floats) -> Floats:
+    """Exact multinomial p of whole counts; rows of one total and number of open variants go together."""
+    p = np.empty(len(seen))
+    shape = np.column_stack([seen.sum(axis=1), (share > 0).sum(axis=1)]).astype(np.int64)
+    for total, variants in np.unique(shape, axis=0):
+        rows = np.flatnonzero((shape == (total, variants)).all(axis=1))
+        outcomes = _compositions(int(total), int(variants))
+        block = max(1, _BLOCK // len(outcomes))
+        for start in range(0, len(rows), block):
+            part = rows[start : start + block]
+            open_variants = share[part] > 0
+            log_share = np.log(share[part][open_variants].reshape(len(part), variants))
+            own = seen[part][open_variants].reshape(len(part), variants)
+            log_own = _log_ways(own) + (own * log_share).sum(axis=1)
+            log_all = _log_ways(outcomes) + log_share @ outcomes.T
+            # Outcomes as likely as the one seen count, whatever the rounding of their logarithms.
+            limit = log_own + TIE * (1 + np.abs(log_own))
+            p[part] = np.where(log_all <= limit[:, None], np.exp(log_all), 0.0).sum(axis=1)
+    return np.minimum(p, 1.0)
+
+
+def _log_ways(counts: Floats) -> Floats:
+    """Logarithm of the multinomial coefficient of each row."""
+    ways = special.gammaln(counts.sum(axis=1) + 1) - special.gammaln(counts + 1).sum(axis=1)
+    return np.asarray(ways, dtype=np.float64)
+
+
+def _compositions(total: int, parts: int) -> NDArray[np.float64]:
+    """All vectors of `parts` counts that sum to `total`, a row each."""
+    rows = np.arange(total + 1, dtype=np.float64)[:, None]
+    for _ in range(parts - 2):
+        left = (total - rows.sum(axis=1)).astype(np.int64)
+        repeated = np.repeat(rows, left + 1, axis=0)
+        within = np.arange(len(repeated)) - np.repeat(np.cumsum(left + 1) - (left + 1), left + 1)
+        rows = np.column_stack([repeated, within])
+    return np.column_stack([rows, total - rows.sum(axis=1)])

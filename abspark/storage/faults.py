@@ -1,0 +1,139 @@
+"""Spark's errors about data and disks, said in our words in one screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from abspark.errors import AbsparkError, DataError, LakeError
+from abspark.storage.conditions import causes, condition_of, first_line
+from abspark.storage.places import what_is_at
+
+if TYPE_CHECKING:
+    from abspark.storage.sources import PinnedSource
+
+_FILE: Final = re.compile(r"reading file (\S.*?)\.(?: |$|\n)")
+_PATH: Final = re.compile(
+    r"(?:does not exist: |CSV file: |[Pp]ermission denied: )(\S[^\n;]*?)(?:\.? SQLSTATE|[;\n]|$)"
+)
+_WRONG_CONTENT: Final = (
+    ("CSV header does not conform", "its header differs from the other files' header"),
+    ("is not a Parquet file", "it is no Parquet file, or its end is missing"),
+    ("Could not read footer", "it is no Parquet file, or its end is missing"),
+    ("FILE_NOT_EXIST", "it was removed after the run had started"),
+)  # fmt: skip
+
+
+def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError | None:
+    """The error to show instead of Spark's; None where that is not about a source, disk or missing reader.
+
+    `sources` are the ones the failed plan reads; the fault is told of the one whose file it names.
+    """
+    text, condition = str(error), condition_of(error)
+    if re.search("no space left on device", text, re.IGNORECASE):
+        return LakeError(
+            "The disk is full: no space left on device.",
+            advice="free space under the lake and under Spark's temporary files (spark.local.dir, else /tmp)",
+        )
+    if condition.startswith("FAILED_READ_FILE") or "CSV header does not conform" in text:
+        return _file_error(error, sources)
+    for start, make in _BY_CONDITION.items():
+        if condition.startswith(start):
+            return make(error, sources)
+    if "No FileSystem for scheme" in text or "ClassNotFoundException: Class org.apache.hadoop.fs" in text:
+        return DataError(
+            f"{_named(sources, text)}: this session cannot read that file system.",
+            advice="add its connector's jar to the environment's spark.conf (spark.jars.packages)",
+        )
+    if re.search("permission denied|AccessControlException", text, re.IGNORECASE):
+        return DataError(f"{_named(sources, text)}: no permission to read {_path_in(text, sources)}.")
+    return None
+
+
+def _file_error(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    found = _FILE.search(text)
+    why = next((words for sign, words in _WRONG_CONTENT if sign in text), None)
+    if why is None:
+        why = next(reversed(causes(error)), first_line(error))[:300]
+    file = found.group(1) if found else _path_in(text, sources)
+    return DataError(
+        f"{_named(sources, file)}: cannot read {file}: {why}",
+        advice="write the file again, or take it out of the source's path",
+    )
+
+
+def _absent(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    path = _path_in(str(error), sources)
+    return DataError(f"{_named(sources, path)}: {path} does not exist.", allowed=what_is_at(path))
+
+
+def _no_schema(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    return DataError(
+        f"{_named(sources, text)}: no columns can be read from {_path_in(text, sources)}.",
+        advice="its files are empty, or of another format than the source says",
+    )
+
+
+def _two_structures(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    return DataError(
+        f"{_named(sources, text)}: {_path_in(text, sources)} has files in folders of differing structure.",
+        advice="keep one table per path, use a wildcard, or set options: {recursiveFileLookup: true}",
+    )
+
+
+def _no_reader(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError:
+    where = f"{_named(sources, str(error))}: " if sources else ""
+    return AbsparkError(
+        f"{where}this Spark session lacks a reader: {first_line(error)}",
+        advice="for Delta: install abspark[local], or start the session with Delta's jar and extension",
+    )
+
+
+def _broken_delta(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    where = f"{_named(sources, text)}: the Delta table {_path_in(text, sources)}"
+    return DataError(
+        f"{where} is not whole: {first_line(error)[:300]}",
+        advice="was it vacuumed or written by hand? Restore the files, or rewrite the table",
+    )
+
+
+_BY_CONDITION: Final = {
+    "PATH_NOT_FOUND": _absent,
+    "TABLE_OR_VIEW_NOT_FOUND": _absent,
+    "UNABLE_TO_INFER_SCHEMA": _no_schema,
+    "CONFLICTING_DIRECTORY_STRUCTURES": _two_structures,
+    "CONFLICTING_PARTITION_COLUMN_NAMES": _two_structures,
+    "DATA_SOURCE_NOT_FOUND": _no_reader,
+    "DELTA_CONFIGURE_SPARK_SESSION": _no_reader,
+    "DELTA_FILE_NOT_FOUND": _broken_delta,
+    "DELTA_LOG_FILE": _broken_delta,
+    "DELTA_STATE_RECOVER": _broken_delta,
+    "DELTA_TRUNCATED": _broken_delta,
+    "DELTA_VERSION": _broken_delta,
+    "DELTA_INVALID": _broken_delta,
+    "DELTA_UNSUPPORTED": _broken_delta,
+}
+
+
+def _path_in(text: str, sources: Sequence[PinnedSource]) -> str:
+    """The path that the text names, else the only source's location."""
+    found = _PATH.search(text)
+    if found:
+        return found.group(1).strip()
+    return sources[0].location if len(sources) == 1 else "a source"
+
+
+def _named(sources: Sequence[PinnedSource], text: str) -> str:
+    """`source NAME` of the source that the text is about."""
+    plain = unquote(text)
+    for source in sources:
+        places = (source.location.rstrip("/"), *source.files)
+        if len(sources) == 1 or any(unquote(place) in plain for place in places):
+            return f"source {source.name}"
+    return f"one of the sources {', '.join(source.name for source in sources)}" if sources else "a source"

@@ -1,0 +1,230 @@
+"""The lake: append-only tables whose rows count only through `commits`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from abspark.errors import LakeError, UsageError
+from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES, Table
+from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
+
+PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name, LOOKS.name))
+"""What `prune` deletes from. Looks stay, as spent alpha is never revised; run records stay as history."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """How a commit ended: the experiments that switched, and for the others the run whose rows count instead.
+
+    `conflicted` maps an experiment to that run; to the empty string where the experiment has no committed
+    run at all (its predecessor was there when the run started and is gone).
+    """
+
+    committed: tuple[str, ...]
+    conflicted: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The runs whose rows were removed, oldest first."""
+
+    run_ids: tuple[str, ...]
+
+
+class Lake(ABC):
+    """Tables of one environment.
+
+    Appended rows are seen by nobody but `read_run` until `commit` switches an experiment to their run.
+    """
+
+    def __init__(self, spark: SparkSession, location: str) -> None:
+        self.spark = spark
+        self.location = location
+
+    @abstractmethod
+    def ensure_writable(self) -> None:
+        """Prepare the lake for a run.
+
+        Raises:
+            LakeError: it cannot be written.
+        """
+
+    @abstractmethod
+    def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
+        """Switch every experiment in `predecessors` to the run, if its head is still the predecessor given.
+
+        `predecessors` maps each experiment to its head when the run started, None where it had none. All
+        experiments switch in one step; those whose head has moved don't, and don't keep the others from it.
+        Calling it again after it has succeeded changes nothing and reports the same.
+
+        Raises:
+            LakeError: the switch cannot be written.
+        """
+
+    @abstractmethod
+    def commits(self) -> tuple[CommittedRun, ...]:
+        """The committed run of each experiment, by experiment; empty for a new lake."""
+
+    @abstractmethod
+    def _write(self, table: Table, frame: DataFrame) -> None:
+        """Append a frame that has exactly the table's columns; nothing of it stays where that fails."""
+
+    @abstractmethod
+    def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
+        """The rows of some runs (None: all) with the table's columns; empty where there is no table yet."""
+
+    @abstractmethod
+    def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
+        """Remove the rows of runs."""
+
+    def append(self, table: str, frame: DataFrame) -> None:
+        """Append a frame with exactly the table's columns and types, in any order.
+
+        Raises:
+            LakeError: a column is missing, unknown or of another type; or the lake cannot be written.
+        """
+        spec = _appendable(table)
+        _require_contract(spec, frame)
+        self._write(spec, frame.select(*(F.col(f"`{name}`") for name in spec.names)))
+
+    def append_rows(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Append a driver's rows, keyed by column; a column that a row lacks is NULL. Times carry an offset.
+
+        Raises:
+            LakeError: a row has an unknown column or a time without offset; or the lake cannot be written.
+        """
+        if not rows:
+            return
+        spec = _appendable(table)
+        values = [_in_order(spec, row) for row in rows]
+        self._write(spec, self.spark.createDataFrame(values, spec.ddl).coalesce(1))
+
+    def read_run(self, table: str, run_id: str) -> DataFrame:
+        """All rows that a run wrote, committed or not."""
+        return self._read(_known(table), [run_id])
+
+    def heads(self) -> dict[str, str]:
+        """The committed run of each experiment; empty for a new lake."""
+        return {commit.experiment_id: commit.run_id for commit in self.commits()}
+
+    def current(self, table: str, experiments: Sequence[str] | None = None) -> DataFrame:
+        """The rows that count: of each experiment (None: of all) those of its committed run.
+
+        Rows that concern no experiment (`*`) count while their run is the committed one of a chosen
+        experiment. The switch is looked at when this is called, not when the frame is evaluated.
+        """
+        by_run: dict[str, list[str]] = {}
+        for experiment, run_id in self.heads().items():
+            if experiments is None or experiment in experiments:
+                by_run.setdefault(run_id, []).append(experiment)
+        counts = F.lit("") != ""
+        for run_id, own in by_run.items():
+            counts |= (F.col("run_id") == run_id) & F.col("experiment_id").isin([*own, NO_EXPERIMENT])
+        return self._read(_known(table), sorted(by_run)).where(counts)
+
+    def record_run(self, row: Mapping[str, object]) -> None:
+        """Append a record of a run: `runs` columns; `recorded_at` is now unless given."""
+        self.append_rows(RUNS.name, [{"recorded_at": datetime.now(UTC), **row}])
+
+    def runs(self) -> DataFrame:
+        """The latest record of each run."""
+        latest = F.max_by(F.struct(*RUNS.names), F.struct("recorded_at", "finished_at")).alias("latest")
+        return self._read(RUNS, None).groupBy("run_id").agg(latest).select("latest.*")
+
+    def prune(self, keep: int = 7, *, now: datetime | None = None) -> Pruned:
+        """Remove the rows of runs that no longer count; see `runs_to_prune` for which.
+
+        `now` is the instant by which a run counts as dead or still running (default: the present). Delta
+        keeps the files of removed rows for time travel until the user runs VACUUM.
+
+        Raises:
+            UsageError: `keep` is below 1.
+        """
+        if keep < 1:
+            raise UsageError(f"keep = {keep}: the committed run itself has to stay.", allowed="1 or more")
+        # in this order: a run appearing meanwhile has its record before its rows, and commits before it ends
+        stored = {table: self._stored_runs(TABLES[table]) for table in PRUNED_TABLES}
+        records = self._run_records()
+        doomed = runs_to_prune(
+            frozenset().union(*stored.values()),
+            records,
+            self.commits(),
+            keep=keep,
+            now=now or datetime.now(UTC),
+        )
+        for table, present in stored.items():
+            if gone := sorted(present.intersection(doomed)):
+                self._delete(TABLES[table], gone)
+        return Pruned(doomed)
+
+    def _stored_runs(self, table: Table) -> frozenset[str]:
+        rows = self._read(table, None).select("run_id").distinct().collect()
+        return frozenset(row["run_id"] for row in rows)
+
+    def _run_records(self) -> list[RunRecord]:
+        started = F.unix_micros("started_at").alias("started")
+        rows = self.runs().select("run_id", "status", started, "experiments").collect()
+        return [
+            RunRecord(row["run_id"], row["status"], _instant(row["started"]), row["experiments"] or {})
+            for row in rows
+        ]
+
+
+def _known(table: str) -> Table:
+    if table not in TABLES:
+        raise UsageError(f"there is no table {table}.", allowed=", ".join(TABLES))
+    return TABLES[table]
+
+
+def _appendable(table: str) -> Table:
+    if table == COMMITS.name:
+        raise UsageError("the table commits changes only by a run's commit.")
+    return _known(table)
+
+
+def _require_contract(table: Table, frame: DataFrame) -> None:
+    contract = cast("T.StructType", T.StructType.fromDDL(table.ddl))
+    wanted = {field.name: field.dataType for field in contract.fields}
+    given = {field.name: field.dataType for field in frame.schema.fields}
+    faults = [f"{name} is missing" for name in wanted if name not in given]
+    faults += [f"{name} is unknown" for name in given if name not in wanted]
+    faults += [
+        f"{name} is {given[name].simpleString()} instead of {kind.simpleString()}"
+        for name, kind in wanted.items()
+        if name in given and _nullable(given[name]) != _nullable(kind)
+    ]
+    if faults or len(frame.columns) != len(given):
+        faults = faults or ["a column is there twice"]
+        raise LakeError(f"rows for the table {table.name} break its schema: {'; '.join(faults)}.")
+
+
+def _nullable(kind: T.DataType) -> T.DataType:
+    """The type with every array element, map value and struct field nullable: what the lake stores."""
+    if isinstance(kind, T.ArrayType):
+        return T.ArrayType(_nullable(kind.elementType))
+    if isinstance(kind, T.MapType):
+        return T.MapType(_nullable(kind.keyType), _nullable(kind.valueType))
+    if isinstance(kind, T.StructType):
+        return T.StructType([T.StructField(part.name, _nullable(part.dataType)) for part in kind.fields])
+    return kind
+
+
+def _in_order(table: Table, row: Mapping[str, object]) -> tuple[Any, ...]:
+    if unknown := sorted(row.keys() - set(table.names)):
+        raise LakeError(f"the table {table.name} has no column {', '.join(unknown)}.")
+    for name, value in row.items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise LakeError(f"{table.name}.{name} = {value} has no offset, so it names no instant.")
+    return tuple(row.get(name) for name in table.names)
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)

@@ -1,0 +1,186 @@
+"""A lake of Delta tables, in a folder or in a schema of a catalog, written and read by SQL names alone."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from abspark.errors import LakeError
+from abspark.schemas import COMMITS, RUNS, Table
+from abspark.storage.conditions import is_absent, is_conflict, is_not_delta
+from abspark.storage.lake import Commit, Lake
+from abspark.storage.lake_faults import as_lake_error
+from abspark.storage.lock import machine_lock
+from abspark.storage.places import delta_path_name, literal, local_path, quoted
+from abspark.storage.prune_plan import CommittedRun
+
+_ATTEMPTS: Final = 30
+# more than one is needed only where a file system lets one commit overwrite another
+_COMMIT_ATTEMPTS: Final = 5
+_LONGEST_PAUSE: Final = 2.0
+_SWITCH: Final = """
+    MERGE INTO {switch} AS old
+    USING {{wanted}} AS new
+    ON old.experiment_id = new.experiment_id
+    WHEN MATCHED AND old.run_id = new.predecessor AND old.run_id <> new.run_id THEN
+        UPDATE SET run_id = new.run_id, previous_run_id = old.run_id, committed_at = current_timestamp()
+    WHEN NOT MATCHED AND new.predecessor IS NULL THEN
+        INSERT (experiment_id, run_id, previous_run_id, committed_at)
+        VALUES (new.experiment_id, new.run_id, NULL, current_timestamp())
+"""
+
+Answer = TypeVar("Answer")
+
+
+class DeltaLake(Lake):
+    """Tables named by `name_of`, created when first written; Delta's transactions order all writes."""
+
+    def __init__(
+        self, spark: SparkSession, location: str, *, name_of: Callable[[str], str], schema: str | None = None
+    ) -> None:
+        super().__init__(spark, location)
+        self._name_of = name_of
+        self._schema = schema
+        self._folder = local_path(location) if schema is None else None
+
+    @classmethod
+    def in_folder(cls, spark: SparkSession, folder: str) -> DeltaLake:
+        """A table per sub-folder."""
+        root = folder.rstrip("/")
+        return cls(spark, folder, name_of=lambda table: delta_path_name(f"{root}/{table}"))
+
+    @classmethod
+    def in_catalog(cls, spark: SparkSession, catalog: str, schema: str) -> DeltaLake:
+        """A table per table of the schema, which is created if it is not there."""
+        return cls(
+            spark,
+            f"{catalog}.{schema}",
+            name_of=lambda table: quoted(catalog, schema, table),
+            schema=quoted(catalog, schema),
+        )
+
+    def ensure_writable(self) -> None:
+        """Create schema, `commits` and `runs` where missing, which proves that the lake can be written."""
+        if self._schema is not None:
+            self._do(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
+        self._create(COMMITS)
+        self._create(RUNS)
+
+    def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
+        """See `Lake.commit`. One conditional MERGE, repeated while only others' rows have moved."""
+        undecided = sorted(predecessors)
+        ended = Commit(())
+        for _ in range(_COMMIT_ATTEMPTS):
+            if not undecided:
+                return ended
+            self._switch(run_id, predecessors)
+            ended, undecided = self._ended(run_id, predecessors)
+        if undecided:
+            raise LakeError(
+                f"the lake {self.location} lost the commit of run {run_id} for {', '.join(undecided)}.",
+                advice="run again; if it stays so, look at the history of the table commits",
+            )
+        return ended
+
+    def commits(self) -> tuple[CommittedRun, ...]:
+        """The committed run of each experiment, by experiment; empty for a new lake."""
+        frame = self._read(COMMITS, None).orderBy("experiment_id")
+        rows = self._told(frame.collect)
+        return tuple(
+            CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in rows
+        )
+
+    def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
+        self._create(COMMITS)
+        rows = [(experiment, run_id, before) for experiment, before in sorted(predecessors.items())]
+        wanted = self.spark.createDataFrame(rows, "experiment_id string, run_id string, predecessor string")
+        self._do(_SWITCH.format(switch=self._name_of(COMMITS.name)), wanted=wanted)
+
+    def _ended(self, run_id: str, predecessors: Mapping[str, str | None]) -> tuple[Commit, list[str]]:
+        """How the switch stands by reading it back, and the experiments still at their predecessor."""
+        now = {commit.experiment_id: commit for commit in self.commits()}
+        committed: list[str] = []
+        conflicted: dict[str, str] = {}
+        undecided: list[str] = []
+        for experiment, before in sorted(predecessors.items()):
+            head = now.get(experiment)
+            if head is not None and run_id in (head.run_id, head.previous_run_id):
+                committed.append(experiment)
+            elif (head.run_id if head else None) == before:
+                undecided.append(experiment)
+            else:
+                conflicted[experiment] = head.run_id if head else ""
+        return Commit(tuple(committed), conflicted), undecided
+
+    def _create(self, table: Table) -> None:
+        partitioning = "" if table is COMMITS else "PARTITIONED BY (run_id)"
+        # a commit reads the whole switch, so that even a blind append beside it has to count as a conflict
+        properties = "TBLPROPERTIES ('delta.isolationLevel' = 'Serializable')" if table is COMMITS else ""
+        name = self._name_of(table.name)
+        self._do(f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} {properties}")
+
+    def _write(self, table: Table, frame: DataFrame) -> None:
+        if not self._told(lambda: self._exists(table)):
+            self._create(table)
+        # a table that an older version made lacks the newer columns
+        writer = frame.writeTo(self._name_of(table.name)).option("mergeSchema", "true")
+        self._told(lambda: self._serially(writer.append))
+
+    def _exists(self, table: Table) -> bool:
+        try:
+            self.spark.table(self._name_of(table.name)).schema  # noqa: B018 - the look-up is what is asked for
+        except Exception as error:
+            if is_absent(error) or is_not_delta(error):
+                return False
+            raise
+        return True
+
+    def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
+        if not self._told(lambda: self._exists(table)):
+            return self.spark.createDataFrame([], table.ddl)
+        frame = self.spark.table(self._name_of(table.name))
+        there = set(frame.columns)
+        frame = frame.select(
+            *(
+                F.col(f"`{column.name}`")
+                if column.name in there
+                else F.lit(None).cast(column.type).alias(column.name)
+                for column in table.columns
+            )
+        )
+        return frame if run_ids is None else frame.where(F.col("run_id").isin(list(run_ids)))
+
+    def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
+        self._do(
+            f"DELETE FROM {self._name_of(table.name)} WHERE run_id IN ({', '.join(map(literal, run_ids))})"
+        )
+
+    def _do(self, statement: str, **frames: Any) -> None:
+        self._told(lambda: self._serially(lambda: self.spark.sql(statement, **frames).collect()))
+
+    def _serially(self, action: Callable[[], Answer]) -> Answer:
+        with machine_lock(self._folder):
+            return _retried(action)
+
+    def _told(self, action: Callable[[], Answer]) -> Answer:
+        try:
+            return action()
+        except Exception as error:
+            raise as_lake_error(error, self.location) or error from None
+
+
+def _retried(action: Callable[[], Answer]) -> Answer:
+    """Repeat while Delta refuses because another commit came first; a refused commit has written nothing."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return action()
+        except Exception as error:
+            if not is_conflict(error) or attempt == _ATTEMPTS - 1:
+                raise
+        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
+    raise AssertionError  # unreachable: the last attempt returns or raises

@@ -1,0 +1,61 @@
+"""Errors of writing the lake, said in our words in one screen."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from abspark.errors import LakeError
+from abspark.storage.conditions import causes, condition_of, first_line, is_absent, is_conflict
+from abspark.storage.places import local_path
+
+_FULL: Final = re.compile("no space left on device", re.IGNORECASE)
+_REFUSED: Final = re.compile(
+    "permission denied|AccessControlException|Mkdirs failed|Cannot create|Read-only file system",
+    re.IGNORECASE,
+)
+
+
+def as_lake_error(error: Exception, location: str) -> LakeError | None:
+    """The error to show instead of Spark's, or None where Spark's is not about writing the lake."""
+    text, condition = str(error), condition_of(error)
+    if _FULL.search(text):
+        return LakeError(
+            f"the lake {location} cannot be written: no space left on device.",
+            advice="free space under the lake and under Spark's temporary files (spark.local.dir, else /tmp)",
+        )
+    if condition == "DATA_SOURCE_NOT_FOUND" or condition.startswith("DELTA_CONFIGURE_SPARK_SESSION"):
+        return LakeError(
+            f"the lake {location} is Delta, which this Spark session lacks.",
+            advice="install abspark[local], or start the session with Delta's jar and extension",
+        )
+    if condition == "DELTA_CANNOT_CREATE_LOG_PATH" or (_REFUSED.search(text) and location in text):
+        return LakeError(f"the lake {location} cannot be written: {_reason(error, location)}.")
+    if is_conflict(error):
+        return LakeError(
+            f"too many runs write to the lake {location} at once: {first_line(error)[:200]}",
+            advice="run again when fewer runs end at the same time",
+        )
+    if is_absent(error) and f"`{location.split('.')[0]}`" in text:
+        return LakeError(f"the lake {location} is in no catalog of this session: {first_line(error)[:200]}")
+    return None
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why a folder on this machine can't be made or written; None where nothing speaks against it."""
+    nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), None)
+    if nearest is None:
+        return None
+    if not nearest.is_dir():
+        return f"{nearest} is a file"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"no permission to write in {nearest}"
+    return None
+
+
+def _reason(error: Exception, location: str) -> str:
+    folder = local_path(location)
+    known = unwritable(folder) if folder is not None else None
+    return known or next(reversed(causes(error)), first_line(error))[:300].rstrip(".")

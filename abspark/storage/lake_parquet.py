@@ -1,0 +1,143 @@
+"""A lake of Parquet folders on a local disk, for trying out: one writer, the switch a renamed file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from abspark.errors import LakeError, UsageError
+from abspark.schemas import COMMITS, Table
+from abspark.storage.lake import Commit, Lake
+from abspark.storage.lake_faults import as_lake_error, unwritable
+from abspark.storage.lock import machine_lock
+from abspark.storage.places import local_path
+from abspark.storage.prune_plan import CommittedRun
+
+_SWITCH: Final = "commits.json"
+
+
+class ParquetLake(Lake):
+    """A folder per table, in it a folder `run_id=…` per run.
+
+    Files are written to a temporary folder beside the tables and then renamed into place.
+    """
+
+    def __init__(self, spark: SparkSession, folder: str) -> None:
+        root = local_path(folder)
+        if root is None:
+            raise UsageError(
+                f"a Parquet lake is for one machine's disk, not for {folder}.",
+                allowed="a local path; elsewhere lake: {path, format: delta}",
+            )
+        super().__init__(spark, folder)
+        self._root = root.absolute()
+
+    def ensure_writable(self) -> None:
+        """Create the folder."""
+        reason = unwritable(self._root)
+        if reason:
+            raise LakeError(f"the lake {self.location} cannot be written: {reason}.")
+        self._root.mkdir(parents=True, exist_ok=True)
+
+    def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
+        """See `Lake.commit`. The new switch replaces the old one in one rename."""
+        self.ensure_writable()
+        with machine_lock(self._root):
+            switch = self._switch()
+            committed: list[str] = []
+            conflicted: dict[str, str] = {}
+            for experiment, before in sorted(predecessors.items()):
+                head = switch.get(experiment, {}).get("run_id")
+                if head == before:
+                    switch[experiment] = {
+                        "run_id": run_id,
+                        "previous_run_id": before,
+                        "committed_at": datetime.now(UTC).isoformat(),
+                    }
+                if head in (before, run_id):
+                    committed.append(experiment)
+                else:
+                    conflicted[experiment] = head or ""
+            self._replace(switch)
+        return Commit(tuple(committed), conflicted)
+
+    def commits(self) -> tuple[CommittedRun, ...]:
+        """The committed run of each experiment, by experiment; empty for a new lake."""
+        return tuple(
+            CommittedRun(experiment, str(entry["run_id"]), entry["previous_run_id"])
+            for experiment, entry in sorted(self._switch().items())
+        )
+
+    def _switch(self) -> dict[str, dict[str, str | None]]:
+        try:
+            return cast("dict[str, dict[str, str | None]]", json.loads((self._root / _SWITCH).read_text()))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise LakeError(f"the lake {self.location} cannot be read: {_SWITCH}: {error}.") from None
+
+    def _replace(self, switch: Mapping[str, Mapping[str, str | None]]) -> None:
+        fresh = self._root / f".{_SWITCH}-{uuid.uuid4().hex}"
+        try:
+            with fresh.open("w") as file:
+                json.dump(switch, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._root / _SWITCH)
+        except OSError as error:
+            raise LakeError(f"the lake {self.location} cannot be written: {error.strerror}.") from None
+
+    def _write(self, table: Table, frame: DataFrame) -> None:
+        self.ensure_writable()
+        fresh = self._root / f".writing-{uuid.uuid4().hex}"
+        try:
+            frame.write.partitionBy("run_id").parquet(fresh.as_uri())
+            for file in fresh.glob("run_id=*/*.parquet"):
+                home = self._root / table.name / file.parent.name
+                home.mkdir(parents=True, exist_ok=True)
+                file.replace(home / file.name)
+        except Exception as error:
+            raise as_lake_error(error, self.location) or error from None
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
+        if table is COMMITS:
+            return self._commits_frame()
+        base = self._root / table.name
+        wanted = base.glob("run_id=*") if run_ids is None else (_run_folder(base, run) for run in run_ids)
+        folders = [folder.as_uri() for folder in wanted if folder.is_dir()]
+        if not folders:
+            return self.spark.createDataFrame([], table.ddl)
+        reader = self.spark.read.schema(table.ddl).option("basePath", base.as_uri())
+        return reader.parquet(*folders).select(*(F.col(f"`{name}`") for name in table.names))
+
+    def _commits_frame(self) -> DataFrame:
+        rows: list[tuple[Any, ...]] = [
+            (experiment, entry["run_id"], entry["previous_run_id"], _instant(entry["committed_at"]))
+            for experiment, entry in sorted(self._switch().items())
+        ]
+        return self.spark.createDataFrame(rows, COMMITS.ddl)
+
+    def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            shutil.rmtree(_run_folder(self._root / table.name, run_id), ignore_errors=True)
+
+
+def _run_folder(base: Path, run_id: str) -> Path:
+    """The folder of a run, escaped as Spark escapes the characters that file systems mind."""
+    return base / f"run_id={quote(run_id, safe=' !$&(),;@~+-._')}"
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,80 @@
+"""What lies where: names of tables in SQL, and what is there when the thing asked for is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from pyspark.sql import SparkSession
+
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+_GLOB = re.compile(r"[*?\[{]")
+_ENTRIES_SHOWN = 8
+
+
+def local_path(location: str) -> Path | None:
+    """The file or folder on this machine that a location means; None for other file systems."""
+    if not _SCHEME.match(location):
+        return Path(location)
+    parsed = urlparse(location)
+    return Path(unquote(parsed.path)) if parsed.scheme == "file" else None
+
+
+def delta_path_name(location: str) -> str:
+    """How SQL names the Delta table in a folder."""
+    return f"delta.`{location.replace('`', '``')}`"
+
+
+def quoted(*parts: str) -> str:
+    """Parts of a name, quoted and joined by dots."""
+    return ".".join(f"`{part.replace('`', '``')}`" for part in parts)
+
+
+def literal(text: str) -> str:
+    """A text as a SQL literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def glob_free(location: str) -> str | None:
+    """The part of a location before its first segment with a wildcard; None where it has no wildcard."""
+    if not _GLOB.search(location):
+        return None
+    segments = location.split("/")
+    first = next(index for index, segment in enumerate(segments) if _GLOB.search(segment))
+    return "/".join(segments[:first]) or "/"
+
+
+def shortened(names: list[str]) -> str:
+    """At most eight names in alphabetical order, and how many more there are."""
+    shown = ", ".join(sorted(names)[:_ENTRIES_SHOWN])
+    more = len(names) - _ENTRIES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "nothing"
+
+
+def what_is_at(location: str) -> str | None:
+    """The nearest existing folder above a location, with its entries; None where this machine can't tell."""
+    path = local_path(glob_free(location) or location)
+    if path is None:
+        return None
+    nearest = next((place for place in (path, *path.parents) if place.exists()), None)
+    if nearest is None or nearest == Path(nearest.anchor):
+        return None
+    if nearest.is_file():
+        return f"{nearest} is a file"
+    try:
+        return f"{nearest} has {shortened([entry.name for entry in nearest.iterdir()])}"
+    except PermissionError:
+        return f"{nearest} cannot be listed: no permission"
+
+
+def tables_beside(spark: SparkSession, table: str) -> str | None:
+    """The tables in the schema a table name points to; None where there is no such schema."""
+    schema = table.rpartition(".")[0]
+    try:
+        rows = spark.sql(f"SHOW TABLES IN {schema}" if schema else "SHOW TABLES").collect()
+    except Exception:  # whatever the catalog says, the hint is not the error to report
+        return None
+    names = [row["tableName"] for row in rows if not row["isTemporary"]]
+    return f"schema {schema or 'in use'} has {shortened(names)}"

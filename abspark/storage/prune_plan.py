@@ -1,0 +1,76 @@
+"""Which runs' rows can go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+RUNNING_AT_MOST: Final = timedelta(hours=24)
+"""A run whose last record still says `running` is taken for dead this long after its start."""
+
+_NO_START: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class CommittedRun:
+    """The run whose rows count for an experiment, and the one before it (None for the first)."""
+
+    experiment_id: str
+    run_id: str
+    previous_run_id: str | None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the prune needs of a run's latest record; `experiments` maps each experiment to its status."""
+
+    run_id: str
+    status: str
+    started_at: datetime | None
+    experiments: Mapping[str, str]
+
+
+def runs_to_prune(
+    stored: Collection[str],
+    records: Sequence[RunRecord],
+    commits: Sequence[CommittedRun],
+    *,
+    keep: int,
+    now: datetime,
+) -> tuple[str, ...]:
+    """The runs among `stored` (those that have rows) to remove, oldest first (without record: first of all).
+
+    Of each experiment the newest `keep` runs that committed it stay, by start, its committed run counted as
+    one of them and never removed. A run that committed nothing goes at once, unless its record says
+    `running` and it started within the last 24 hours: a run that takes longer must not be pruned beside.
+    """
+    started = {record.run_id: record.started_at or _NO_START for record in records}
+    newest = _committed_runs(records, commits)
+    heads = {commit.experiment_id: commit.run_id for commit in commits}
+    staying = {
+        record.run_id
+        for record in records
+        if record.status == "running" and started[record.run_id] > now - RUNNING_AT_MOST
+    }
+    for experiment, runs in newest.items():
+        head = heads.get(experiment)
+        others = sorted((run for run in runs if run != head), key=lambda run: started.get(run, _NO_START))
+        room = keep if head is None else keep - 1
+        staying.update(others[len(others) - min(room, len(others)) :])
+    staying.update(heads.values())
+    return tuple(sorted(set(stored) - staying, key=lambda run: (started.get(run, _NO_START), run)))
+
+
+def _committed_runs(records: Sequence[RunRecord], commits: Sequence[CommittedRun]) -> dict[str, set[str]]:
+    """Of each experiment the runs that committed it, by their record or by `commits`."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for experiment, status in record.experiments.items():
+            if status == "committed":
+                found.setdefault(experiment, set()).add(record.run_id)
+    for commit in commits:
+        known = {commit.run_id, commit.previous_run_id} - {None}
+        found.setdefault(commit.experiment_id, set()).update(run for run in known if run is not None)
+    return found

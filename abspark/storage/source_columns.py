@@ -1,0 +1,63 @@
+"""Whether a source has the columns that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from abspark.config import EventSource, ExposureSource
+from abspark.errors import DataError
+
+_COLUMNS_SHOWN: Final = 40
+
+
+def require_columns(source: ExposureSource | EventSource, frame: DataFrame) -> None:
+    """Check that a raw frame has every column the source names; case does not matter, dots go into structs.
+
+    Raises:
+        DataError: columns are missing, all of them named at once, with the ones that are there.
+    """
+    missing = [(key, column) for key, column in _named(source) if not _has(frame.schema, column)]
+    if not missing:
+        return
+    present = frame.columns
+    lines = [f"    {key}: {column}{_similar(column, present)}" for key, column in missing]
+    shown = ", ".join(present[:_COLUMNS_SHOWN])
+    more = f" and {len(present) - _COLUMNS_SHOWN} more" if len(present) > _COLUMNS_SHOWN else ""
+    plural = "s that are" if len(missing) > 1 else " that is"
+    raise DataError(
+        "\n".join([f"source {source.name} names {len(missing)} column{plural} not there:", *lines]),
+        allowed=f"{shown}{more}" if present else "there are no columns at all",
+        advice=f"correct the source {source.name}, or what writes {source.table or source.path}",
+    )
+
+
+def _named(source: ExposureSource | EventSource) -> Iterator[tuple[str, str]]:
+    """Every raw column the source names, with the key that names it."""
+    for name, column in source.columns.mapped.items():
+        yield f"columns.{name}", column
+    if isinstance(source, ExposureSource):
+        for name, column in source.attributes.items():
+            yield f"attributes.{name}", column
+    for name, given in source.properties.items():
+        yield f"properties.{name}", given.column
+
+
+def _has(schema: T.StructType, column: str) -> bool:
+    """Whether the schema has the column as written, or as a path into structs."""
+    fields = {field.name.lower(): field.dataType for field in schema.fields}
+    if column.lower() in fields:
+        return True
+    head, dot, rest = column.partition(".")
+    inner = fields.get(head.lower())
+    return bool(dot) and isinstance(inner, T.StructType) and _has(inner, rest)
+
+
+def _similar(column: str, present: list[str]) -> str:
+    by_fold = {name.lower(): name for name in present}
+    close = get_close_matches(column.lower(), list(by_fold), n=1, cutoff=0.6)
+    return f" (did you mean {by_fold[close[0]]}?)" if close else ""

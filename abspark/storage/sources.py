@@ -1,0 +1,182 @@
+"""Raw logs: fixed to one version when a run starts, then read as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from abspark.config import EventSource, ExposureSource
+from abspark.errors import DataError
+from abspark.storage.conditions import is_absent, is_not_delta
+from abspark.storage.faults import as_data_error
+from abspark.storage.places import delta_path_name, glob_free, tables_beside, what_is_at
+
+Source = ExposureSource | EventSource
+
+_LISTING_OPTIONS: Final = frozenset(
+    {"basepath", "pathglobfilter", "recursivefilelookup", "modifiedbefore", "modifiedafter"}
+)
+_READER_DEFAULTS: Final = {
+    "delta": {},
+    "parquet": {},
+    # RFC 4180 quoting; a file whose header differs from the first file's is an error, not shifted columns
+    "csv": {"header": "true", "escape": '"', "enforceSchema": "false", "mode": "PERMISSIVE"},
+    "json": {"primitivesAsString": "true", "mode": "PERMISSIVE"},
+    "table": {},
+}
+
+
+@dataclass(frozen=True)
+class PinnedSource:
+    """A source as it was when the run started.
+
+    `location` is its path or table name. A Delta table has a `version`; files have their `files`, sorted, and
+    `list_hash`, the SHA-256 over path, length and time of change of each, so that a file written again
+    shows. A table that is not Delta has neither: it is read as it is at each action, and `note` says so.
+    `base_path` is the folder whose key=value sub-folders are columns; None where there are none.
+    """
+
+    name: str
+    format: str
+    location: str
+    version: int | None = None
+    files: tuple[str, ...] = ()
+    list_hash: str | None = None
+    base_path: str | None = None
+    note: str | None = None
+
+
+def pin(spark: SparkSession, source: Source) -> PinnedSource:
+    """Fix what a source is, reading no rows.
+
+    Raises:
+        DataError: there is nothing there, or nothing of the source's format.
+    """
+    if source.path is not None and source.format != "delta":
+        return _pin_files(spark, source, source.path)
+    return _pin_table(spark, source)
+
+
+def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame:
+    """The pinned rows with raw columns: of CSV and JSON all text (nested JSON stays nested), else as stored.
+
+    Raises:
+        DataError: the files' schema cannot be read. A fault further inside a file shows only in a job; see
+            `as_data_error`.
+    """
+    options = {**_READER_DEFAULTS[source.format], **source.options}
+    reader = spark.read.options(**options)
+    try:
+        if not pinned.files:
+            if pinned.version is not None:
+                reader = reader.option("versionAsOf", str(pinned.version))
+            frame = reader.table(_table_name(source))
+        else:
+            if pinned.base_path is not None:
+                reader = reader.option("basePath", pinned.base_path)
+            frame = reader.format(source.format).load(list(pinned.files))
+        frame.schema  # noqa: B018 - over Spark Connect a plan is looked at only when its schema is asked for
+    except Exception as error:
+        raise as_data_error(error, [pinned]) or error from None
+    return frame
+
+
+def row_count(spark: SparkSession, source: Source, pinned: PinnedSource) -> int | None:
+    """Rows of the pinned source where that costs no scan; else None.
+
+    Delta answers from its log, Parquet from the files' footers. Text has to be read to be counted, and a
+    table that is not pinned may change between two counts.
+    """
+    if source.format in ("csv", "json") or (pinned.version is None and not pinned.files):
+        return None
+    try:
+        return read(spark, source, pinned).count()
+    except DataError:
+        raise
+    except Exception as error:
+        raise as_data_error(error, [pinned]) or error from None
+
+
+def _table_name(source: Source) -> str:
+    return source.table if source.table is not None else delta_path_name(str(source.path))
+
+
+def _pin_table(spark: SparkSession, source: Source) -> PinnedSource:
+    location = source.table or str(source.path)
+    try:
+        history = spark.sql(f"DESCRIBE HISTORY {_table_name(source)} LIMIT 1")
+        version = int(history.select("version").collect()[0]["version"])
+    except Exception as error:
+        if source.format == "table" and is_not_delta(error):
+            note = "not a Delta table: read as it is at each action"
+            return PinnedSource(source.name, source.format, location, note=note)
+        raise _table_error(spark, source, error) from None
+    return PinnedSource(source.name, source.format, location, version)
+
+
+def _table_error(spark: SparkSession, source: Source, error: Exception) -> Exception:
+    if source.table is not None and is_absent(error):
+        return DataError(
+            f"source {source.name}: there is no table {source.table}.",
+            allowed=tables_beside(spark, source.table),
+            advice="name an existing table as catalog.schema.name, or create it",
+        )
+    if is_not_delta(error) or is_absent(error):
+        place = source.table or source.path
+        return DataError(
+            f"source {source.name}: {place} is no Delta table.",
+            allowed=what_is_at(str(source.path)) if source.path else None,
+            advice="correct the path, or the source's format",
+        )
+    pinned = PinnedSource(source.name, source.format, source.table or str(source.path))
+    return as_data_error(error, [pinned]) or error
+
+
+def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
+    rows = _listed(spark, source, path)
+    if not rows:
+        raise DataError(
+            f"source {source.name}: no files at {path}.",
+            allowed=what_is_at(path),
+            advice="correct the path; for folders not named key=value: options: {recursiveFileLookup: true}",
+        )
+    listing = "\n".join(f"{row['path']}\t{row['length']}\t{row['changed']}" for row in rows)
+    files = tuple(row["path"] for row in rows)
+    return PinnedSource(
+        source.name,
+        source.format,
+        path,
+        files=files,
+        list_hash=hashlib.sha256(listing.encode()).hexdigest(),
+        base_path=_base_path(source, path, files),
+    )
+
+
+def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
+    """Files with length and time of change. `binaryFile` opens no file whose content is not asked for."""
+    options = {key: value for key, value in source.options.items() if key.lower() in _LISTING_OPTIONS}
+    try:
+        frame = spark.read.format("binaryFile").options(**options).load(path)
+        return (
+            frame.select("path", "length", F.unix_micros("modificationTime").alias("changed"))
+            .orderBy("path")
+            .collect()
+        )
+    except Exception as error:
+        if is_absent(error):
+            return []
+        pinned = PinnedSource(source.name, source.format, path)
+        raise as_data_error(error, [pinned]) or error from None
+
+
+def _base_path(source: Source, path: str, files: tuple[str, ...]) -> str | None:
+    if any(key.lower() == "basepath" for key in source.options):
+        return None
+    base = glob_free(path) or path.rstrip("/")
+    is_file = len(files) == 1 and files[0].endswith(base)
+    folders = {file.rpartition(base)[2].rpartition("/")[0] for file in files}
+    return base if not is_file and any("=" in folder for folder in folders) else None

@@ -1,0 +1,44 @@
+"""How each stage job sets itself up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from abspark.cli import load, session
+from abspark.progress import Progress, on_stderr
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from abspark.config import Project
+    from abspark.stages.state import RunState
+
+RUN_ID = click.option("--run-id", required=True, help="The run that jobs/assignments.py began and printed.")
+
+
+@contextmanager
+def opened(conf: Path, env: str, *, quiet: bool) -> Iterator[tuple[SparkSession, Project, Progress]]:
+    """The session, project and progress of a job; the session's time zone is UTC meanwhile."""
+    project = load(conf, env)
+    progress = Progress() if quiet else on_stderr()
+    with session(project, progress.stage) as spark:
+        yield spark, project, progress
+
+
+def resumed(
+    conf: Path, env: str, run_id: str, *, quiet: bool, stages: Sequence[Callable[[RunState], None]]
+) -> None:
+    """Carry a run that is under way through some stages, and record what they found for the next job."""
+    from abspark import runner
+
+    with opened(conf, env, quiet=quiet) as (spark, project, progress):
+        state = runner.resume(spark, project, run_id, progress=progress)
+        with runner.recorded_failure(state):
+            for stage in stages:
+                stage(state)
+            runner.hand_over(state)

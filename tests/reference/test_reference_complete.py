@@ -1,0 +1,38 @@
+"""Each stored case is used by a test or left out with a reason, never both."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from reference_cases import HERE, USED, left_out, stored
+
+MODULES = (
+    "test_reference_proportions",
+    "test_reference_r",
+    "test_reference_adjusted_p",
+    "test_reference_srm",
+)
+
+SEQUENTIAL = {
+    "r_reference": ("beta-binomial", "gs repeated CI"),
+    "srm": ("regression", "aggregated", "no mismatch", "mismatch", "cookie cats as", "three arms"),
+}
+"""Beginnings of the ids of cases for sequential and Bayesian methods, whose tests have their own data."""
+
+
+@pytest.mark.parametrize("file", ["proportions", "r_reference", "multiple_testing", "srm"])
+def test_used_and_left_out_make_all(file: str) -> None:
+    for module in MODULES:
+        importlib.import_module(module)
+    skipped = left_out()[file]
+    everything = {case["id"] for case in stored(file)}
+    elsewhere = {name for name in everything if name.startswith(SEQUENTIAL.get(file, ("\0",)))}
+    assert USED[file] | set(skipped) | elsewhere == everything
+    assert not USED[file] & set(skipped)
+    assert not (USED[file] | set(skipped)) & elsewhere
+    assert all(len(reason) > 10 for reason in skipped.values())
+
+
+def test_all_reference_data_is_named_here() -> None:
+    assert {path.stem for path in HERE.glob("*.json")} >= {"left_out", "cookie_rounds", *left_out()}

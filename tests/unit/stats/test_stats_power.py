@@ -1,0 +1,143 @@
+"""Planning against statsmodels, simulation and inversion of one question by another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from statsmodels.stats.power import TTestIndPower
+
+from abspark.stats.power import (
+    Design,
+    MeanQuestion,
+    ProportionQuestion,
+    days_needed,
+    detectable_mean,
+    detectable_proportion,
+    non_inferior_mean,
+    non_inferior_proportion,
+    non_inferior_relative,
+    power,
+    units_needed,
+)
+
+EVEN = Design()
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_means_are_statsmodels(ratio: float, alpha: float) -> None:
+    """With unequal arms Welch's degrees of freedom differ from the pooled test's, so large samples are compared."""
+    design = Design(alpha=alpha, sides=1, share_control=1 / (1 + ratio), share_treatment=ratio / (1 + ratio))
+    n_control = 5000
+    expected = TTestIndPower().power(0.05, n_control, alpha, ratio=ratio, alternative="larger")
+    ours = power(MeanQuestion(0.1, 2.0, 2.0), n_control * (1 + ratio), design=design)
+    assert_allclose(ours, expected, rtol=1e-4 if ratio > 1 else 1e-9)
+
+
+def test_power_is_the_share_of_significant_simulations() -> None:
+    rng = np.random.default_rng(1)
+    sizes, sds = (30, 60), (1.0, 2.0)
+    control, treatment = (rng.normal(m, s, (20_000, n)) for m, s, n in zip((0, 0.9), sds, sizes, strict=True))
+    p = stats.ttest_ind(treatment, control, axis=1, equal_var=False)
+    share = ((p.pvalue < 0.05) & (p.statistic > 0)).mean()
+    design = Design(share_control=1 / 3, share_treatment=2 / 3)
+    # Standard error of the share: 0.0033.
+    assert_allclose(power(MeanQuestion(0.9, *sds), 90, design=design), share, atol=0.011)
+
+
+def test_each_answer_inverts_the_others() -> None:
+    design = Design(alpha=0.1, share_control=0.3, share_treatment=0.2, comparisons=3, inflation=1.2,
+                    variance_reduction=0.4)  # fmt: skip
+    effect = np.array([0.05, 0.2])
+    units = units_needed(MeanQuestion(effect, 1.0, 1.5), 0.85, design=design)
+    assert_allclose(power(MeanQuestion(effect, 1.0, 1.5), units, design=design), 0.85, rtol=1e-9)
+    assert_allclose(
+        detectable_mean(units, 0.85, sd_control=1.0, sd_treatment=1.5, design=design), effect, rtol=1e-8
+    )
+    units = units_needed(ProportionQuestion(0.2, [0.25, 0.17]), 0.7, design=design)
+    for i, direction in enumerate((1, -1)):
+        change = detectable_proportion(units[i], 0.7, control=0.2, direction=direction, design=design)
+        assert_allclose(change, (0.05, -0.03)[i], rtol=1e-8)
+
+
+def test_what_each_part_of_a_design_does() -> None:
+    question = MeanQuestion(0.1, 1.0, 1.0, normal=True)
+    base = units_needed(question, 0.8, design=EVEN)
+    # 2 (z_0.975 + z_0.8)^2 sd^2 / effect^2 per arm.
+    per_arm = 2 * (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * 100
+    assert_allclose(base, 2 * per_arm, rtol=1e-9)
+    assert_allclose(units_needed(question, 0.8, design=Design(inflation=1.3)), 1.3 * base, rtol=1e-9)
+    assert_allclose(
+        units_needed(question, 0.8, design=Design(variance_reduction=0.36)), 0.64 * base, rtol=1e-9
+    )
+    shares = Design(share_control=0.25, share_treatment=0.25)
+    assert_allclose(units_needed(question, 0.8, design=shares), 2 * base, rtol=1e-9)
+    uneven = Design(share_control=0.9, share_treatment=0.1)
+    assert_allclose(units_needed(question, 0.8, design=uneven), base * (1 / 0.9 + 1 / 0.1) / 4, rtol=1e-9)
+    for design in (Design(alpha=0.05 / 4), Design(comparisons=4), Design(alpha=0.05 / 8, sides=1)):
+        expected = 4 * (stats.norm.ppf(1 - 0.05 / 8) + stats.norm.ppf(0.8)) ** 2 * 100
+        assert_allclose(units_needed(question, 0.8, design=design), expected, rtol=1e-9)
+
+
+def test_proportions_pool_by_the_shares() -> None:
+    design = Design(share_control=0.75, share_treatment=0.25, variance_reduction=0.19)
+    p, q, units = 0.1, 0.16, 1000
+    pooled = 0.75 * p + 0.25 * q
+    null = np.sqrt(pooled * (1 - pooled) * (1 / 750 + 1 / 250)) * 0.9
+    error = np.sqrt(p * (1 - p) / 750 + q * (1 - q) / 250) * 0.9
+    expected = stats.norm.cdf((0.06 - stats.norm.ppf(0.975) * null) / error)
+    assert_allclose(power(ProportionQuestion(p, q), units, design=design), expected)
+
+
+def test_non_inferiority() -> None:
+    one_sided = Design(alpha=0.025, sides=1)
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.9)
+    rate = units_needed(non_inferior_proportion(0.02, control=0.1, treatment=0.1), 0.9, design=one_sided)
+    assert_allclose(rate, 2 * z**2 * 2 * 0.09 / 0.02**2, rtol=1e-9)
+    better = non_inferior_mean(0.1, sd_control=1.0, sd_treatment=2.0, effect=0.05)
+    assert (better.distance, better.sd_control, better.sd_treatment) == (pytest.approx(0.15), 1.0, 2.0)
+    for direction, weight in ((1, 0.98), (-1, 1.02)):
+        question = non_inferior_relative(
+            0.02, mean=50.0, sd_control=10.0, sd_treatment=11.0, direction=direction
+        )
+        assert_allclose(
+            [question.distance, question.sd_control, question.sd_treatment], [1.0, 10 * weight, 11.0]
+        )
+
+
+def test_thirty_thousand_per_arm_do_not_detect_one_per_cent_of_five_per_cent() -> None:
+    """The figures that docs/statistics.md works through."""
+    claim = ProportionQuestion(0.05, 0.0505)
+    assert_allclose(power(claim, 60_000, design=EVEN), 0.0465, atol=5e-5)
+    assert_allclose(units_needed(claim, 0.8, design=EVEN) / 2, 2_996_697, atol=1)
+    change = detectable_proportion(60_000, 0.8, control=0.05, direction=1, design=EVEN)
+    assert_allclose(change / 0.05, 0.1021, atol=5e-5)
+
+
+def test_answers_that_do_not_exist_are_nan() -> None:
+    assert np.isnan(units_needed(MeanQuestion(0.0, 1.0, 1.0), 0.8, design=EVEN))
+    assert np.isnan(detectable_proportion(10, 0.8, control=0.5, direction=1, design=EVEN))
+
+
+def test_days() -> None:
+    days = days_needed([1000, 1001, 999], units_per_day=100, window_days=[0, 7, 2.5])
+    assert_array_equal(days, [10, 18, 13])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"alpha": 0.0}, "alpha"),
+        ({"sides": 3}, "sides"),
+        ({"share_control": 0.7}, "shares"),
+        ({"share_treatment": 0.0}, "shares"),
+        ({"comparisons": 0}, "comparisons"),
+        ({"variance_reduction": 1.0}, "variance_reduction"),
+        ({"inflation": 0.9}, "inflation"),
+    ],
+)
+def test_designs_are_checked(values: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Design(**values)  # type: ignore[arg-type]

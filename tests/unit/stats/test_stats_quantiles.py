@@ -1,0 +1,94 @@
+"""Quantiles: ranks against the binomial distribution, effects against their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from abspark.stats import reasons
+from abspark.stats.fixed import welch
+from abspark.stats.moments import Moments
+from abspark.stats.quantiles import (
+    QuantileEstimate,
+    cluster_inflation,
+    clustered_ranks,
+    quantile_effect,
+    quantile_ranks,
+)
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "rank"), [(30, 0.1, 3), (10, 0.5, 5), (11, 0.5, 6), (100, 0.99, 99), (3, 0.001, 1)]
+)
+def test_rank_of_the_quantile(n: int, q: float, rank: int) -> None:
+    """The smallest value with at least a share q at or below it, as R's quantile(type = 1)."""
+    assert quantile_ranks(n, q).rank == rank
+    assert clustered_ranks(n, q, inflation=2.0).rank == rank
+    values = np.random.default_rng(1).normal(size=n)
+    assert np.sort(values)[rank - 1] == np.quantile(values, q, method="inverted_cdf")
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_interval_covers_at_least_its_level_and_is_tight(alpha: float) -> None:
+    n, q = np.array([200, 999, 54]), np.array([0.5, 0.9, 0.25])
+    ranks = quantile_ranks(n, q, alpha=alpha)
+    below, above = stats.binom.cdf(ranks.low - 1, n, q), stats.binom.sf(ranks.high - 1, n, q)
+    assert (below <= alpha / 2).all()
+    assert (above <= alpha / 2).all()
+    assert (stats.binom.cdf(ranks.low, n, q) > alpha / 2).all()
+    assert (stats.binom.sf(ranks.high - 2, n, q) > alpha / 2).all()
+
+
+def test_too_few_values_for_an_end() -> None:
+    assert [int(x) for x in quantile_ranks(20, 0.99)] == [20, 18, 21]
+    assert [int(x) for x in clustered_ranks(20, 0.99, inflation=3.0)] == [20, 16, 21]
+    assert int(quantile_ranks(20, 0.01).low) == 0
+
+
+def test_clusters_widen_by_their_inflation() -> None:
+    n, q = 10_000, 0.9
+    one, three = clustered_ranks(n, q, inflation=1.0), clustered_ranks(n, q, inflation=3.0)
+    half = stats.norm.ppf(0.975) * 30
+    assert [int(x) for x in one] == [9000, int(9000 - half), int(9000 + half) + 2]
+    assert [int(x) for x in three] == [9000, int(9000 - 3 * half), int(9000 + 3 * half) + 2]
+    exact = quantile_ranks(n, q)
+    assert abs(int(exact.low) - int(one.low)) <= 2
+    assert int(clustered_ranks(n, q, inflation=3.0, alpha=0.5).low) > int(three.low)
+
+
+def test_inflation_of_clusters_by_hand() -> None:
+    at_or_below, events = np.array([0.0, 2, 1, 4, 0, 3]), np.array([1.0, 3, 1, 5, 2, 4])
+    share = at_or_below.sum() / events.sum()
+    clustered = ((at_or_below - share * events) / events.mean()).var(ddof=1) / 6
+    expected = np.sqrt(clustered / (0.7 * 0.3 / events.sum()))
+    assert_allclose(cluster_inflation(Moments.from_samples(at_or_below, events), 0.7), expected)
+
+
+def test_events_of_one_per_unit_are_not_inflated() -> None:
+    below = (np.arange(1000) < 900).astype(float)
+    inflation = cluster_inflation(Moments.from_samples(below, np.ones(1000)), 0.9)
+    assert_allclose(inflation, np.sqrt(1000 / 999))
+
+
+def test_effect_has_the_error_of_its_intervals() -> None:
+    control = QuantileEstimate(*(np.array([x]) for x in (500.0, 10.0, 8.0, 13.0)))
+    treatment = QuantileEstimate(*(np.array([x]) for x in (400.0, 12.0, 11.0, 14.5)))
+    effect = quantile_effect(control, treatment, alpha=0.1)
+    width = 2 * stats.norm.ppf(0.95)
+    assert_allclose(effect.variance, (5 / width) ** 2 + (3.5 / width) ** 2)
+    result = welch(effect)
+    assert_array_equal(result.effect, [2.0])
+    assert_allclose(result.p_value, 2 * stats.norm.sf(2 / np.sqrt(effect.variance)))
+    assert_allclose(result.relative, 0.2)
+    spread = (3.5 / width) ** 2 / 100 + (5 / width) ** 2 * 144 / 1e4
+    assert_allclose(result.relative_high, 0.2 + stats.norm.ppf(0.975) * np.sqrt(spread))
+
+
+def test_open_ended_intervals_have_a_reason() -> None:
+    known = QuantileEstimate(*(np.array([x, x]) for x in (50.0, 10.0, 8.0, 13.0)))
+    open_ended = QuantileEstimate(known.n, known.value, known.low, np.array([np.nan, 12.0]))
+    effect = quantile_effect(known, open_ended)
+    assert effect.reason.tolist() == [reasons.TOO_FEW_FOR_QUANTILE, reasons.NONE]
+    assert np.isnan(welch(effect).p_value).tolist() == [True, False]
