@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,18 +16,29 @@ from abspark.errors import AbsparkError, HealthError, UsageError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from abspark.config import Project
+    from abspark.config import Environment, Project
+    from abspark.simulate import LogFormat
 
 Format = Literal["table", "json", "csv"]
 
-CONF = click.option("--conf", type=click.Path(path_type=Path), default=Path("conf"), show_default=True, help="Configuration directory.")
+CONF = click.option(
+    "--conf",
+    type=click.Path(path_type=Path),
+    default=Path("conf"),
+    show_default=True,
+    help="Configuration directory.",
+)
 ENV = click.option("--env", required=True, help="Environment: conf/environments/NAME.yaml.")
-EXPERIMENTS = click.option("--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all.")
-FORMAT = click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+EXPERIMENTS = click.option(
+    "--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all."
+)
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
 QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An ISO 8601 time with offset."""
 
     name = "time"
@@ -45,7 +56,9 @@ class Instant(click.ParamType):
         return instant.astimezone(UTC)
 
 
-AS_OF = click.option("--as-of", type=Instant(), help="Cut of event time, e.g. 2026-10-15T00:00:00Z. Default: now.")
+AS_OF = click.option(
+    "--as-of", type=Instant(), help="Cut of event time, e.g. 2026-10-15T00:00:00Z. Default: now."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -64,7 +77,7 @@ def validate(conf: Path, env: str | None) -> None:
     """Check the configuration; starts no Java."""
     from abspark.config import load_project
 
-    project = loadload(conf, env)
+    project = load_project(conf, env)
     counts = (
         f"{len(project.experiments)} experiments, {len(project.metrics)} metrics, "
         f"{len(project.exposures)} exposure and {len(project.events)} event sources"
@@ -80,14 +93,20 @@ def validate(conf: Path, env: str | None) -> None:
 @QUIET
 @click.option("--fail-on-health", is_flag=True, help="Exit 4 when a check of severity fail does not pass.")
 def run(
-    conf: Path, env: str, experiments: tuple[str, ...], as_of: datetime | None, *, quiet: bool, fail_on_health: bool
+    conf: Path,
+    env: str,
+    experiments: tuple[str, ...],
+    as_of: datetime | None,
+    *,
+    quiet: bool,
+    fail_on_health: bool,
 ) -> None:
     """Run everything: raw logs to committed results tables."""
     from abspark import runner
     from abspark.progress import Progress, on_stderr
 
     project, progress = load(conf, env), Progress() if quiet else on_stderr()
-    with session(project, progress.stage) as spark:
+    with session(project.environment, progress.stage) as spark:
         outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
         if fail_on_health:
@@ -104,7 +123,7 @@ def _reader(table: str, help_text: str) -> None:
         from abspark import queries
 
         project = load(conf, env)
-        with session(project) as spark:
+        with session(project.environment) as spark:
             rows = queries.rows(spark, project, table, experiments=experiments)
         _show(table, rows, form)
 
@@ -123,7 +142,7 @@ def runs(conf: Path, env: str, form: Format) -> None:
     from abspark import queries
 
     project = load(conf, env)
-    with session(project) as spark:
+    with session(project.environment) as spark:
         rows = queries.runs(spark, project)
     _show("runs", rows, form)
 
@@ -137,9 +156,67 @@ def prune(conf: Path, env: str, keep: int) -> None:
     from abspark import runner
 
     project = load(conf, env)
-    with session(project) as spark:
+    with session(project.environment) as spark:
         pruned = runner.lake_of(spark, project).prune(keep)
     click.echo(f"{len(pruned.run_ids)} runs removed" + "".join(f"\n  {run_id}" for run_id in pruned.run_ids))
+
+
+@cli.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Directory for the logs and their project."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["delta", "parquet", "csv"]), default="parquet", show_default=True
+)
+@click.option("--units", type=int, default=10_000, show_default=True, help="Units that exist.")
+@click.option("--experiments", type=int, default=4, show_default=True, help="Experiments at once.")
+@click.option("--days", type=int, default=14, show_default=True, help="Length of the experiments.")
+@click.option(
+    "--share", type=float, default=0.5, show_default=True, help="Share of units in each experiment."
+)
+@click.option(
+    "--exposures-per-unit", type=float, default=3.0, show_default=True, help="Exposure rows per unit."
+)
+@click.option("--events-per-unit", type=float, default=20.0, show_default=True, help="Event rows per unit.")
+@click.option(
+    "--effect", type=float, default=0.1, show_default=True, help="True relative effect of odd experiments."
+)
+@click.option("--variants", type=int, default=2, show_default=True, help="Variants of each experiment.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
+@click.option("--carry-variant", is_flag=True, help="Events carry experiment and variant.")
+@click.option("--clean", is_flag=True, help="No faults in the logs.")
+def simulate(out: Path, form: LogFormat, *, clean: bool, **sizes: Any) -> None:
+    """Write seeded raw logs with stated truth, and a project that analyses them."""
+    from abspark.simulate import Simulation, write
+
+    simulation = Simulation(**sizes)
+    with local_session() as spark:
+        write(spark, simulation.clean() if clean else simulation, out, format=form)
+    click.echo(f"written to {out}; next: abspark run --conf {out / 'conf'} --env local")
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
+@click.option("--units", type=int, default=20_000, show_default=True, help="Units that exist.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
+def demo(out: Path, units: int, seed: int) -> None:
+    """Simulate raw logs, run the main job on local Spark and Delta, and print the results."""
+    from abspark import queries, runner
+    from abspark.progress import on_stderr
+    from abspark.simulate import Simulation, write
+
+    progress = on_stderr()
+    with local_session(progress.stage) as spark:
+        with progress.stage("simulate raw logs"):
+            write(spark, Simulation(units=units, seed=seed, experiments=2), out, format="delta")
+        project = load(out / "conf", "local")
+        outcome = runner.run(spark, project, progress=progress)
+        shown = {name: queries.rows(spark, project, name) for name in ("drops", "health", "results")}
+    for name, rows in shown.items():
+        everyone = [row for row in rows if row.get("segment_name") is None]
+        _show(name, everyone, "table")
+    click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
+    click.echo(f"next: abspark results --conf {out / 'conf'} --env local")
 
 
 @cli.command()
@@ -197,18 +274,33 @@ def invoke(command: click.Command, args: list[str] | None = None) -> int:
 def _tell_unforeseen(error: Exception) -> None:
     first = (str(error).strip().splitlines() or [""])[0][:500]
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
-    click.echo(f"error: {type(error).__name__}: {first}{notes}\n  do: run again with --debug for the traceback", err=True)
+    click.echo(
+        f"error: {type(error).__name__}: {first}{notes}\n  do: run again with --debug for the traceback",
+        err=True,
+    )
 
 
 def load(conf: Path, env: str) -> Project:
     """The checked project, for one environment."""
     from abspark.config import load_project
 
-    return loadload(conf, env)
+    return load_project(conf, env)
+
+
+def local_session(stage: Callable[[str], Any] | None = None) -> AbstractContextManager[SparkSession]:
+    """A session of our own on this machine, with Delta."""
+    from abspark.config import Environment
+
+    local = Environment.model_validate(
+        {"name": "local", "lake": {"path": "lake"}, "spark": {"master": "local[*]"}}
+    )
+    return session(local, stage)
 
 
 @contextmanager
-def session(project: Project, stage: Callable[[str], Any] | None = None) -> Iterator[SparkSession]:
+def session(
+    environment: Environment | None, stage: Callable[[str], Any] | None = None
+) -> Iterator[SparkSession]:
     """The environment's session, its time zone UTC meanwhile; `stage` times its start.
 
     Raises:
@@ -220,15 +312,15 @@ def session(project: Project, stage: Callable[[str], Any] | None = None) -> Iter
 
     from abspark.storage import open_session, utc_session
 
-    if project.environment is None:
+    if environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
     with ExitStack() as stack:
         if stage is None:
-            spark = stack.enter_context(opensession(project.environment))
+            spark = stack.enter_context(open_session(environment))
         else:
             with stage("start Spark"):
-                spark = stack.enter_context(opensession(project.environment))
-        stack.enter_context(utcsession(spark))
+                spark = stack.enter_context(open_session(environment))
+        stack.enter_context(utc_session(spark))
         yield spark
 
 
@@ -259,7 +351,11 @@ def _show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
 def _require_health(spark: SparkSession, project: Project, experiments: tuple[str, ...]) -> None:
     from abspark import queries
 
-    failed = [r for r in queries.rows(spark, project, "health", experiments=experiments) if r["status"] == "fail"]
+    failed = [
+        r for r in queries.rows(spark, project, "health", experiments=experiments) if r["status"] == "fail"
+    ]
     if failed:
         lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]
-        raise HealthError("\n".join([f"{len(failed)} health checks failed:", *lines]), advice="abspark health")
+        raise HealthError(
+            "\n".join([f"{len(failed)} health checks failed:", *lines]), advice="abspark health"
+        )

@@ -44,7 +44,10 @@ def rows(
     spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """The committed rows of a small table, ordered for reading; times are aware."""
-    found = [_plain(row.asDict(recursive=True)) for row in frame(spark, project, table, experiments=experiments).collect()]
+    found = [
+        _plain(row.asDict(recursive=True))
+        for row in frame(spark, project, table, experiments=experiments).collect()
+    ]
     if table == "results":
         return sorted(found, key=_results_key)
     order = _ORDER.get(table, TABLES[table].key)

@@ -97,7 +97,9 @@ def begin(
     )  # fmt: skip
 
 
-def resume(spark: SparkSession, project: Project, run_id: str, *, progress: Progress | None = None) -> RunState:
+def resume(
+    spark: SparkSession, project: Project, run_id: str, *, progress: Progress | None = None
+) -> RunState:
     """The state of a run whose earlier stages ran in another process.
 
     Raises:

@@ -26,7 +26,7 @@ def opened(conf: Path, env: str, *, quiet: bool) -> Iterator[tuple[SparkSession,
     """The session, project and progress of a job; the session's time zone is UTC meanwhile."""
     project = load(conf, env)
     progress = Progress() if quiet else on_stderr()
-    with session(project, progress.stage) as spark:
+    with session(project.environment, progress.stage) as spark:
         yield spark, project, progress
 
 

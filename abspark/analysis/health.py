@@ -18,9 +18,7 @@ from abspark.stats.srm import srm
 Row = Mapping[str, Any]
 
 _DERIVED: Final = ("match", "mismatch", "not_allocated")
-_SRM_ADVICE: Final = (
-    "Do not read the results. Look for exposures that one variant loses: redirects, crashes, bots, late logging."
-)
+_SRM_ADVICE: Final = "Do not read the results. Look for exposures that one variant loses: redirects, crashes, bots, late logging."
 
 
 def health(counts: Sequence[Row], experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
@@ -88,7 +86,9 @@ def _several_variants(counts: Sequence[Row], experiment: Experiment) -> dict[str
         observed=f"{several:,} of {total:,} units ({share:.4%})",
         expected="none",
         message=f"{share:.4%} of units were seen in several variants.",
-        advice=None if status == "pass" else "Find where units change variant: shared devices, changed ids or salts.",
+        advice=None
+        if status == "pass"
+        else "Find where units change variant: shared devices, changed ids or salts.",
     )
 
 
@@ -99,7 +99,13 @@ def _hash(counts: Sequence[Row], experiment: Experiment) -> dict[str, Any]:
     derived = sum(by_status[status] for status in _DERIVED)
     observed = ", ".join(f"{status} {n:,}" for status, n in sorted(by_status.items()))
     if derived == 0:
-        return _row(experiment, "hash", "skipped", observed=observed or None, message="No assignment can be re-derived.")
+        return _row(
+            experiment,
+            "hash",
+            "skipped",
+            observed=observed or None,
+            message="No assignment can be re-derived.",
+        )
     wrong = by_status["mismatch"] + by_status["not_allocated"]
     share, settings = wrong / derived, experiment.health.hash
     status = _graded(share, settings.warn, settings.fail)
@@ -112,7 +118,9 @@ def _hash(counts: Sequence[Row], experiment: Experiment) -> dict[str, Any]:
         observed=observed,
         expected="every recorded variant is the one the hash gives",
         message=f"{wrong:,} of {derived:,} units ({share:.4%}) have another variant than their hash gives.",
-        advice=None if status == "pass" else "Compare salt, unit id and weights with the service that assigns.",
+        advice=None
+        if status == "pass"
+        else "Compare salt, unit id and weights with the service that assigns.",
     )
 
 
@@ -132,4 +140,4 @@ def _finite(value: float) -> float | None:
 
 def _row(experiment: Experiment, check: str, status: str, **given: Any) -> dict[str, Any]:
     names = [name for name in HEALTH.names if name != "run_id"]
-    return {name: None for name in names} | {"experiment_id": experiment.id, "check": check, "status": status} | given
+    return dict.fromkeys(names) | {"experiment_id": experiment.id, "check": check, "status": status} | given

@@ -26,7 +26,6 @@ from abspark.stats.moments import Bools, Floats, Moments
 Row = Mapping[str, Any]
 
 NOT_FINISHED: Final = "not_finished"
-MIN_SAMPLE_SIZE: Final = "min_sample_size"
 _CORRECTIONS: Final[Mapping[str, Callable[[Floats, NDArray[Any]], Floats]]] = {
     "bonferroni": multiplicity.bonferroni,
     "holm": multiplicity.holm,
@@ -57,7 +56,11 @@ class Comparison:
 
 
 def results(
-    moments: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric], *, as_of: datetime
+    moments: Sequence[Row],
+    experiments: Sequence[Experiment],
+    metrics: Mapping[str, Metric],
+    *,
+    as_of: datetime,
 ) -> list[dict[str, Any]]:
     """Results rows (all columns but run_id), ordered as experiments, metrics by role, treatments, segments.
 
@@ -132,7 +135,9 @@ def _fixed(pairs: Sequence[Comparison], control: Moments, treatment: Moments) ->
     sides = np.array([pair.experiment.analysis.sides for pair in pairs])
     direction = np.array([pair.direction for pair in pairs])
     binary = np.array([pair.metric.kind == "proportion" for pair in pairs])
-    joined = [np.empty(len(pairs), dtype=object if field == "reason" else float) for field in FixedResult._fields]
+    joined = [
+        np.empty(len(pairs), dtype=object if field == "reason" else float) for field in FixedResult._fields
+    ]
     for mask, effect_of, test in ((binary, proportion_effect, proportion_z), (~binary, mean_effect, welch)):
         if mask.any():
             effect = effect_of(control.take(mask), treatment.take(mask))
@@ -143,9 +148,11 @@ def _fixed(pairs: Sequence[Comparison], control: Moments, treatment: Moments) ->
 
 
 def _adjusted(pairs: Sequence[Comparison], moments: Sequence[Row], p: Floats) -> Floats:
-    """p adjusted over primary metrics x treatments of everyone on one day; NaN outside that family."""
+    """P adjusted over primary metrics x treatments of everyone on one day; NaN outside that family."""
     adjusted = np.full(len(pairs), np.nan)
-    family = np.array([hash((pair.experiment.id, moments[pair.control_row]["day"])) for pair in pairs])
+    labels = [(pair.experiment.id, moments[pair.control_row]["day"]) for pair in pairs]
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    family = np.array([numbers[label] for label in labels])
     inside = np.array(
         [pair.role == "primary" and moments[pair.control_row]["segment_name"] is None for pair in pairs]
     )
@@ -153,7 +160,7 @@ def _adjusted(pairs: Sequence[Comparison], moments: Sequence[Row], p: Floats) ->
     for name, adjust in _CORRECTIONS.items():
         mask = inside & (method == name)
         if mask.any():
-            adjusted[mask] = adjust(p[mask], np.unique(family[mask], return_inverse=True)[1])
+            adjusted[mask] = adjust(p[mask], family[mask])
     return adjusted
 
 
@@ -175,8 +182,7 @@ def _guardrails(
                     kind=kind,
                     alpha=np.array([pair.experiment.analysis.alpha for pair in pairs])[chosen],
                 )
-                defined = ~np.isnan(tested.p_non_inferior)
-                verdict[chosen] = np.where(defined, tested.non_inferior.astype(object), None)
+                verdict[chosen] = _known(tested.non_inferior, np.isnan(tested.p_non_inferior))
     return margins, verdict
 
 
@@ -185,10 +191,21 @@ def _verdict(pairs: Sequence[Comparison], fixed: FixedResult, adjusted: Floats) 
     p = np.where(np.isnan(adjusted), fixed.p_value, adjusted)
     finished = np.array([pair.finished for pair in pairs])
     alpha = np.array([pair.experiment.analysis.alpha for pair in pairs])
-    defined: Bools = ~np.isnan(p)
-    significant = np.where(defined & finished, (p < alpha).astype(object), None)
-    reason = np.where(fixed.reason != "", fixed.reason, np.where(finished, None, NOT_FINISHED))
-    return {"alpha": alpha, "significant": significant, "reason": reason}
+    undecided: Bools = np.isnan(p) | ~finished
+    reason = np.where(finished, "", NOT_FINISHED).astype(object)
+    reason[fixed.reason != ""] = fixed.reason[fixed.reason != ""]
+    return {
+        "alpha": alpha,
+        "significant": _known(p < alpha, undecided),
+        "reason": _known(reason, reason == ""),
+    }
+
+
+def _known(values: NDArray[Any], unknown: Bools) -> NDArray[Any]:
+    """The values as objects, None where unknown."""
+    known = values.astype(object)
+    known[unknown] = None
+    return known
 
 
 def _columns(
@@ -196,7 +213,10 @@ def _columns(
 ) -> dict[str, Any]:
     control, treatment = arms
     rows = [moments[pair.control_row] for pair in pairs]
-    complete = [row["n_complete"] + moments[pair.treatment_row]["n_complete"] for pair, row in zip(pairs, rows, strict=True)]
+    complete = [
+        row["n_complete"] + moments[pair.treatment_row]["n_complete"]
+        for pair, row in zip(pairs, rows, strict=True)
+    ]
     n = control.n + treatment.n
     share = np.divide(complete, n, out=np.full(len(pairs), np.nan), where=n > 0)
     return {

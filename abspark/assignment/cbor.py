@@ -53,8 +53,8 @@ def _pair_kernel() -> Kernel:
         return scale(murmur3(_PAIR + cbor_text(text[:seed]) + cbor_text(text[seed:]), 0), modulus)
 
     def spark(text: Column, seed: Column, modulus: Column) -> Column:
-        first = F.substr(text, F.lit(1), seed.cast("int"))
-        second = F.substr(text, seed.cast("int") + F.lit(1))
+        length = F.least(seed, F.length(text)).cast("int")
+        first, second = F.substr(text, F.lit(1), length), F.substr(text, length + F.lit(1))
         pair = F.concat(F.lit(_PAIR), _cbor_text_column(first), _cbor_text_column(second))
         return scale_column(murmur3_column(pair, F.lit(spark_seed(0))), modulus)
 

@@ -1,4 +1,4 @@
-"""Experiments compiled: every period's plan, and the kernels a scheme may use."""
+"""Experiments compiled: the plan of every period."""
 
 from __future__ import annotations
 
@@ -7,15 +7,55 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from abspark.assignment.plan import Plan
-from abspark.assignment.schemes import growthbook, sha256
+from abspark.assignment.schemes import (
+    amplitude,
+    configcat,
+    devcycle,
+    eppo,
+    firebase,
+    flagd,
+    flagsmith,
+    growthbook,
+    harness,
+    launchdarkly,
+    mozilla,
+    optimizely,
+    planout,
+    posthog,
+    sha256,
+    split,
+    statsig,
+    unleash,
+    vercel,
+    vwo,
+)
 from abspark.config import Experiment
 from abspark.config.assignment import NotDerivable
-from abspark.config.schemes.base import Variants
+from abspark.config.schemes.base import Scheme, Variants
+from abspark.config.schemes.growthbook import GrowthBook
+from abspark.config.schemes.sha256 import Sha256
 
-PlanOf = Callable[[Any, str, Variants], Plan]
-
-PLANS: Final[Mapping[str, PlanOf]] = {"sha256": sha256.plan, "growthbook": growthbook.plan}
-"""By scheme: (its configuration, experiment id, variants) to a plan."""
+ALLOCATED: Final[Mapping[str, Callable[[Any], Plan]]] = {
+    "optimizely": optimizely.plan,
+    "eppo": eppo.plan,
+    "statsig": statsig.plan,
+    "unleash": unleash.plan,
+    "launchdarkly": launchdarkly.plan,
+    "posthog": posthog.plan,
+    "configcat": configcat.plan,
+    "amplitude": amplitude.plan,
+    "planout": planout.plan,
+    "split": split.plan,
+    "flagsmith": flagsmith.plan,
+    "flagd": flagd.plan,
+    "vwo": vwo.plan,
+    "devcycle": devcycle.plan,
+    "harness": harness.plan,
+    "mozilla": mozilla.plan,
+    "firebase": firebase.plan,
+    "vercel": vercel.plan,
+}
+"""The schemes whose configuration says all: its own model to a plan."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS: Final = -(1 << 62)
@@ -32,17 +72,26 @@ class DatedPlan(NamedTuple):
 
 def dated_plans(experiment: Experiment) -> tuple[DatedPlan, ...]:
     """The experiment's plans in order of time, without gap; empty if its variants cannot be derived."""
-    assignment = experiment.assignment
-    if isinstance(assignment, NotDerivable):
+    if isinstance(experiment.assignment, NotDerivable):
         return ()
-    variants = [(variant.key, variant.weight) for variant in experiment.variants]
-    plan_of = PLANS[assignment.scheme]
-    periods = assignment.periods(variants)
+    periods = experiment.assignment.periods(
+        [(variant.key, variant.weight) for variant in experiment.variants]
+    )
     starts = [_ALWAYS if since is None else microseconds(since) for since, _, _ in periods]
     return tuple(
         DatedPlan(start, until, plan_of(scheme, experiment.id, weights))
         for start, until, (_, scheme, weights) in zip(starts, [*starts[1:], _NEVER], periods, strict=True)
     )
+
+
+def plan_of(scheme: Scheme, experiment_id: str, variants: Variants) -> Plan:
+    """The plan of a scheme other than `none`; variants (key, weight) matter where it has no allocations."""
+    match scheme:
+        case Sha256():
+            return sha256.plan(scheme, experiment_id, variants)
+        case GrowthBook():
+            return growthbook.plan(scheme, variants)
+    return ALLOCATED[scheme.scheme](scheme)
 
 
 def microseconds(instant: datetime) -> int:

@@ -8,7 +8,7 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from abspark.assignment.compiled import DatedPlan, dated_plans, overrides_of
 from abspark.assignment.kernels import KERNELS
 from abspark.assignment.plan import Stage
 from abspark.config import Experiment
+from abspark.local_frame import local_frame
 
 _PLAN = "_plan"
 _UNIT = "_unit"
@@ -52,14 +53,14 @@ def derive(assignments: DataFrame, experiments: Sequence[Experiment]) -> DataFra
     that decided: the first gate that kept the unit out, else the split.
     """
     rows = _rows(experiments)
-    gates = [str(index) for index in range(max((len(row.dated.plan.gates) for row in rows), default=0))]
-    stages = [*gates, "split"]
-    kernels = sorted({stage.kernel for row in rows for stage in row.dated.plan.stages})
-    frame = _with_parameters(assignments, rows, stages=stages, kernels=kernels)
-    frame = frame.select("*", *(_bucket(name, kernels).alias(f"_bucket_{name}") for name in stages))
-    frame = reduce(lambda joined, name: _with_outcome(joined, rows, name), stages, frame)
+    kernels = _kernels(rows)
+    frame = _with_parameters(assignments, rows, kernels)
+    frame = frame.select(
+        "*", *(_bucket(name, used).alias(f"_bucket_{name}") for name, used in kernels.items())
+    )
+    frame = reduce(lambda joined, name: _with_outcome(joined, rows, name), kernels, frame)
     frame = _with_overrides(frame, experiments)
-    return frame.select(*(F.col(f"`{name}`") for name in assignments.columns), *_verdict(gates))
+    return frame.select(*(F.col(f"`{name}`") for name in assignments.columns), *_verdict(list(kernels)[:-1]))
 
 
 def _rows(experiments: Sequence[Experiment]) -> list[_Row]:
@@ -67,19 +68,27 @@ def _rows(experiments: Sequence[Experiment]) -> list[_Row]:
     return [_Row(experiment_id, number, plan) for number, (experiment_id, plan) in enumerate(dated)]
 
 
+def _kernels(rows: Sequence[_Row]) -> dict[str, list[str]]:
+    """Of each stage, gates first, the kernels that any experiment has there."""
+    gates = max((len(row.dated.plan.gates) for row in rows), default=0)
+    names = [*(str(index) for index in range(gates)), "split"]
+    stages = {name: [stage for row in rows if (stage := row.stage(name)) is not None] for name in names}
+    return {name: sorted({stage.kernel for stage in given}) for name, given in stages.items()}
+
+
 def _with_parameters(
-    frame: DataFrame, rows: Sequence[_Row], *, stages: Sequence[str], kernels: Sequence[str]
+    frame: DataFrame, rows: Sequence[_Row], kernels: Mapping[str, Sequence[str]]
 ) -> DataFrame:
-    columns = [f"_{name}_{column}" for name in stages for column in _STAGE.split(", ")]
+    columns = [f"_{name}_{column}" for name in kernels for column in _STAGE.split(", ")]
     ddl = ", ".join(["_experiment string", "_since bigint", "_until bigint", f"{_PLAN} int", *columns])
     values = [
         (
             *(row.experiment_id, row.dated.since, row.dated.until, row.number),
-            *(value for name in stages for value in _stage_values(row.stage(name), kernels)),
+            *(value for name, used in kernels.items() for value in _stage_values(row.stage(name), used)),
         )
         for row in rows
     ]
-    parameters = frame.sparkSession.createDataFrame(values, ddl)
+    parameters = local_frame(frame.sparkSession, values, ddl)
     time = F.unix_micros("first_exposure_at")
     condition = (
         (F.col("experiment_id") == F.col("_experiment"))
@@ -97,7 +106,7 @@ def _stage_values(stage: Stage | None, kernels: Sequence[str]) -> tuple[int | st
 
 
 def _bucket(stage: str, kernels: Sequence[str]) -> Column:
-    """One branch per kernel of this run, none when there is but one; NULL where the row has no such stage."""
+    """One branch per kernel, no branching when there is but one; NULL where the row has no such stage."""
     given = {field: F.col(f"_{stage}_{field}") for field in _STAGE_FIELDS}
     text = F.concat(given["prefix"], F.col("unit_id"), given["suffix"])
     hashes = [KERNELS[name].spark(text, given["seed"], given["modulus"]) for name in kernels]
@@ -120,11 +129,11 @@ def _with_outcome(frame: DataFrame, rows: Sequence[_Row], stage: str) -> DataFra
         if (given := row.stage(stage)) is not None
         for segment in given.segments
     ]
-    table = _table(
-        frame.sparkSession, segments, f"_of_plan int, _start bigint, _end bigint, {outcome} string"
-    )
-    condition = (F.col(_PLAN) == F.col("_of_plan")) & (bucket >= F.col("_start")) & (bucket < F.col("_end"))
-    return frame.join(table, on=condition, how="left").drop("_of_plan", "_start", "_end")
+    owner, start, end = f"_owner_{stage}", f"_start_{stage}", f"_end_{stage}"
+    ddl = f"{owner} int, {start} bigint, {end} bigint, {outcome} string"
+    inside = (bucket >= F.col(start)) & (bucket < F.col(end))
+    condition = (F.col(_PLAN) == F.col(owner)) & inside
+    return frame.join(_table(frame.sparkSession, segments, ddl), on=condition, how="left")
 
 
 def _with_overrides(frame: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
@@ -141,7 +150,7 @@ def _with_overrides(frame: DataFrame, experiments: Sequence[Experiment]) -> Data
 
 
 def _table(spark: SparkSession, values: Sequence[tuple[int | str, ...]], ddl: str) -> DataFrame:
-    return F.broadcast(spark.createDataFrame(values, ddl))
+    return F.broadcast(local_frame(spark, values, ddl))
 
 
 def _verdict(gates: Sequence[str]) -> tuple[Column, Column, Column]:

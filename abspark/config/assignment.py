@@ -11,8 +11,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from abspark.config.schemes.base import Period, Scheme
+from abspark.config.schemes.devcycle import DevCycle
+from abspark.config.schemes.flagd import Flagd
 from abspark.config.schemes.growthbook import GrowthBook
-from abspark.config.schemes.sha256 import Sha256
+from abspark.config.schemes.md5 import Eppo, Flagsmith
+from abspark.config.schemes.murmur import Amplitude, Harness, Optimizely, Split, Unleash
+from abspark.config.schemes.sha1 import ConfigCat, LaunchDarkly, PlanOut, PostHog
+from abspark.config.schemes.sha256 import Firebase, Mozilla, Sha256, Statsig
+from abspark.config.schemes.vercel import Vercel
+from abspark.config.schemes.vwo import Vwo
 
 
 class NotDerivable(Scheme):
@@ -22,5 +29,28 @@ class NotDerivable(Scheme):
     history: tuple[Period, ...] = ()
 
 
-Assignment = Annotated[NotDerivable | Sha256 | GrowthBook, Field(discriminator="scheme")]
+Assignment = Annotated[
+    NotDerivable
+    | Sha256
+    | GrowthBook
+    | Optimizely
+    | Eppo
+    | Statsig
+    | Unleash
+    | LaunchDarkly
+    | PostHog
+    | ConfigCat
+    | Amplitude
+    | PlanOut
+    | Split
+    | Flagsmith
+    | Flagd
+    | Vwo
+    | DevCycle
+    | Harness
+    | Mozilla
+    | Firebase
+    | Vercel,
+    Field(discriminator="scheme"),
+]
 """The `assignment` key of an experiment."""

@@ -68,7 +68,7 @@ def _reference(items: Items, place: Place, holder: Any, key: str | int, *, kind:
     if isinstance(name, str) and name not in known:
         what = {"events": "event source", "exposures": "exposure source", "metrics": "metric"}[kind]
         yield place.inside(key).fault(
-            f"there is no such {what}{near_miss(name, known)}", allowed=", ".join(sorted(known)) or None
+            f"there is no such {what}{near_miss(name, known)}", allowed=", ".join(sorted(set(known))) or None
         )
 
 

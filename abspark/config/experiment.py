@@ -135,7 +135,7 @@ class Experiment(ConfigModel):
     hypothesis: str | None = None
     owner: str | None = None
     status: Literal["draft", "running", "paused", "completed"] = "running"
-    variants: Annotated[tuple[Variant, ...], Field(min_length=2, max_length=MAX_VARIANTS)]
+    variants: tuple[Variant, ...] = Field(json_schema_extra={"minItems": 2, "maxItems": MAX_VARIANTS})
     control: Name
     start: Instant
     end: Instant
@@ -151,6 +151,8 @@ class Experiment(ConfigModel):
 
     @rule("variants")
     def _variants_are_a_split(self) -> Iterator[Problem]:
+        if not 2 <= len(self.variants) <= MAX_VARIANTS:
+            yield Problem(("variants",), f"has {len(self.variants)} variants", f"2 to {MAX_VARIANTS}")
         seen: set[str] = set()
         for index, variant in enumerate(self.variants):
             if variant.key in seen:

@@ -32,6 +32,10 @@ from abspark.config.spark_sql import Word, bare_functions, form, nodes, parse
 
 _CLOCK_WORDS: Final = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
+_LITERALS: Final = ("Literal", "RawString")
+_TEXT_COMPARISONS: Final = ("EQ", "NEQ", "NullSafeEQ", "In", "Like", "ILike")
+_TEXT_RESULTS: Final = (*_LITERALS, "Lower", "Upper", "Trim")
+
 _BOOLEAN: Final = "a condition"
 _NUMBER: Final = "a number"
 _TEXT: Final = "text"
@@ -65,6 +69,7 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
     except ValueError as error:
         return [(str(error), None)]
     found = [*_call_faults(words), *_form_faults(tree), *_column_faults(tree, types)]
+    found = found or [*_clock_faults(tree, types)]
     return list(dict.fromkeys(found)) or list(_role_faults(words, tree, types, role))
 
 
@@ -108,26 +113,34 @@ def _form_faults(tree: Any) -> Iterator[Finding]:
             yield REFUSED_FORMS[name], None
         elif name not in FORMS and not isinstance(node, exp.Func):
             yield f"{name} is not allowed in an expression", None
-        elif name in ("Cast", "TryCast") and form(node.this) in ("Literal", "RawString"):
-            literal = str(node.this.this)
-            if _CLOCK_WORDS.match(literal):
-                yield f"{literal!r} as a time depends on the clock", None
+
+
+def _clock_faults(tree: Any, types: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Spark reads text such as 'now' as the current time wherever it becomes a time, written or implied."""
+    for node in nodes(tree):
+        text = str(node.this) if form(node) in _LITERALS else ""
+        if _CLOCK_WORDS.match(text) and not _compared_with_text(node, types):
+            yield f"{text!r} as a time depends on the clock", None
+
+
+def _compared_with_text(node: Any, types: Mapping[str, str | None]) -> bool:
+    if form(node.parent) not in _TEXT_COMPARISONS:
+        return False
+    others = [other for other in node.parent.iter_expressions() if other is not node]
+    return all(
+        form(other) in _TEXT_RESULTS or (form(other) == "Column" and _kind_of_column(other, types) == _TEXT)
+        for other in others
+    )
 
 
 def _column_faults(tree: Any, types: Mapping[str, str | None]) -> Iterator[Finding]:
     for node in nodes(tree):
-        if form(node) == "Var":
-            name = node.name
-            if name in types:
-                yield f"{name!r} is read as a unit of time here; give the column another name", None
-            if name.lower() in UNITS:
-                continue
+        if form(node) == "Var" and node.name.lower() not in UNITS:
+            yield f"{node.name!r} is no unit of time", "year, quarter, month, week, day, hour, minute, second"
         elif form(node) == "Column" and form(node.parts[0]) == "Identifier":
             name = node.parts[0].name
-        else:
-            continue
-        if name not in types:
-            yield f"{name!r} is no column of the source{near_miss(name, types)}", ", ".join(types)
+            if name not in types:
+                yield f"{name!r} is no column of the source{near_miss(name, types)}", ", ".join(types)
 
 
 def _role_faults(

@@ -32,6 +32,8 @@ _ONE_TYPE: Final = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "finite_number": "must be a finite number",
+    "string_too_short": "must not be empty",
+    "union_tag_not_found": "must say its scheme",
 }
 _BOUNDS: Final = {
     "greater_than": ("gt", "above {}"),
@@ -196,7 +198,10 @@ def _written_path(details: ErrorDetails, place: Place) -> Path:
     _, node = _lookup(place.document.data, place.path)
     path: list[str | int] = []
     last = len(details["loc"]) - 1
-    for position, part in enumerate(details["loc"]):
+    loc = details["loc"]
+    if details["type"] == "union_tag_invalid":
+        loc = (*loc, details["ctx"]["discriminator"].strip("'"))
+    for position, part in enumerate(loc):
         found, below = _lookup(node, (part,))
         if found:
             node = below
@@ -234,5 +239,5 @@ def _split(node: Any, part: str | int) -> Path:
 def _shown(value: Any) -> str | None:
     if isinstance(value, dict | list):
         return None
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

@@ -18,7 +18,7 @@ class Window(ConfigModel):
     A negative start reaches before the exposure, as a placebo metric wants.
     """
 
-    start: Duration = timedelta(0)
+    start: Duration = Field(default=timedelta(0), json_schema_extra={"default": "0d"})
     end: Duration
 
     @rule("start", "end")

@@ -14,16 +14,19 @@ def never_raising(expression: str) -> str:
     """The same Spark SQL expression, giving NULL where it would overflow or fail to convert.
 
     Sums, differences, products and casts become their `try_` forms. Spark's ANSI mode, which raises for what is left
-    (a division by zero), must be off where the result is run.
+    (a division by zero), must be off where the result is run. An expression without any of these stays as written.
     """
     from sqlglot import exp
     from sqlglot.dialects.spark import Spark
 
-    tried = {exp.Add: "try_add", exp.Sub: "try_subtract", exp.Mul: "try_multiply"}
+    tried: dict[type[exp.Expr], str] = {exp.Add: "try_add", exp.Sub: "try_subtract", exp.Mul: "try_multiply"}
     tree = exp.Paren(this=exp.condition(expression, dialect=Spark))
-    for node in reversed(list(tree.walk(bfs=True))):
+    risky = [node for node in tree.walk(bfs=True) if type(node) in tried or isinstance(node, exp.Cast)]
+    if not risky:
+        return expression
+    for node in reversed(risky):
         if type(node) in tried:
             node.replace(exp.Anonymous(this=tried[type(node)], expressions=[node.this, node.expression]))
-        elif isinstance(node, exp.Cast):
+        else:
             node.replace(exp.TryCast(this=node.this, to=node.args["to"], safe=True))
-    return tree.this.sql(dialect=Spark)
+    return str(tree.this.sql(dialect=Spark))

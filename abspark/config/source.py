@@ -173,6 +173,11 @@ class _Source(ConfigModel):
         if self.time_format is not None and self.time_unit is not None:
             yield Problem(("time_unit",), "time_format reads text and time_unit numbers: one of the two")
 
+    @rule("time_zone", "time_unit")
+    def _numbers_have_no_zone(self) -> Iterator[Problem]:
+        if self.time_unit is not None and "time_zone" in self.model_fields_set:
+            yield Problem(("time_zone",), "has no effect on times counted in a time_unit, which are UTC")
+
     @rule("options")
     def _options_leave_the_version_alone(self) -> Iterator[Problem]:
         for key in self.options:

@@ -95,6 +95,7 @@ def _compose(content: bytes) -> yaml.Node | None:
         raise _UnreadableError(Complaint(line, (), "the file is not UTF-8")) from None
     loader = None
     try:
+        _refuse_depth(text)
         loader = _Loader(text)
         node: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
@@ -108,12 +109,20 @@ def _compose(content: bytes) -> yaml.Node | None:
         raise _UnreadableError(
             Complaint(line, (), "not valid YAML: a character that YAML does not allow")
         ) from None
-    except RecursionError:
-        raise _UnreadableError(Complaint(None, (), "nested too deeply")) from None
     finally:
         if loader is not None:
             loader.dispose()
     return node
+
+
+def _refuse_depth(text: str) -> None:
+    """Refuse deep nesting before anything recurses over it: PyYAML's C composer would crash the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise _UnreadableError(Complaint(line, (), "nested too deeply"))
 
 
 class _Builder:
@@ -129,7 +138,7 @@ class _Builder:
         self.document.lines.setdefault(path, line)
         self.nodes += 1
         if self.nodes > MAX_NODES or len(self.open) > MAX_DEPTH:
-            raise _UnreadableError(Complaint(line, path, "too many values, or nested too deeply"))
+            raise _UnreadableError(Complaint(line, (), "too many values, or nested too deeply"))
         if id(node) in self.open:
             raise _UnreadableError(Complaint(line, path, "an alias must not contain itself"))
         self.open.add(id(node))

@@ -101,7 +101,9 @@ def _firsts(width: int) -> list[Column]:
 
 def _described(firsts: DataFrame, study: Study, width: int) -> DataFrame:
     first, columns = F.least(*_firsts(width)), _firsts(width)
-    variant = reduce(lambda rest, v: F.when(columns[v] == first, v).otherwise(rest), reversed(range(width)), F.lit(-1))
+    variant = reduce(
+        lambda rest, v: F.when(columns[v] == first, v).otherwise(rest), reversed(range(width)), F.lit(-1)
+    )
     at_first = sum((F.when(c == first, 1).otherwise(0) for c in columns), F.lit(0))
     later = [F.when(F.lit(v) != F.col("v"), columns[v]) for v in range(width)]
     coded = firsts.select(

@@ -8,7 +8,7 @@ be UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -21,8 +21,13 @@ from abspark.errors import DataError
 Source = ExposureSource | EventSource
 
 _STRING_COLUMNS = ("experiment", "variant", "event", "event_id")
-_OFFSET_AT_END = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)$"
+_TIME_OF_DAY = r"^T?\d{1,2}:"
+# After a date and a time whatever is no part of a number begins an offset or zone.
+_OFFSET = r"^[+-]?\d+-\d+-\d+[T ]+[\d:.]+\s*[^\d:.\s]"
+# In a format of one's own a sign can also stand between the parts of a date.
+_OFFSET_AT_END = r"(?<=\d)\s*(Z|UTC|GMT)$|:\d{2}(\.\d+)?\s*[+-]\d{1,2}(:?\d{2})?$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_SECONDS = 9.2e12
 _SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -32,26 +37,32 @@ def canonical(raw: DataFrame, source: Source) -> DataFrame:
     Raises:
         DataError: A column's type can't serve: a floating point id, a time that is none.
     """
-    types = {field.name: field.dataType for field in raw.schema.fields}
     columns = source.columns
-    selected = {"unit": _unit(types, source), "time": _time(types, source)}
+    selected = {"unit": _unit(raw, source), "time": _time(raw, source)}
     for name in _STRING_COLUMNS:
         mapped = getattr(columns, name, None)
         if mapped is not None:
-            selected[name] = raw_column(mapped).cast("string")
+            selected[name] = raw_column(raw, mapped).cast("string")
     value = getattr(columns, "value", None)
     if value is not None:
-        selected["value"] = _cast(types, source, value, "double")
+        selected["value"] = _cast(raw, source, value, "double")
     for name, declared in source.properties.items():
-        selected[name] = _cast(types, source, declared.column, declared.type)
+        selected[name] = _cast(raw, source, declared.column, declared.type)
     for name, mapped in attribute_columns(source).items():
-        selected.setdefault(name, raw_column(mapped).cast("string"))
+        selected.setdefault(name, raw_column(raw, mapped).cast("string"))
     return raw.select(*(column.alias(name) for name, column in selected.items()))
 
 
-def raw_column(name: str) -> Column:
-    """A raw column by its exact name, whatever characters it has."""
-    return F.col("`" + name.replace("`", "``") + "`")
+def raw_column(raw: DataFrame, name: str) -> Column:
+    """A raw column by its name, whatever characters it has; where there is none, dots lead into structs."""
+    if name.lower() in (column.lower() for column in raw.columns):
+        return F.col("`" + name.replace("`", "``") + "`")
+    return F.col(name)
+
+
+def _type(raw: DataFrame, name: str) -> T.DataType:
+    """The type of what `raw_column` gives."""
+    return raw.select(raw_column(raw, name)).schema.fields[0].dataType
 
 
 def attribute_columns(source: Source) -> Mapping[str, str]:
@@ -59,47 +70,62 @@ def attribute_columns(source: Source) -> Mapping[str, str]:
     return dict(getattr(source, "attributes", {}))
 
 
-def _unit(types: Mapping[str, T.DataType], source: Source) -> Column:
+def _unit(raw: DataFrame, source: Source) -> Column:
     name = source.columns.unit
-    if isinstance(types[name], T.FloatType | T.DoubleType):
+    kind = _type(raw, name)
+    if isinstance(kind, T.FloatType | T.DoubleType):
         raise DataError(
-            f"source {source.name}: column {name}, the unit id, is {types[name].simpleString()}",
+            f"source {source.name}: column {name}, the unit id, is {kind.simpleString()}",
             allowed="string or integer ids: a floating point number has no one spelling, so its hash has none",
             advice="write the column as a string or bigint, as the service that assigned the variant spelled it",
         )
-    return raw_column(name).cast("string")
+    return raw_column(raw, name).cast("string")
 
 
-def _time(types: Mapping[str, T.DataType], source: Source) -> Column:
-    if source.fixed_time is not None:
-        return F.lit(source.fixed_time.isoformat()).cast("timestamp")
+def _time(raw: DataFrame, source: Source) -> Column:
     name = source.columns.time
-    kind = types[name]
-    column = raw_column(name)
+    if name is None:
+        return F.lit(source.fixed_time).cast("timestamp")
+    kind = _type(raw, name)
+    column = raw_column(raw, name)
     if source.time_unit is not None:
-        seconds = column.try_cast("double") * F.lit(_SECONDS_PER_UNIT[source.time_unit])
-        return F.timestamp_micros(F.round(seconds * F.lit(1e6)).cast("bigint"))
+        if not isinstance(kind, T.NumericType | T.StringType):
+            raise _no_time(source, kind)
+        return _counted(column, _SECONDS_PER_UNIT[source.time_unit])
     if isinstance(kind, T.TimestampType):
         return column
     if isinstance(kind, T.TimestampNTZType | T.DateType):
         return _in_zone(column.cast("timestamp"), source.time_zone)
     if isinstance(kind, T.StringType):
         return _parsed(column, source)
-    raise DataError(
-        f"source {source.name}: column {name}, the time, is {kind.simpleString()}",
-        allowed="timestamp, date, text, or a number with time_unit: s, ms or us",
-        advice="state time_unit in the source, or map another column",
+    raise _no_time(source, kind)
+
+
+def _no_time(source: Source, kind: T.DataType) -> DataError:
+    return DataError(
+        f"source {source.name}: column {source.columns.time}, the time, is {kind.simpleString()}",
+        allowed="timestamp, date or text without time_unit; a number, or text of one, with time_unit: s, ms or us",
+        advice="state time_unit in the source where the column counts from 1970, or map another column",
     )
+
+
+def _counted(count: Column, seconds_per_unit: float) -> Column:
+    """The instant that many units after 1970; NULL for NaN and for what no timestamp reaches."""
+    seconds = count.try_cast("double") * F.lit(seconds_per_unit)
+    micros = F.round(seconds * F.lit(1e6)).cast("bigint")
+    return F.timestamp_micros(F.when(F.abs(seconds) < F.lit(_MOST_SECONDS), micros))
 
 
 def _parsed(text: Column, source: Source) -> Column:
     if source.time_format is not None:
         parsed = F.try_to_timestamp(text, F.lit(source.time_format))
     else:
-        parsed = text.try_cast("timestamp")
+        # a time of day alone would be taken for today's
+        parsed = F.when(~F.trim(text).rlike(_TIME_OF_DAY), text.try_cast("timestamp"))
     if source.time_zone == "UTC":
         return parsed
-    return F.when(F.trim(text).rlike(_OFFSET_AT_END), parsed).otherwise(_in_zone(parsed, source.time_zone))
+    offset = _OFFSET if source.time_format is None else _OFFSET_AT_END
+    return F.when(F.trim(text).rlike(offset), parsed).otherwise(_in_zone(parsed, source.time_zone))
 
 
 def _in_zone(local: Column, zone: str) -> Column:
@@ -107,9 +133,9 @@ def _in_zone(local: Column, zone: str) -> Column:
     return local if zone == "UTC" else F.to_utc_timestamp(local, zone)
 
 
-def _cast(types: Mapping[str, T.DataType], source: Source, name: str, wanted: str) -> Column:
-    column = raw_column(name)
-    present = types[name]
+def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
+    column = raw_column(raw, name)
+    present = _type(raw, name)
     target = T.DataType.fromDDL(wanted)
     if present == target:
         return column
@@ -124,8 +150,12 @@ def _cast(types: Mapping[str, T.DataType], source: Source, name: str, wanted: st
     return column.try_cast(target)
 
 
-def prune(raw: DataFrame, source: Source, span: tuple[int, int], experiments: Sequence[str] = ()) -> DataFrame:
-    """Raw rows that can lie in `span`, `[low, high)` in epoch microseconds, for one of `experiments`, if any are named.
+def prune(
+    raw: DataFrame, source: Source, span: tuple[int | None, int], experiments: Sequence[str] = ()
+) -> DataFrame:
+    """Raw rows that can lie in `span` and belong to one of `experiments`, if any are named.
+
+    `span` is `[low, high)` in epoch microseconds; a low of None means that there is none.
 
     The conditions speak of raw columns alone, so that they reach the scan: whole partitions, files and row groups
     stay unread. They are a superset: local times get a day of grace on each side, text is not compared at all.
@@ -133,26 +163,31 @@ def prune(raw: DataFrame, source: Source, span: tuple[int, int], experiments: Se
     columns = source.columns
     kept = raw
     if columns.experiment is not None and experiments:
-        kept = kept.where(raw_column(columns.experiment).cast("string").isin(*experiments))
-    if source.fixed_time is not None or source.time_unit is not None:
+        kept = kept.where(raw_column(raw, columns.experiment).cast("string").isin(*experiments))
+    if columns.time is None or source.time_unit is not None:
         return kept
-    kind = raw.schema[columns.time].dataType
+    kind = _type(raw, columns.time)
     bounds = _bounds(kind, span, "UTC" if isinstance(kind, T.TimestampType) else source.time_zone)
     if bounds is None:
         return kept
-    time = raw_column(columns.time)
-    return kept.where((time >= bounds[0]) & (time <= bounds[1]))
+    time = raw_column(raw, columns.time)
+    low, high = bounds
+    return kept.where(time <= high) if low is None else kept.where((time >= low) & (time <= high))
 
 
-def _bounds(kind: T.DataType, span: tuple[int, int], zone: str) -> tuple[Column, Column] | None:
+def _bounds(kind: T.DataType, span: tuple[int | None, int], zone: str) -> tuple[Column | None, Column] | None:
     """Inclusive literals of the column's own type around the span; None where the type has no order in time."""
+    literal = _LITERALS.get(type(kind))
+    if literal is None:
+        return None
     grace = timedelta() if zone == "UTC" else timedelta(days=1)
-    low, high = (_EPOCH + timedelta(microseconds=instant) for instant in span)
-    low, high = low - grace, high + grace
-    if isinstance(kind, T.TimestampType):
-        return F.lit(low), F.lit(high)
-    if isinstance(kind, T.TimestampNTZType):
-        return F.lit(low).cast("timestamp_ntz"), F.lit(high).cast("timestamp_ntz")
-    if isinstance(kind, T.DateType):
-        return F.lit(low.date()), F.lit(high.date())
-    return None
+    low, high = span
+    earliest = None if low is None else literal(_EPOCH + timedelta(microseconds=low) - grace)
+    return earliest, literal(_EPOCH + timedelta(microseconds=high) + grace)
+
+
+_LITERALS: Mapping[type[T.DataType], Callable[[datetime], Column]] = {
+    T.TimestampType: F.lit,
+    T.TimestampNTZType: lambda instant: F.lit(instant).cast("timestamp_ntz"),
+    T.DateType: lambda instant: F.lit(instant.date()),
+}

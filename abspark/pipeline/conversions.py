@@ -12,6 +12,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from abspark.local_frame import local_frame
 from abspark.pipeline.events import any_bit, mask_names, value_names, variant_hash
 from abspark.pipeline.exposures import experiment_dimension
 from abspark.pipeline.keys import same_unit
@@ -46,7 +47,7 @@ def units(assignments: DataFrame, study: Study) -> DataFrame:
     rows = [
         (code, *study.masks(study.slots_of(experiment))) for code, experiment in enumerate(study.experiments)
     ]
-    slots = spark.createDataFrame(rows, ", ".join(["x int", *(f"{name} bigint" for name in masks)]))
+    slots = local_frame(spark, rows, ", ".join(["x int", *(f"{name} bigint" for name in masks)]))
     dimension = experiment_dimension(spark, study).join(slots, on="x", how="inner")
     joined = assignments.join(F.broadcast(dimension), on="experiment_id", how="inner")
     coded = joined.select(
@@ -78,7 +79,7 @@ def live_events(events: DataFrame, study: Study) -> DataFrame:
 
 
 def with_event_status(events: DataFrame, study: Study, *, deduplicate: bool) -> DataFrame:
-    """Place live events by unit and settle duplicate_event, no_metric and bad_value; NULL status goes on to the join."""
+    """Place live events by unit and settle duplicate_event, no_metric, bad_value; a NULL status goes on to the join."""
     placed = events.repartition("hi")
     wanted = any_bit(mask_names(study, "w"))
     status = F.when(~F.col("claimed"), int(Status.no_metric)).when(~wanted, int(Status.bad_value))
@@ -142,7 +143,9 @@ def _hits(study: Study) -> list[Column]:
     hits = []
     for column, (wanted, mine) in enumerate(zip(mask_names(study, "w"), mask_names(study, "m"), strict=True)):
         open_slots = [
-            F.when((age >= F.lit(start)) & (age < F.lit(end)), F.lit(masks[column]).cast("bigint")).otherwise(zero)
+            F.when((age >= F.lit(start)) & (age < F.lit(end)), F.lit(masks[column]).cast("bigint")).otherwise(
+                zero
+            )
             for (start, end), masks in _windows(study).items()
             if masks[column]
         ]
@@ -154,7 +157,10 @@ def _hits(study: Study) -> list[Column]:
 def _status(study: Study, hits: list[Column], *, split: bool) -> Column:
     wanted = reduce(
         lambda a, b: a | b,
-        (F.col(w).bitwiseAND(F.col(m)) != 0 for w, m in zip(mask_names(study, "w"), mask_names(study, "m"), strict=True)),
+        (
+            F.col(w).bitwiseAND(F.col(m)) != 0
+            for w, m in zip(mask_names(study, "w"), mask_names(study, "m"), strict=True)
+        ),
     )
     hit = reduce(lambda a, b: a | b, (column != 0 for column in hits))
     status = (

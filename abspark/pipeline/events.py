@@ -37,10 +37,11 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
     """One row per canonical event.
 
     Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; xe, code of the
-    experiment the event carries (NULL where the source carries none, -1 where it is not in the run); ve, hash of the
-    variant it carries; w0.., bits of the slots the event counts for if its window holds; claimed, whether any condition held;
-    d0.., values, NULL where not finite; bad, array with one flag per value want, TRUE where the condition held and
-    the value was bad; eh, el, the event id's key; tie0, tie1, order among duplicates of one instant.
+    experiment the event carries (NULL where the source carries none, -1 where it is not in the run); ve, hash of
+    the variant it carries; w0.., bits of the slots the event counts for within their windows; claimed, whether any
+    condition held; d0.., values, NULL where not finite; bad, array with one flag per value want, TRUE where the
+    condition held and the value was bad; eh, el, the event id's key; tie0, tie1, order among duplicates of one
+    instant.
     """
     wants = [want for want in study.wants if want.source == source.name]
     evaluated = canonical.select(
@@ -108,7 +109,10 @@ def variant_hash(variant: Column) -> Column:
 def _event_key(canonical: DataFrame, source: EventSource) -> list[Column]:
     if source.columns.event_id is None:
         empty = ("eh", "el", "tie1")
-        return [*(F.lit(None).cast("bigint").alias(n) for n in empty), F.lit(None).cast("double").alias("tie0")]
+        return [
+            *(F.lit(None).cast("bigint").alias(n) for n in empty),
+            F.lit(None).cast("double").alias("tie0"),
+        ]
     named = F.when(F.col("event_id") != "", F.col("event_id"))
     everything = [
         F.col(field.name).cast("string") if isinstance(field.dataType, _COMPLEX) else F.col(field.name)
@@ -118,7 +122,8 @@ def _event_key(canonical: DataFrame, source: EventSource) -> list[Column]:
     return [
         F.when(named.isNotNull(), key_hi(named)).alias("eh"),
         F.when(named.isNotNull(), key_lo(named)).alias("el"),
-        F.xxhash64(*everything).alias("tie1"),
+        # the hash skips nulls, so where they are is hashed too
+        F.xxhash64(*everything, *(column.isNull() for column in everything)).alias("tie1"),
         value.alias("tie0"),
     ]
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from abspark.config import ExposureSource
 from abspark.config.safe_sql import never_raising
+from abspark.local_frame import local_frame
 from abspark.pipeline.canonical import attribute_columns
 from abspark.pipeline.keys import key_hi, key_lo
 from abspark.pipeline.study import Study, epoch_micros
@@ -30,7 +31,7 @@ def experiment_dimension(spark: SparkSession, study: Study) -> DataFrame:
         )
         for code, experiment in enumerate(study.experiments)
     ]
-    return spark.createDataFrame(rows, _EXPERIMENT_DIMENSION)
+    return local_frame(spark, rows, _EXPERIMENT_DIMENSION)
 
 
 def coded_exposures(canonical: DataFrame, source: ExposureSource, study: Study) -> DataFrame:
@@ -50,7 +51,9 @@ def coded_exposures(canonical: DataFrame, source: ExposureSource, study: Study) 
         *optional,
         F.array(*(F.col(name) for name in attributes)).cast("array<string>").alias("attributes"),
     )
-    dimension = F.broadcast(experiment_dimension(canonical.sparkSession, study))
+    everything = experiment_dimension(canonical.sparkSession, study)
+    mine = [experiment.id for experiment in study.experiments if experiment.exposures == source.name]
+    dimension = F.broadcast(everything.where(F.col("experiment_id").isin(mine)))
     joined = rows.join(dimension, on="experiment_id", how="left")
     return joined.select(
         _reason(study).alias("reason"),

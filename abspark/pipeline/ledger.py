@@ -70,9 +70,7 @@ def exposure_counts(exposures: DataFrame) -> DataFrame:
         F.when(~anonymous, F.col("lo")).alias("lo"),
     )
     by_unit = keyed.groupBy("reason", "x", "v", "hi", "lo").agg(F.count("*").alias("rows"))
-    return by_unit.groupBy("reason", "x", "v").agg(
-        F.sum("rows").alias("rows"), F.count("hi").alias("units")
-    )
+    return by_unit.groupBy("reason", "x", "v").agg(F.sum("rows").alias("rows"), F.count("hi").alias("units"))
 
 
 def event_counts(events: DataFrame, study: Study, source: str) -> DataFrame:
@@ -110,7 +108,8 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     bad = [0] * len(wants)
     for row in rows:
         read += row["rows"]
-        bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
+        if row["reason"] in (KEPT, Status.bad_value.name):
+            bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
         if row["reason"] == KEPT:
             kept = row["rows"]
         else:
@@ -125,7 +124,9 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
 def _value_drops(study: Study, want: Want, count: int) -> list[Drop]:
     metrics = [metric for metric in study.metrics if slot_of(metric).want == want]
     return [
-        Drop(NO_EXPERIMENT, "values", metric.name, "bad_value", None, count, None) for metric in metrics if count
+        Drop(NO_EXPERIMENT, "values", metric.name, "bad_value", None, count, None)
+        for metric in metrics
+        if count
     ]
 
 
@@ -141,13 +142,16 @@ def assignment_drops(rows: Iterable[Row], tallies: Mapping[str, SourceTally], st
     drops: list[Drop] = []
     assigned: dict[str, int] = defaultdict(int)
     repeated: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    excluded: dict[tuple[str, str, str], int] = defaultdict(int)
     for row in rows:
         experiment, variant, reason = row["experiment_id"], row["variant"], row["excluded_reason"]
         assigned[experiment] += row["exposures"]
         repeated[experiment, variant][0] += row["exposures"] - row["n"]
         repeated[experiment, variant][1] += row["repeating"]
         if reason is not None:
-            drops.append(Drop(experiment, "units", sources[experiment], reason, variant, row["n"], row["n"]))
+            excluded[experiment, reason, variant] += row["n"]
+    for (experiment, reason, variant), n in excluded.items():
+        drops.append(Drop(experiment, "units", sources[experiment], reason, variant, n, n))
     for (experiment, variant), (rows_, units) in repeated.items():
         if rows_:
             source = sources[experiment]
@@ -171,9 +175,7 @@ def pair_drops(rows: Sequence[Row], tallies: Mapping[str, SourceTally], study: S
         source, status, count = study.sources[row["s"]], Status(row["status"]), round(row["total"])
         experiment, variant = _names(study, row["x"], row["v"])
         if status in _PAIR_REASONS:
-            drops.append(
-                Drop(experiment, "pairs", source, _PAIR_REASONS[status], variant, count, row["n1"])
-            )
+            drops.append(Drop(experiment, "pairs", source, _PAIR_REASONS[status], variant, count, row["n1"]))
         elif status in _EVENT_STATUSES or status is Status.unmatched_unit:
             drops.append(Drop(NO_EXPERIMENT, "events", source, status.name, None, count, row["n1"]))
         left[source] += _events(row, status, study)
@@ -196,7 +198,7 @@ def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:
 def _events(row: Row, status: Status, study: Study) -> int:
     """Events behind a ledger row: a pair counts where it is its event's only or leading one."""
     alone = status <= Status.unmatched_unit or study.event_sources[row["s"]].columns.experiment is not None
-    return round(row["total"] if alone else row["lead_total"])
+    return int(row["total"] if alone else row["lead_total"])
 
 
 def check_read(tally: SourceTally, independent: int | None) -> None:

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.config import Metric
+from abspark.local_frame import local_frame
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.events import mask_names, value_names
 from abspark.pipeline.segments import exploded
@@ -61,7 +62,7 @@ def metric_dimension(spark: SparkSession, study: Study, cutoff: Mapping[str, int
             every = study.masks(slot for slot in study.slots_of(experiment) if slot.want.source == source)
             rows.append((x, LEDGER, *every, -1, False, None))
     masks = ", ".join(f"{name} bigint" for name in mask_names(study, "k"))
-    return spark.createDataFrame(rows, f"x int, m int, {masks}, d int, binary boolean, `limit` bigint")
+    return local_frame(spark, rows, f"x int, m int, {masks}, d int, binary boolean, `limit` bigint")
 
 
 def unit_metrics(signatures: DataFrame, study: Study, cutoff: Mapping[str, int]) -> DataFrame:
@@ -126,8 +127,8 @@ def unit_counts(units: DataFrame, study: Study, cutoff: Mapping[str, int], segme
         for x, experiment in enumerate(study.experiments)
         for metric in study.metrics_of(experiment)
     ]
-    metrics = spark.createDataFrame(mine, "x int, m int, cutoff bigint, strict boolean")
-    distinct = spark.createDataFrame(sorted({(x, limit) for x, _, limit, _ in mine}), "x int, cutoff bigint")
+    metrics = local_frame(spark, mine, "x int, m int, cutoff bigint, strict boolean")
+    distinct = local_frame(spark, sorted({(x, limit) for x, _, limit, _ in mine}), "x int, cutoff bigint")
     analysed = units.where(~F.col("excluded")).select("x", "v", "t0", "g")
     complete = F.count_if(F.col("t0") <= F.col("cutoff"))
     counted = (
@@ -161,4 +162,3 @@ def summary(event_moments: DataFrame, unit_counts: DataFrame) -> DataFrame:
         "lead_total",
         "n1",
     )
-

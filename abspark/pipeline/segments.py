@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from abspark.local_frame import local_frame
 from abspark.pipeline.study import Study
 
 KEPT_VALUES: Final = 50
@@ -45,7 +46,7 @@ def segment_positions(study: Study, attributes: Mapping[str, Sequence[str]]) -> 
 
 def frequent_values(units: DataFrame, positions: Sequence[tuple[int, int, int]]) -> DataFrame:
     """The kept values, columns as in `SegmentValue`: the most frequent among analysed units, ties by value."""
-    dimension = units.sparkSession.createDataFrame(list(positions), "x int, p int, i int")
+    dimension = local_frame(units.sparkSession, list(positions), "x int, p int, i int")
     valued = (
         units.where(~F.col("excluded"))
         .join(F.broadcast(dimension), on="x", how="inner")
@@ -66,9 +67,9 @@ def with_segments(
     coded = units
     for p in sorted({position for _, position, _ in positions}):
         attribute, value = f"i{p}", f"code{p}"
-        indexes = spark.createDataFrame([(x, i) for x, q, i in positions if q == p], f"x int, {attribute} int")
-        values = spark.createDataFrame(
-            [(k.x, k.code, k.value) for k in kept if k.p == p], f"x int, {value} int, value string"
+        indexes = local_frame(spark, [(x, i) for x, q, i in positions if q == p], f"x int, {attribute} int")
+        values = local_frame(
+            spark, [(k.x, k.code, k.value) for k in kept if k.p == p], f"x int, {value} int, value string"
         )
         coded = coded.join(F.broadcast(indexes), on="x", how="left")
         coded = coded.withColumn("value", F.get("attributes", F.col(attribute)))
@@ -101,7 +102,10 @@ def exploded(rows: DataFrame, count: int) -> DataFrame:
         *(
             F.struct(
                 F.lit(p).alias("p"),
-                F.shiftright("g", _BITS * p).bitwiseAND(F.lit(_ABSENT).cast("bigint")).cast("int").alias("code"),
+                F.shiftright("g", _BITS * p)
+                .bitwiseAND(F.lit(_ABSENT).cast("bigint"))
+                .cast("int")
+                .alias("code"),
             )
             for p in range(count)
         ),

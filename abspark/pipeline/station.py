@@ -47,7 +47,7 @@ def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: boo
     kept = raw
     if pruned:
         low, high = time_range(study, source.name)
-        earliest = low if source.columns.event_id is None else 0
+        earliest = low if source.columns.event_id is None else None
         kept = prune(raw, source, (earliest, high))
     return coded_events(canonical(kept, source), source, study)
 

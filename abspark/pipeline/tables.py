@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from abspark.config import Experiment
+from abspark.local_frame import local_frame
 from abspark.pipeline.metrics import LEDGER
 from abspark.pipeline.segments import LABELS, SegmentValue
 from abspark.pipeline.study import Study, longest_window
@@ -85,12 +86,19 @@ def unit_metrics_table(
     """Rows of `unit_metrics` (all columns but run_id): every analysed unit and metric, zeros included."""
     spark = units.sparkSession
     rows = [
-        (x, study.metrics.index(metric), experiment.id, metric.name, cutoff[metric.name], metric.window_policy == "complete")
+        (
+            x,
+            study.metrics.index(metric),
+            experiment.id,
+            metric.name,
+            cutoff[metric.name],
+            metric.window_policy == "complete",
+        )
         for x, experiment in enumerate(study.experiments)
         for metric in study.metrics_of(experiment)
     ]
-    dimension = spark.createDataFrame(
-        rows, "x int, m int, experiment_id string, metric string, cutoff bigint, strict boolean"
+    dimension = local_frame(
+        spark, rows, "x int, m int, experiment_id string, metric string, cutoff bigint, strict boolean"
     )
     everyone = (
         units.where(~F.col("excluded"))

@@ -57,11 +57,15 @@ def show_health(rows: Sequence[Row], out: TextIO) -> None:
         table = _table(f"{experiment}: health")
         for name in ("check", "status", "message"):
             table.add_column(name, overflow="fold")
-        for row in sorted(mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or "")):
+        for row in sorted(
+            mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or "")
+        ):
             style = _STATUS_STYLE[row["status"]]
             advice = f"\n→ {row['advice']}" if row["advice"] else ""
             table.add_row(
-                escape(row["check"]), f"[{style}]{row['status']}[/]", escape(f"{row['message'] or ''}{advice}")
+                escape(row["check"]),
+                f"[{style}]{row['status']}[/]",
+                escape(f"{row['message'] or ''}{advice}"),
             )
         _print(table, out)
 
@@ -93,7 +97,13 @@ def show_runs(rows: Sequence[Row], out: TextIO) -> None:
     for row in rows:
         seconds = sum((row["seconds"] or {}).values())
         fates = "\n".join(f"{name}: {status}" for name, status in sorted((row["experiments"] or {}).items()))
-        table.add_row(escape(row["run_id"]), f"{row['as_of']:%Y-%m-%d %H:%M}", row["status"], f"{seconds:.1f}", escape(fates))
+        table.add_row(
+            escape(row["run_id"]),
+            f"{row['as_of']:%Y-%m-%d %H:%M}",
+            row["status"],
+            f"{seconds:.1f}",
+            escape(fates),
+        )
     _print(table, out)
 
 
@@ -114,7 +124,9 @@ def _result_cells(row: Row) -> tuple[str, ...]:
         _number(row["mean_control"]),
         _number(row["mean_treatment"]),
         _percent(row["relative_effect"]),
-        f"{_percent(row['relative_low'])} … {_percent(row['relative_high'])}" if row["relative_low"] is not None else "",
+        f"{_percent(row['relative_low'])} … {_percent(row['relative_high'])}"
+        if row["relative_low"] is not None
+        else "",
         "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}",
         _mark(row),
     )

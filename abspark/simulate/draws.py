@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -45,11 +44,7 @@ def exponential(draw: Column) -> Column:
     return -F.log(1 - draw)
 
 
-def pick(draw: Column, choices: Sequence[tuple[str, float]]) -> Column:
-    """One of the names, with its probability; the last takes the rest."""
-    names = [name for name, _ in choices]
-    chosen = F.lit(names[-1])
-    ends = list(accumulate(probability for _, probability in choices))
-    for name, end in reversed(list(zip(names[:-1], ends[:-1], strict=True))):
-        chosen = F.when(draw < end, F.lit(name)).otherwise(chosen)
-    return chosen
+def pick(draw: Column, choices: Sequence[tuple[str, int]]) -> Column:
+    """One of the names, each with its share in percent; the shares sum to 100."""
+    names = [F.lit(name) for name, percent in choices for _ in range(percent)]
+    return F.element_at(F.array(*names), (draw * len(names)).cast("int") + 1)

@@ -17,8 +17,8 @@ from abspark.simulate.population import DAY, SECOND
 CLICKS_BEFORE_EXPOSURE: Final = "c"
 """Branch of the clicks that `before_exposure` adds."""
 
-BROWSING: Final = (("page_view", 0.7), ("session", 0.15), ("click", 0.14), ("signup", 0.01))
-"""Event types of browsing, each with its share."""
+BROWSING: Final = (("page_view", 70), ("session", 15), ("click", 14), ("signup", 1))
+"""Event types of browsing, each with its share in percent."""
 
 MEDIAN_AMOUNT: Final = 20.0
 AMOUNT_SPREAD_OF_UNITS: Final = 0.7

@@ -20,8 +20,9 @@ DAY: Final = 86_400 * SECOND
 
 ROWS_PER_PARTITION: Final = 1_000_000
 
-COUNTRIES: Final = (("US", 0.4), ("DE", 0.2), ("BR", 0.15), ("IN", 0.15), ("JP", 0.1))
-PLATFORMS: Final = (("web", 0.5), ("ios", 0.25), ("android", 0.25))
+COUNTRIES: Final = (("US", 40), ("DE", 20), ("BR", 15), ("IN", 15), ("JP", 10))
+PLATFORMS: Final = (("web", 50), ("ios", 25), ("android", 25))
+"""Attributes, each value with its share in percent."""
 
 
 def cells(spark: SparkSession, sim: Simulation, *, days: int, per_unit: int, rows: float) -> DataFrame:
@@ -81,15 +82,31 @@ def propensity(sim: Simulation, unit: Column) -> Column:
 
 def experiment(sim: Simulation, unit: Column, layer: Column) -> Column:
     """Number of the experiment that the unit is in within the layer, bigint; NULL if none."""
-    place = draws.whole(draws.uniform(sim.seed, "layer", unit, layer), 1 / sim.share)
-    number = layer * sim.layer_size + place
-    return F.when((place < sim.layer_size) & (number < sim.experiments), number)
+    place = _place(sim, unit, layer)
+    return F.when(_is_taken(sim, place, layer), layer * sim.layer_size + place)
+
+
+def _place(sim: Simulation, unit: Column, layer: Column) -> Column:
+    return draws.whole(draws.uniform(sim.seed, "layer", unit, layer), 1 / sim.share)
+
+
+def _is_taken(sim: Simulation, place: Column, layer: Column) -> Column:
+    """Whether there is an experiment at the place: not behind the layer's last, nor behind the last of all."""
+    taken = place < sim.layer_size
+    if sim.experiments % sim.layer_size == 0:
+        return taken
+    return taken & (layer * sim.layer_size + place < sim.experiments)
 
 
 def in_experiments(sim: Simulation, rows: DataFrame) -> DataFrame:
     """Those of `rows` whose `unit` is in an experiment of the layer `part`; that `experiment` is added."""
-    number = experiment(sim, F.col("unit"), F.col("part"))
-    return rows.withColumn("experiment", number).where("experiment IS NOT NULL")
+    layer, place = F.col("part"), F.col("place")
+    return (
+        rows.withColumn("place", _place(sim, F.col("unit"), layer))
+        .where(_is_taken(sim, place, layer))
+        .withColumn("experiment", layer * sim.layer_size + place)
+        .drop("place")
+    )
 
 
 def members(spark: SparkSession, sim: Simulation) -> DataFrame:

@@ -68,7 +68,7 @@ def covariate_correlation(sim: Simulation) -> float:
     which a share q are page views, at uniform times. The exposure divides its day (and the far ends of both
     windows divide theirs) at a uniform fraction g, with E[g (1 - g)] = 1/6.
     """
-    page_views = dict(BROWSING)["page_view"]
+    page_views = dict(BROWSING)["page_view"] / 100
     rate = daily_browsing(sim)
     if rate == 0:
         return 0.0

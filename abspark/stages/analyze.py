@@ -58,7 +58,9 @@ def commit(state: RunState) -> None:
         )
     if state.errors:
         lines = [f"{name}: {error}" for name, error in state.errors.items()]
-        raise ExperimentsFailedError("\n".join(["some experiments failed, the others are committed:", *lines]))
+        raise ExperimentsFailedError(
+            "\n".join(["some experiments failed, the others are committed:", *lines])
+        )
 
 
 def plain_rows(frame: DataFrame) -> list[dict[str, Any]]:

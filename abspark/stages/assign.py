@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
+from abspark.assignment.golden import golden_check
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -33,6 +34,7 @@ def assign(state: RunState) -> None:
             tallies[name] = tally
             stage.rows = tally.read
     study = state.study
+    golden_check(state.spark, study.experiments)
     sources = {e.exposures: state.project.exposures[e.exposures] for e in study.experiments}
     with explained(state):
         with state.progress.stage("assignments") as stage:
@@ -43,8 +45,8 @@ def assign(state: RunState) -> None:
         repeated = assignment_drops(counts, tallies, study)
         for name, tally in tallies.items():
             mine = {e.id for e in experiments_of(state, name)}
-            found = state.inputs[name]
-            found.rows, found.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
+            pinned = state.inputs[name]
+            pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
         state.lake.append_rows("drops", [d._asdict() | {"run_id": state.run_id} for d in [*drops, *repeated]])
 
 
@@ -69,5 +71,6 @@ def note_unread(state: RunState, name: str, tally: SourceTally, *, pruned: bool)
 
 
 def prunes(state: RunState) -> bool:
+    """Whether even the ledger's read may leave rows unread."""
     environment = state.project.environment
     return environment is not None and environment.ledger == "read"

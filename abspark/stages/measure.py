@@ -75,7 +75,9 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
     kept: list[SegmentValue] = []
     if positions:
         with state.progress.stage("segment values") as stage:
-            kept = [SegmentValue(**r.asDict()) for r in frequent_values(units(table, study), positions).collect()]
+            kept = [
+                SegmentValue(**r.asDict()) for r in frequent_values(units(table, study), positions).collect()
+            ]
             stage.rows = len(kept)
     environment = state.project.environment
     return Analysis(
@@ -83,7 +85,8 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
         raws={name: raw(state, name) for name in sources},
         study=study,
         complete_until={
-            name: complete_until(source, tallies[name].newest, state.as_of) for name, source in sources.items()
+            name: complete_until(source, tallies[name].newest, state.as_of)
+            for name, source in sources.items()
         },
         positions=positions,
         kept=kept,

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from abspark.config import Experiment, Project
 from abspark.errors import AbsparkError, UsageError
-from abspark.pipeline.study import Study, epoch_micros, make_study
+from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.tables import instant
 from abspark.progress import Progress
 from abspark.schemas import SCHEMA_VERSION
@@ -58,7 +58,9 @@ class RunState:
     @property
     def running(self) -> tuple[Experiment, ...]:
         """The experiments that have not failed, in the project's order."""
-        return tuple(self.project.experiments[name] for name, status in self.experiments.items() if status == RUNNING)
+        return tuple(
+            self.project.experiments[name] for name, status in self.experiments.items() if status == RUNNING
+        )
 
     @property
     def study(self) -> Study:
@@ -104,7 +106,9 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
-def recorded(spark: SparkSession, project: Project, lake: Lake, run_id: str, *, progress: Progress) -> RunState:
+def recorded(
+    spark: SparkSession, project: Project, lake: Lake, run_id: str, *, progress: Progress
+) -> RunState:
     """The state of a run that another process began.
 
     `inputs` have no pins yet: the caller pins again and compares.
@@ -132,8 +136,6 @@ def recorded(spark: SparkSession, project: Project, lake: Lake, run_id: str, *, 
     state.progress.seconds.update(row["seconds"] or {})
     state.inputs = {found["source"]: _input(found.asDict(recursive=True)) for found in row["inputs"]}
     return state
-
-
 
 
 def _input_row(name: str, found: Input) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def tuned_rho(tuned_at: ArrayLike, *, alpha: ArrayLike, sides: int) -> Floats:
     level = np.asarray(alpha, dtype=float) * (2 if sides == 1 else 1)
     level = np.minimum(level, 0.999)
     spread = -np.real(lambertw(-(level**2) / np.e, k=-1)) - 1
-    return np.sqrt(spread / np.asarray(tuned_at, dtype=float))
+    return np.asarray(np.sqrt(spread / np.asarray(tuned_at, dtype=float)))
 
 
 def confidence_sequence(

@@ -1,4 +1,4 @@
-"""Bayesian comparison of two or more variants: beta-binomial for proportions, normal for everything else.
+"""Bayesian comparison of a treatment with the control: beta-binomial for proportions, normal for the rest.
 
 Rows r are comparisons. "Better" means larger: for a metric for which less is better take 1 - prob_better and
 exchange the two losses. No Monte Carlo anywhere. A posterior does not keep an error rate when it is looked at
@@ -7,6 +7,7 @@ again and again until it convinces; see docs/statistics-sequential.md for how fa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ from abspark.stats.beta import (
     Beta,
     beta_quantile,
     difference_cdf,
-    probability_best,
+    few,
     probability_greater,
     ratio_cdf,
 )
@@ -53,7 +54,7 @@ class BetaPrior:
         """Refuse priors so extreme that the quadrature would lose its accuracy."""
         if not min(self.successes, self.failures) >= SMALLEST_BETA_PARAMETER:
             raise ValueError(
-                f"beta prior ({self.successes}, {self.failures}) must not fall below {SMALLEST_BETA_PARAMETER}"
+                f"beta prior ({self.successes}, {self.failures}) falls below {SMALLEST_BETA_PARAMETER}"
             )
 
 
@@ -97,7 +98,7 @@ class ProportionPosterior(NamedTuple):
 
 
 class EffectPosterior(NamedTuple):
-    """Posterior of a relative effect under the normal model, each field (r,); losses in relative effect too."""
+    """Posterior of a relative effect under the normal model, each field (r,); losses are relative too."""
 
     prob_better: Floats
     relative_effect: Floats
@@ -117,27 +118,21 @@ def compare_proportions(
     failures)); losses by E[X 1(X > Y)] = E[X] P(X' > Y) with X' ~ Beta(a + 1, b). Exact to 1e-8 and better.
     """
     won, tried = np.asarray(successes, dtype=float), np.asarray(units, dtype=float)
-    bad = _bad_counts(won, tried)
+    bad = bad_counts(won, tried)
     fields = np.full((9, len(won)), np.nan)
     rows = np.flatnonzero(~bad)
-    for part in np.array_split(rows, 1 + len(rows) // _ROWS_AT_ONCE):
-        if len(part):
-            control, treatment = (_posterior(won[part, arm], tried[part, arm], prior) for arm in (0, 1))
-            fields[:, part] = _compare(treatment, control, alpha)
+    arms = beta_posterior(won[rows], tried[rows], prior)
+    control, treatment = (Beta(arms.a[:, arm], arms.b[:, arm]) for arm in (0, 1))
+    hard = few(treatment, control)
+    for fine, group in ((0, np.flatnonzero(~hard)), (1, np.flatnonzero(hard))):
+        for part in np.array_split(group, 1 + len(group) * (1 + 5 * fine) // _ROWS_AT_ONCE):
+            if len(part):
+                pair = [Beta(arm.a[part], arm.b[part]) for arm in (treatment, control)]
+                fields[:, rows[part]] = _compare(pair[0], pair[1], alpha, fine)
     masks = [(bad, BAD_COUNTS), (np.isnan(fields[4]), RELATIVE_MEAN_UNDEFINED)]
-    return ProportionPosterior(*fields, reasons_where(bad.shape, masks))
-
-
-def best_proportion(successes: ArrayLike, units: ArrayLike, *, prior: BetaPrior) -> tuple[Floats, Reasons]:
-    """P(variant has the largest proportion), (r, v), for counts (r, v), and the reasons (r,) of NaN rows."""
-    won, tried = np.asarray(successes, dtype=float), np.asarray(units, dtype=float)
-    bad = _bad_counts(won, tried)
-    best = np.full(won.shape, np.nan)
-    rows = np.flatnonzero(~bad)
-    for part in np.array_split(rows, 1 + len(rows) * won.shape[1] ** 2 // _ROWS_AT_ONCE):
-        if len(part):
-            best[part] = probability_best(_posterior(won[part], tried[part], prior))
-    return best, reasons_where(bad.shape, [(bad, BAD_COUNTS)])
+    reason = reasons_where(bad.shape, masks)
+    named = dict(zip(ProportionPosterior._fields, fields, strict=False))
+    return ProportionPosterior(**named, reason=reason)
 
 
 def compare_relative_effect(
@@ -168,19 +163,25 @@ def _phi(z: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))
 
 
-def _bad_counts(won: Floats, tried: Floats) -> NDArray[np.bool_]:
+def bad_counts(won: Floats, tried: Floats) -> NDArray[np.bool_]:
+    """(r,): rows of counts (r, v) that can't be successes among units."""
     return np.asarray(~np.all((won >= 0) & (won <= tried) & np.isfinite(tried), axis=1))
 
 
-def _posterior(won: Floats, tried: Floats, prior: BetaPrior) -> Beta:
+def beta_posterior(won: Floats, tried: Floats, prior: BetaPrior) -> Beta:
+    """Conjugate posterior of each count, of the counts' shape."""
     return Beta(prior.successes + won, prior.failures + tried - won)
 
 
-def _compare(treatment: Beta, control: Beta, alpha: float) -> list[Floats]:
+def _compare(treatment: Beta, control: Beta, alpha: float, fine: int) -> list[Floats]:
     better = probability_greater(treatment, control)
     effect = treatment.mean - control.mean
-    low, high = _interval(treatment, control, alpha, relative=False)
-    relative_low, relative_high = _interval(treatment, control, alpha, relative=True)
+    cdf = difference_cdf(treatment, control, fine=fine)
+    low, high = _interval(cdf, alpha, lambda p: _ends(treatment, p) - _ends(control, 1 - p))
+    cdf = ratio_cdf(treatment, control, fine=fine)
+    relative_low, relative_high = _interval(
+        cdf, alpha, lambda p: np.log(_ends(treatment, p)) - np.log(_ends(control, 1 - p))
+    )
     a, total = control.a, control.a + control.b
     inverse_mean = np.where(a > 1, (total - 1) / np.where(a > 1, a - 1, 1.0), np.nan)
     lost = [_loss(control, treatment), _loss(treatment, control)]
@@ -195,25 +196,25 @@ def _loss(winner: Beta, chosen: Beta) -> Floats:
     return np.asarray(np.maximum(gained - kept, 0.0))
 
 
-def _interval(treatment: Beta, control: Beta, alpha: float, *, relative: bool) -> tuple[Floats, Floats]:
-    """Equal-tailed interval of the difference, or of the logarithm of the ratio.
+def _ends(arm: Beta, probability: float) -> Floats:
+    return np.asarray(expit(beta_quantile(arm, np.full_like(arm.a, probability))))
 
-    Each end lies between values built from the two marginal quantiles at half its tail, by the union bound.
+
+def _interval(
+    cdf: Callable[[Floats], Floats], alpha: float, bound: Callable[[float], Floats]
+) -> tuple[Floats, Floats]:
+    """Equal-tailed interval of a comparison of two independent variables.
+
+    `bound(p)` compares the one's p quantile with the other's 1 - p quantile; by the union bound a quantile
+    lies between that at half its tail below and that at half its tail above.
     """
-    cdf = ratio_cdf(treatment, control) if relative else difference_cdf(treatment, control)
     ends = []
     for probability in (alpha / 2, 1 - alpha / 2):
-        bracket = []
-        for at in (probability / 2, (1 + probability) / 2):
-            top, bottom = (
-                expit(beta_quantile(arm, np.full_like(arm.a, p)))
-                for arm, p in ((treatment, at), (control, 1 - at))
-            )
-            bracket.append(np.log(top) - np.log(bottom) if relative else top - bottom)
         target = ndtri(probability)
 
         def distance(x: Floats, target: float = target) -> Floats:
             return np.asarray(np.clip(ndtri(cdf(x)), -38.0, 8.3) - target)
 
-        ends.append(increasing_root(distance, bracket[0], bracket[1], tolerance=1e-11))
+        bracket = bound(probability / 2), bound((1 + probability) / 2)
+        ends.append(increasing_root(distance, *bracket, tolerance=1e-11))
     return ends[0], ends[1]

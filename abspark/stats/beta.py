@@ -14,12 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv, expit, logit, ndtr
 
-from abspark.stats.quadrature import gauss_panels, tanh_sinh
+from abspark.stats.quadrature import gauss_panels
 
 Floats = NDArray[np.float64]
 
-_NODES: Final = 160
-_TAIL: Final = 1e-15
+_BREAKS: Final = ndtr(np.arange(-8.0, 9.0, 2.0))
+_POINTS: Final = 16
+_FEW: Final = 8.0
+
+
+class _Rule(NamedTuple):
+    """Panels between these quantiles of the narrow distribution, points in each, graded or not."""
+
+    levels: Floats
+    points: int
+    graded: int
+
+
+_EVEN: Final = _Rule(_BREAKS, _POINTS, 0)
+_COARSE: Final = _Rule(ndtr(np.linspace(-6.6, 6.6, 7)), 12, 0)
+_FINE: Final = _Rule(ndtr(np.arange(-8.0, 8.5, 0.5)), 24, 1)
 
 
 class Beta(NamedTuple):
@@ -64,24 +78,24 @@ def beta_kernel(beta: Beta, t: Floats) -> Floats:
 
 
 class _Pair(NamedTuple):
-    """Two rows of distributions, the one to integrate over first, and where to integrate it."""
+    """Rows of two distributions, that to integrate over (`narrow`) and the other, its panels and its constant."""
 
     narrow: Beta
     wide: Beta
-    low: Floats
-    high: Floats
+    breaks: Floats
     constant: Floats
+    points: int
+    graded: int
 
 
-def _pair(first: Beta, second: Beta) -> tuple[_Pair, NDArray[np.bool_]]:
-    """The pair, and whether the narrow one is `first`."""
-    is_first = 1 / first.a + 1 / first.b <= 1 / second.a + 1 / second.b
+def _pair(first: Beta, second: Beta, is_first: NDArray[np.bool_], rule: _Rule) -> _Pair:
+    """The pair with `first` as the narrow one where `is_first`."""
     narrow, wide = first.where(is_first, second), second.where(is_first, first)
-    tail = np.full_like(narrow.a, _TAIL)
-    low, high = beta_quantile(narrow, tail), -beta_quantile(Beta(narrow.b, narrow.a), tail)
-    nodes, weights = tanh_sinh(low, high, _NODES)
+    levels = np.broadcast_to(rule.levels, (len(narrow.a), len(rule.levels)))
+    breaks = beta_quantile(_column(narrow), levels)
+    nodes, weights = gauss_panels(breaks, points=_POINTS)
     constant = np.sum(weights * beta_kernel(_column(narrow), nodes), axis=1)
-    return _Pair(narrow, wide, low, high, constant), is_first
+    return _Pair(narrow, wide, breaks, constant, rule.points, rule.graded)
 
 
 def _column(beta: Beta) -> Beta:
@@ -89,51 +103,65 @@ def _column(beta: Beta) -> Beta:
 
 
 def probability_greater(first: Beta, second: Beta) -> Floats:
-    """P(X_first > X_second), (r,), to about 1e-13."""
-    pair, is_first = _pair(first, second)
-    below = _wide_below(pair, lambda t: t, (pair.low, pair.high))
+    """P(X_first > X_second), (r,), to about 1e-12."""
+    is_first = 1 / first.a + 1 / first.b <= 1 / second.a + 1 / second.b
+    pair = _pair(first, second, is_first, _EVEN)
+    nodes, weights = gauss_panels(pair.breaks, points=_POINTS)
+    mass = weights * beta_kernel(_column(pair.narrow), nodes) / pair.constant[:, None]
+    below = np.clip(np.sum(mass * beta_cdf(_column(pair.wide), nodes), axis=1), 0.0, 1.0)
     return np.asarray(np.where(is_first, below, 1 - below))
 
 
-def difference_cdf(first: Beta, second: Beta) -> Callable[[Floats], Floats]:
-    """The function d -> P(X_first - X_second <= d) for d (r,) in (-1, 1)."""
-    pair, is_first = _pair(first, second)
+def few(first: Beta, second: Beta) -> NDArray[np.bool_]:
+    """Whether a distribution leans so much on 0 or 1 that its differences and ratios need the fine rule."""
+    smallest = np.minimum(np.minimum(first.a, first.b), np.minimum(second.a, second.b))
+    return np.asarray(smallest < _FEW)
+
+
+def difference_cdf(first: Beta, second: Beta, *, fine: int) -> Callable[[Floats], Floats]:
+    """The function d -> P(X_first - X_second <= d) for d (r,) in (-1, 1); `fine` 1 where `few` holds."""
+    is_first = _variance(first) <= _variance(second)
+    pair = _pair(first, second, is_first, _FINE if fine else _COARSE)
 
     def cdf(d: Floats) -> Floats:
         shift = np.where(is_first, -d, d)
-        low = logit(np.clip(-shift, 0.0, 1.0))
-        high = logit(np.clip(1 - shift, 0.0, 1.0))
-        below = _wide_below(pair, lambda t: logit(np.clip(expit(t) + shift[:, None], 0.0, 1.0)), (low, high))
+        limits = logit(np.clip(-shift, 0.0, 1.0)), logit(np.clip(1 - shift, 0.0, 1.0))
+        below = _wide_below(pair, lambda x: x + shift[:, None], limits)
         return np.asarray(np.where(is_first, 1 - below, below))
 
     return cdf
 
 
-def ratio_cdf(first: Beta, second: Beta) -> Callable[[Floats], Floats]:
-    """The function l -> P(log(X_first / X_second) <= l) for l (r,)."""
-    pair, is_first = _pair(first, second)
+def ratio_cdf(first: Beta, second: Beta, *, fine: int) -> Callable[[Floats], Floats]:
+    """The function l -> P(log(X_first / X_second) <= l) for l (r,); `fine` 1 where `few` holds."""
+    is_first = 1 / first.a - 1 / (first.a + first.b) <= 1 / second.a - 1 / (second.a + second.b)
+    pair = _pair(first, second, is_first, _FINE if fine else _COARSE)
 
     def cdf(log_ratio: Floats) -> Floats:
         factor = np.exp(np.where(is_first, -log_ratio, log_ratio))
-        high = logit(np.clip(1 / factor, 0.0, 1.0))
-        below = _wide_below(
-            pair, lambda t: logit(np.clip(expit(t) * factor[:, None], 0.0, 1.0)), (pair.low, high)
-        )
+        limits = np.full_like(factor, -np.inf), logit(np.clip(1 / factor, 0.0, 1.0))
+        below = _wide_below(pair, lambda x: x * factor[:, None], limits)
         return np.asarray(np.where(is_first, 1 - below, below))
 
     return cdf
 
 
-def _wide_below(pair: _Pair, curve: Callable[[Floats], Floats], limits: tuple[Floats, Floats]) -> Floats:
-    """P(wide <= curve(narrow)), (r,), for an increasing curve on the logit scale.
+def _variance(beta: Beta) -> Floats:
+    return np.asarray(beta.mean * (1 - beta.mean) / (beta.a + beta.b + 1))
 
-    Between `limits` the curve runs inside (0, 1); beyond the upper one it is 1, below the lower one 0.
+
+def _wide_below(pair: _Pair, curve: Callable[[Floats], Floats], limits: tuple[Floats, Floats]) -> Floats:
+    """P(wide <= curve(narrow)), (r,), for an increasing curve.
+
+    Between `limits`, on the logit scale, the curve runs inside (0, 1); beyond the upper one it is above 1,
+    beyond the lower one below 0.
     """
-    low, high = (np.clip(limit, pair.low, pair.high) for limit in limits)
-    nodes, weights = tanh_sinh(low, high, _NODES)
+    breaks = np.clip(pair.breaks, limits[0][:, None], limits[1][:, None])
+    nodes, weights = gauss_panels(breaks, points=pair.points, graded=pair.graded)
     mass = weights * beta_kernel(_column(pair.narrow), nodes) / pair.constant[:, None]
-    inside = np.sum(mass * beta_cdf(_column(pair.wide), curve(nodes)), axis=1)
-    above = np.where(limits[1] < pair.high, 1 - beta_cdf(pair.narrow, high), 0.0)
+    wide = _column(pair.wide)
+    inside = np.sum(mass * betainc(wide.a, wide.b, np.clip(curve(expit(nodes)), 0.0, 1.0)), axis=1)
+    above = np.where(limits[1] < pair.breaks[:, -1], 1 - beta_cdf(pair.narrow, limits[1]), 0.0)
     return np.asarray(np.clip(inside + above, 0.0, 1.0))
 
 
@@ -143,10 +171,9 @@ def probability_best(arms: Beta) -> Floats:
     Nodes are shared by the arms of a row; their panels end at every arm's own quantiles, so arms of very
     different sizes are all resolved.
     """
-    steps = ndtr(np.arange(-8.0, 9.0))
     spread = Beta(arms.a[:, :, None], arms.b[:, :, None])
-    quantiles = beta_quantile(spread, np.broadcast_to(steps, (*arms.a.shape, len(steps))))
-    nodes, weights = gauss_panels(np.sort(quantiles.reshape(len(arms.a), -1), axis=1))
+    quantiles = beta_quantile(spread, np.broadcast_to(_BREAKS, (*arms.a.shape, len(_BREAKS))))
+    nodes, weights = gauss_panels(np.sort(quantiles.reshape(len(arms.a), -1), axis=1), points=_POINTS)
     below = beta_cdf(spread, nodes[:, None, :])
     density = beta_kernel(spread, nodes[:, None, :])
     density /= np.sum(density * weights[:, None, :], axis=2, keepdims=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from abspark.stats.recursion import Floats
@@ -17,7 +17,7 @@ from abspark.stats.running import running_minimum
 from abspark.stats.sequential_reasons import BAD_COUNTS, BAD_SHARES, Reasons, reasons_where
 
 CONCENTRATION: Final = 10_000.0
-"""Default concentration: expects deviations of about 1 / sqrt(10,000) of a share's standard deviation."""
+"""Default concentration: expects deviations of about sqrt(share (1 - share) / 10,000)."""
 _SERIES_FROM: Final = 20.0
 
 
@@ -77,8 +77,8 @@ def _daily(shares: ArrayLike, counts: Floats) -> Floats:
     return np.broadcast_to(given[:, None, :] if given.ndim == 2 else given, counts.shape)
 
 
-def _improper(shares: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    return ~(np.all(shares >= 0, axis=2) & (np.abs(np.sum(shares, axis=2) - 1) < 1e-9))
+def _improper(shares: Floats) -> NDArray[np.bool_]:
+    return np.asarray(~(np.all(shares >= 0, axis=2) & (np.abs(np.sum(shares, axis=2) - 1) < 1e-9)))
 
 
 def _over_periods(new: Floats, expected: Floats, alpha: Floats) -> Floats:
@@ -121,7 +121,7 @@ def _log_e_value(counts: Floats, expected: Floats, alpha: Floats) -> Floats:
 
 
 def _below_stirling(x: Floats) -> Floats:
-    """Log Gamma(x) - x log x + x: what Stirling's formula leaves, exact for small x, by its series for large."""
+    """Log Gamma(x) - x log x + x: by Stirling's series for large x, directly for small."""
     large = np.maximum(x, _SERIES_FROM)
     inverse = 1 / large**2
     series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / large

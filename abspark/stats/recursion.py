@@ -101,11 +101,6 @@ def tail_probability(
     return np.asarray(np.sum(mass * ndtr(ahead / np.sqrt(step)[:, None]), axis=1))
 
 
-def running_probability(stage: Stage, drift: Floats) -> Floats:
-    """P(still running after the stage's look), (r,), where E[Z] = drift sqrt(information)."""
-    return np.asarray(np.sum(stage.mass * _likelihood_ratio(stage, drift), axis=1))
-
-
 def _likelihood_ratio(stage: Stage, theta: Floats) -> Floats:
     return np.asarray(np.exp(theta[:, None] * stage.score - (0.5 * theta**2 * stage.information)[:, None]))
 

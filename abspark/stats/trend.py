@@ -79,9 +79,8 @@ def trend(effect: ArrayLike, variance: ArrayLike, *, day: ArrayLike, alpha: Arra
     test = level(len(slope), alpha=alpha, sides=2, direction=1)
     p, _ = p_value(statistic, np.full(len(slope), np.inf), test)
     moved = p < test.alpha
-    pattern = np.where(
-        moved & (slope * average < 0), "novelty", np.where(moved & (slope * average > 0), "primacy", "")
-    )
+    change = np.where(moved, slope * average, 0.0)
+    pattern = np.select([change < 0, change > 0], ["novelty", "primacy"], "")
     first = np.where(used, when, np.inf).min(axis=1, initial=np.inf)
     last = np.where(used, when, -np.inf).max(axis=1, initial=-np.inf)
     ends = [average + slope * (np.where(enough, end, np.nan) - centre) for end in (first, last)]

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from abspark.errors import LakeError, UsageError
+from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES, Table
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
 
@@ -105,7 +106,7 @@ class Lake(ABC):
             return
         spec = _appendable(table)
         values = [_in_order(spec, row) for row in rows]
-        self._write(spec, self.spark.createDataFrame(values, spec.ddl).coalesce(1))
+        self._write(spec, local_frame(self.spark, values, spec.ddl))
 
     def read_run(self, table: str, run_id: str) -> DataFrame:
         """All rows that a run wrote, committed or not."""

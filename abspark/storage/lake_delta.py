@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
+from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, RUNS, Table
 from abspark.storage.conditions import is_absent, is_conflict, is_not_delta
 from abspark.storage.lake import Commit, Lake
@@ -98,7 +99,7 @@ class DeltaLake(Lake):
     def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
         self._create(COMMITS)
         rows = [(experiment, run_id, before) for experiment, before in sorted(predecessors.items())]
-        wanted = self.spark.createDataFrame(rows, "experiment_id string, run_id string, predecessor string")
+        wanted = local_frame(self.spark, rows, "experiment_id string, run_id string, predecessor string")
         self._do(_SWITCH.format(switch=self._name_of(COMMITS.name)), wanted=wanted)
 
     def _ended(self, run_id: str, predecessors: Mapping[str, str | None]) -> tuple[Commit, list[str]]:
@@ -142,7 +143,7 @@ class DeltaLake(Lake):
 
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
         if not self._told(lambda: self._exists(table)):
-            return self.spark.createDataFrame([], table.ddl)
+            return local_frame(self.spark, [], table.ddl)
         frame = self.spark.table(self._name_of(table.name))
         there = set(frame.columns)
         frame = frame.select(

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.errors import LakeError, UsageError
+from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, Table
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, unwritable
@@ -101,7 +102,7 @@ class ParquetLake(Lake):
         self.ensure_writable()
         fresh = self._root / f".writing-{uuid.uuid4().hex}"
         try:
-            frame.write.partitionBy("run_id").parquet(fresh.as_uri())
+            frame.write.partitionBy("run_id").parquet(_on_disk(fresh))
             for file in fresh.glob("run_id=*/*.parquet"):
                 home = self._root / table.name / file.parent.name
                 home.mkdir(parents=True, exist_ok=True)
@@ -116,10 +117,10 @@ class ParquetLake(Lake):
             return self._commits_frame()
         base = self._root / table.name
         wanted = base.glob("run_id=*") if run_ids is None else (_run_folder(base, run) for run in run_ids)
-        folders = [folder.as_uri() for folder in wanted if folder.is_dir()]
+        folders = [_on_disk(folder) for folder in wanted if folder.is_dir()]
         if not folders:
-            return self.spark.createDataFrame([], table.ddl)
-        reader = self.spark.read.schema(table.ddl).option("basePath", base.as_uri())
+            return local_frame(self.spark, [], table.ddl)
+        reader = self.spark.read.schema(table.ddl).option("basePath", _on_disk(base))
         return reader.parquet(*folders).select(*(F.col(f"`{name}`") for name in table.names))
 
     def _commits_frame(self) -> DataFrame:
@@ -127,11 +128,16 @@ class ParquetLake(Lake):
             (experiment, entry["run_id"], entry["previous_run_id"], _instant(entry["committed_at"]))
             for experiment, entry in sorted(self._switch().items())
         ]
-        return self.spark.createDataFrame(rows, COMMITS.ddl)
+        return local_frame(self.spark, rows, COMMITS.ddl)
 
     def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
             shutil.rmtree(_run_folder(self._root / table.name, run_id), ignore_errors=True)
+
+
+def _on_disk(path: Path) -> str:
+    """How Spark names a path on this machine; unlike in a URI, no character is escaped."""
+    return f"file:{path}"
 
 
 def _run_folder(base: Path, run_id: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from pyspark.sql import SparkSession
 
@@ -17,8 +16,8 @@ def local_path(location: str) -> Path | None:
     """The file or folder on this machine that a location means; None for other file systems."""
     if not _SCHEME.match(location):
         return Path(location)
-    parsed = urlparse(location)
-    return Path(unquote(parsed.path)) if parsed.scheme == "file" else None
+    scheme, _, rest = location.partition(":")
+    return Path(re.sub("^//(?=/)", "", rest)) if scheme == "file" else None
 
 
 def delta_path_name(location: str) -> str:

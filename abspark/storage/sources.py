@@ -140,7 +140,7 @@ def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
     rows = _listed(spark, source, path)
     if not rows:
         raise DataError(
-            f"source {source.name}: no files at {path}.",
+            f"source {source.name}: no files, or only empty ones, at {path}.",
             allowed=what_is_at(path),
             advice="correct the path; for folders not named key=value: options: {recursiveFileLookup: true}",
         )
@@ -157,7 +157,7 @@ def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
 
 
 def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
-    """Files with length and time of change. `binaryFile` opens no file whose content is not asked for."""
+    """Files that are not empty. `binaryFile` opens no file whose content is not asked for."""
     options = {key: value for key, value in source.options.items() if key.lower() in _LISTING_OPTIONS}
     try:
         frame = spark.read.format("binaryFile").options(**options).load(path)

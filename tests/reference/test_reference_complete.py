@@ -15,19 +15,24 @@ MODULES = (
 )
 
 SEQUENTIAL = {
-    "r_reference": ("beta-binomial", "gs repeated CI"),
-    "srm": ("regression", "aggregated", "no mismatch", "mismatch", "cookie cats as", "three arms"),
+    "r_reference": ("test_sequential_r_reference", ("beta-binomial", "gs repeated CI")),
+    "srm": (
+        "test_eprocess_reference",
+        ("regression", "aggregated", "no mismatch", "mismatch", "cookie cats as", "three arms"),
+    ),
 }
-"""Beginnings of the ids of cases for sequential and Bayesian methods, whose tests have their own data."""
+"""Cases of sequential and Bayesian methods: the module that tests them, and how their ids begin."""
 
 
 @pytest.mark.parametrize("file", ["proportions", "r_reference", "multiple_testing", "srm"])
 def test_used_and_left_out_make_all(file: str) -> None:
-    for module in MODULES:
-        importlib.import_module(module)
+    for name in MODULES:
+        importlib.import_module(name)
     skipped = left_out()[file]
     everything = {case["id"] for case in stored(file)}
-    elsewhere = {name for name in everything if name.startswith(SEQUENTIAL.get(file, ("\0",)))}
+    module, prefixes = SEQUENTIAL.get(file, ("test_reference_complete", ()))
+    assert (HERE / f"{module}.py").exists()
+    elsewhere = {name for name in everything if name.startswith(prefixes)}
     assert USED[file] | set(skipped) | elsewhere == everything
     assert not USED[file] & set(skipped)
     assert not (USED[file] | set(skipped)) & elsewhere

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import numpy as np
-
+from abspark.assignment.float32 import float32
 from abspark.assignment.plan import IN, Plan, Segment, Stage, count_below, first_match
 from abspark.config.schemes.base import Variants
 from abspark.config.schemes.growthbook import GrowthBook
@@ -24,13 +23,9 @@ Real = Callable[[float], float]
 """Rounds to the SDK's kind of number."""
 
 
-def _float32(value: float) -> float:
-    return float(np.float32(value))
-
-
-def plan(config: GrowthBook, experiment_id: str, variants: Variants) -> Plan:  # noqa: ARG001 - seed names it
+def plan(config: GrowthBook, variants: Variants) -> Plan:
     """Filters, else the namespace, then the split."""
-    real = _float32 if config.sdk == "java" else float
+    real = float32 if config.sdk == "java" else float
     ranges = [(r.start, r.end, r.variant) for r in config.ranges] or _ranges(config.coverage, variants, real)
     split = _stage(config, "split", config.seed, config.hash_version, ranges)
     gates = [
@@ -61,7 +56,7 @@ def _ranges(coverage: float, variants: Variants, real: Real) -> list[tuple[float
 def _stage(
     config: GrowthBook, name: str, seed: str, version: int, ranges: Iterable[tuple[float, float, str]]
 ) -> Stage:
-    real = _float32 if config.sdk == "java" else float
+    real = float32 if config.sdk == "java" else float
     modulus = MODULI[version]
 
     def end(share: float) -> int:

@@ -73,11 +73,11 @@ class Scheme(ConfigModel):
 
     def _dated_faults(self, variants: Variants) -> Iterator[tuple[str, str]]:
         for index, period in enumerate(self.history):
-            changed = self._during(period)
-            if period.faults(variants) or changed == self.model_copy(update={"history": ()}):
+            if period.faults(variants):
                 continue
-            faults = changed.own_faults(_weights(period, variants))
-            yield from ((f"history[{index}].{key}", message) for key, message in faults)
+            faults = self._during(period).own_faults(_weights(period, variants))
+            new = [fault for fault in faults if fault not in self.own_faults(variants)]
+            yield from ((f"history[{index}].{key}", message) for key, message in new)
 
     def periods(self, variants: Variants) -> tuple[tuple[datetime | None, Self, Variants], ...]:
         """(from, the scheme as it was, the weights as they were) in order; from None = always: no history."""

@@ -36,7 +36,7 @@ class EppoUfcPeriod(Period):
 
 
 class EppoUfc(Allocated):
-    """Universal Flag Configuration: `traffic` is the shard condition all splits share, `split_salt` the other's."""
+    """Universal Flag Configuration: `traffic` is the shard condition that all splits share."""
 
     scheme: Literal["eppo"]
     version: Literal["ufc"]
@@ -55,7 +55,7 @@ class EppoRacPeriod(Period):
 
 
 class EppoRac(Allocated):
-    """The randomized assignment configuration before UFC; `holdouts` are the shards of all holdout variations."""
+    """The configuration before UFC; `holdouts` are the shards of all holdout variations."""
 
     scheme: Literal["eppo"]
     version: Literal["rac"]

@@ -1,4 +1,4 @@
-"""Schemes over murmur3_x86_32, part one: Optimizely, Unleash, Amplitude, Split, Harness."""
+"""Schemes over murmur3_x86_32: Optimizely, Unleash, Amplitude, Split, Harness."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OptimizelyPeriod(Period):
 
 
 class Optimizely(Allocated):
-    """Feature Experimentation: `entity_id` is the experiment's (or rule's) id, allocations its endOfRange list."""
+    """Feature Experimentation: `entity_id` is the experiment's or rule's id, allocations its endOfRange."""
 
     scheme: Literal["optimizely"]
     entity_id: Annotated[str, Field(min_length=1)]
@@ -75,7 +75,7 @@ class AmplitudePeriod(Period):
 
 
 class Amplitude(Allocated):
-    """`allocation` are the ranges of `hash % 100` that take part, `allocations` the variants' of `hash // 100`."""
+    """`allocation`: ranges of `hash % 100` that take part; `allocations`: the variants', of `hash // 100`."""
 
     scheme: Literal["amplitude"]
     salt: str

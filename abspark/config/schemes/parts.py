@@ -44,45 +44,46 @@ class ShareRange(ConfigModel):
             yield Problem(("end",), "must be above start")
 
 
-class VariantRange(BucketRange):
+class Owned(ConfigModel):
+    """Something that belongs to a variant."""
+
+    variant: Name | None
+
+
+class VariantRange(BucketRange, Owned):
     """The buckets of a variant."""
 
     variant: Name
 
 
-class VariantShareRange(ShareRange):
+class VariantShareRange(ShareRange, Owned):
     """The part of the unit interval that a variant owns."""
 
     variant: Name
 
 
-class VariantEnd(ConfigModel):
+class VariantEnd(Owned):
     """The buckets of a variant up to and without `end`, from the entry before; variant null = nobody's."""
 
     variant: Name | None
     end: Bucket
 
 
-class VariantWeight(ConfigModel):
+class VariantWeight(Owned):
     """The integer weight of a variant; variant null = units that are served but not in the experiment."""
 
     variant: Name | None
     weight: Bucket
 
 
-class VariantPercent(ConfigModel):
+class VariantPercent(Owned):
     """The percentage of a variant."""
 
     variant: Name
     percentage: Percent
 
 
-Allocation = VariantRange | VariantShareRange | VariantEnd | VariantWeight | VariantPercent
-
-
-def allocation_faults(
-    variants: Variants, allocations: Sequence[Allocation], key: str = "allocations"
-) -> Faults:
+def allocation_faults(variants: Variants, allocations: Sequence[Owned], key: str = "allocations") -> Faults:
     """Unknown variants, variants with a weight but no allocation, ends that do not ascend."""
     known = [name for name, _ in variants]
     faults = [
@@ -105,7 +106,7 @@ def allocation_faults(
 class Allocated(Hashed):
     """Base of the schemes whose vendor lists who owns what, in order."""
 
-    allocations: tuple[Allocation, ...]
+    allocations: tuple[Owned, ...]
 
     def own_faults(self, variants: Variants) -> Faults:
         """Allocations that do not fit the variants."""

@@ -14,6 +14,7 @@ from abspark.config.schemes.parts import (
     Allocated,
     Bucket,
     Integer,
+    Owned,
     Percent,
     VariantPercent,
     VariantWeight,
@@ -91,7 +92,7 @@ class ConfigCat(Allocated):
             yield Problem(("allocations",), f"the weights sum to {total}", "percentages that sum to 100")
 
 
-class Choice(ConfigModel):
+class Choice(Owned):
     """An operand of WeightedChoice: a variant and its weight."""
 
     variant: Name

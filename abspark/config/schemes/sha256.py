@@ -38,14 +38,14 @@ class Sha256(Hashed):
 
 
 class StatsigLayer(ConfigModel):
-    """The layer's buckets (of 1,000) that the experiment has; `salt` is the condition's."""
+    """The buckets of the layer's 1,000 that the experiment has; `salt` is the condition's."""
 
     salt: str
     allocated: Annotated[tuple[BucketRange, ...], Field(min_length=1)]
 
 
 class StatsigGate(ConfigModel):
-    """A gate's rule: passes the percentage of units by the hash of both salts (the rule's id where it has none)."""
+    """A gate's rule, passed by a percentage of units; `rule_salt` is the rule's id where it has no salt."""
 
     config_salt: str
     rule_salt: str
@@ -60,7 +60,7 @@ class StatsigExperimentPeriod(Period):
 
 
 class StatsigExperiment(Allocated):
-    """Groups by user_bucket: allocations are the groups' `lt` ends of 1,000; who passes a holdout gate is out."""
+    """Groups by user_bucket: allocations are the `lt` ends of 1,000; who passes a holdout gate is out."""
 
     scheme: Literal["statsig"]
     version: Literal["experiment"]

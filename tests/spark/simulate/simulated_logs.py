@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -46,6 +46,7 @@ class Logs:
     sim: Simulation
     exposures: list[Row]
     events: list[Row]
+    schemas: tuple[str, str]
 
     @property
     def start(self) -> int:
@@ -61,10 +62,13 @@ class Logs:
 
 
 def collect(spark: SparkSession, sim: Simulation) -> Logs:
-    return Logs(sim, _collected(exposures(spark, sim)), _collected(events(spark, sim)))
+    shown, log = exposures(spark, sim), events(spark, sim)
+    return Logs(
+        sim, collected(shown), collected(log), (shown.schema.simpleString(), log.schema.simpleString())
+    )
 
 
-def _collected(log: DataFrame) -> list[Row]:
+def collected(log: DataFrame) -> list[Row]:
     return log.withColumn("at", F.unix_micros("ts")).drop("ts").collect()
 
 
@@ -78,6 +82,19 @@ def hashed_variant(experiment_id: str, user_id: str, names: tuple[str, ...]) -> 
         if bucket / 10_000 < cumulative:
             return name
     return names[-1]
+
+
+def by_unit(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Exposures of a unit in an experiment, in order of time."""
+    units = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row.at, row.event_id)):
+        units[row.experiment_id, row.user_id].append(row)
+    return units
+
+
+def true_rows(rows: Iterable[Row]) -> list[Row]:
+    """Those without a fault: ids of faulty rows begin with a mark, duplicates are equal."""
+    return [row for row in without_doubles(rows) if row.event_id[0] in "xepc"]
 
 
 def without_doubles(rows: Iterable[Row]) -> list[Row]:

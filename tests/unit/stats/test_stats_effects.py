@@ -214,6 +214,28 @@ def test_a_covariate_constant_up_to_rounding_adjusts_nothing() -> None:
     assert_array_equal(effect.variance_reduction, [0.0])
 
 
+def test_a_covariate_constant_within_the_arms_adjusts_nothing() -> None:
+    """Else theta would be the difference of outcomes over that of covariates, and every effect 0."""
+    control = Moments.from_samples([1.0, 2.0, 6.0], pre_num=[1.0, 1.0, 1.0])
+    treatment = Moments.from_samples([4.0, 9.0, 8.0], pre_num=[2.0, 2.0, 2.0])
+    effect = cuped_mean_effect(control, treatment)
+    assert_array_equal([effect.theta[0], effect.effect[0], effect.variance_reduction[0]], [0.0, 4.0, 0.0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_variance_that_is_nothing_but_rounding_is_zero(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    (den_c, den_t), scale = rng.gamma(3, 1, (2, 50)), rng.uniform(0.1, 0.9)
+    ratio = ratio_effect(
+        Moments.from_samples(scale * den_c, den_c), Moments.from_samples(scale * den_t, den_t)
+    )
+    perfect = cuped_mean_effect(
+        Moments.from_samples(scale * den_c, pre_num=den_c), Moments.from_samples(scale * den_t, pre_num=den_t)
+    )
+    assert [ratio.reason[0], perfect.reason[0]] == [reasons.ZERO_VARIANCE] * 2
+    assert_array_equal([ratio.variance[0], perfect.variance[0]], [0.0, 0.0])
+
+
 def test_every_reason_has_a_sentence() -> None:
     codes = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
     assert codes == set(reasons.SENTENCES)

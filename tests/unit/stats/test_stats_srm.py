@@ -49,6 +49,12 @@ def test_exact_multinomial_by_enumeration() -> None:
     assert not srm(counts, np.tile(weights, (3, 1)), method="chi_square").exact.any()
 
 
+def test_outcomes_as_likely_as_the_one_seen_count() -> None:
+    """6 units in 3 equal variants: 3 outcomes of (6, 0, 0) and 6 x 6 of (5, 1, 0) among 729."""
+    for counts in ([0, 1, 5], [5, 1, 0], [1, 0, 5]):
+        assert_allclose(srm(counts, [1, 1, 1]).p_value, 39 / 729, rtol=1e-12)
+
+
 def test_exact_needs_whole_counts_and_few_outcomes() -> None:
     counts = [[1.5, 2.5, 1], [1e6, 1e6, 1], [3, 4, 1]]
     assert srm(counts, [[5, 5, 0.001]] * 3, method="exact").exact.tolist() == [False, False, True]
@@ -78,7 +84,8 @@ def test_rows_that_are_no_ordinary_ones() -> None:
     result = srm(counts, weights)
     assert result.reason.tolist() == [
         reasons.UNITS_WHERE_NONE_EXPECTED, reasons.NONE, reasons.NO_UNITS, reasons.NEGATIVE_COUNT,
-        reasons.NEGATIVE_COUNT, reasons.FEWER_THAN_2_VARIANTS, reasons.UNITS_WHERE_NONE_EXPECTED, reasons.NONE,
+        reasons.NEGATIVE_COUNT, reasons.FEWER_THAN_2_VARIANTS, reasons.UNITS_WHERE_NONE_EXPECTED,
+        reasons.NONE,
     ]  # fmt: skip
     assert_array_equal(np.isnan(result.p_value), [False, False, True, True, True, True, False, False])
     assert_array_equal(result.p_value[[0, 6]], [0, 0])

@@ -1,0 +1,33 @@
+"""DevCycle (sources read: js bucketing.ts, go bucketing.go).
+
+murmur3 over 2**32 - 1, with the target's own seed, murmur3 of its id with seed 1: `user_rollout` for the
+rollout, inclusive; `user` for the variation, the first cumulated share above it in descending order of
+variation ids, and the one that reaches exactly 1 includes it.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Final
+
+from abspark.assignment.murmur import murmur3
+from abspark.assignment.plan import IN, Plan, Stage, partition
+from abspark.config.schemes.devcycle import DevCycle
+
+HASHES: Final = 1 << 32
+MAX_HASH: Final = HASHES - 1
+TARGET_SEED: Final = 1
+
+
+def plan(config: DevCycle) -> Plan:
+    """The rollout, then the variation."""
+    seed = murmur3(config.target_id.encode(), TARGET_SEED)
+    shares = sorted(config.allocations, key=lambda given: given.variation_id, reverse=True)
+    bounds = accumulate(given.percentage for given in shares)
+    named = zip((given.variant for given in shares), bounds, strict=True)
+    segments = partition(
+        HASHES, named, lambda number, bound: number / MAX_HASH < bound or number / MAX_HASH == bound == 1
+    )
+    allowed = partition(HASHES, [(IN, config.rollout)], lambda number, share: number / MAX_HASH <= share)
+    split = Stage("split", "murmur3_mod", segments, HASHES, seed=seed)
+    return Plan(split, (Stage("rollout", "murmur3_mod", allowed, HASHES, suffix="_rollout", seed=seed),))

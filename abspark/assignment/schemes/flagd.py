@@ -1,0 +1,44 @@
+"""flagd's `fractional` (source read: core/pkg/evaluator/fractional.go, before and after its two changes).
+
+murmur3 with seed 0 of `flag key + targeting key`. Version 1: the signed hash's absolute value over 2**31 -
+1 in percent, against cumulated percentages in doubles; version 2: the hash spread over the sum of weights;
+version 3: as 2, of the CBOR encoding.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Final
+
+from abspark.assignment.plan import Plan, Stage, partition
+from abspark.config.schemes.flagd import FlagdByCbor, FlagdByText
+
+SIGNED_MAX: Final = (1 << 31) - 1
+
+
+def plan(config: FlagdByText | FlagdByCbor) -> Plan:
+    """One stage."""
+    if isinstance(config, FlagdByText) and config.version == 1:
+        return Plan(_by_percent(config))
+    return Plan(_by_weight(config))
+
+
+def _by_percent(config: FlagdByText) -> Stage:
+    total = sum(given.weight for given in config.allocations)
+    bounds = accumulate(100 * given.weight / total for given in config.allocations)
+    named = zip((given.variant for given in config.allocations), bounds, strict=True)
+    size = SIGNED_MAX + 2
+    segments = partition(size, named, lambda number, bound: number / SIGNED_MAX * 100 < bound)
+    return Stage("split", "murmur3_abs", segments, size, prefix=config.flag_key)
+
+
+def _by_weight(config: FlagdByText | FlagdByCbor) -> Stage:
+    bounds = list(accumulate(given.weight for given in config.allocations))
+    named = zip((given.variant for given in config.allocations), bounds, strict=True)
+    segments = partition(bounds[-1], named, lambda number, bound: number < bound)
+    kernel, seed = "murmur3_scale", 0
+    if isinstance(config, FlagdByCbor):
+        implicit = config.bucketing == "implicit"
+        kernel = "murmur3_cbor_pair" if implicit else "murmur3_cbor_text"
+        seed = len(config.flag_key) if implicit else 0
+    return Stage("split", kernel, segments, bounds[-1], prefix=config.flag_key, seed=seed)

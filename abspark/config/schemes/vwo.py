@@ -1,0 +1,59 @@
+"""VWO: the bucketing algorithms of its feature testing and of its feature management, over murmur3."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abspark.config.schemes.base import Period
+from abspark.config.schemes.parts import Allocated, Percent, VariantPercent
+
+PositivePercent = Annotated[Percent, Field(gt=0)]
+
+
+class VwoPeriod(Period):
+    """The `vwo` scheme from one instant on."""
+
+    percent_traffic: PositivePercent | None = None
+    allocations: tuple[VariantPercent, ...] | None = None
+
+
+class _Vwo(Allocated):
+    scheme: Literal["vwo"]
+    percent_traffic: PositivePercent = 100.0
+    allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
+    history: tuple[VwoPeriod, ...] = ()
+
+
+class VwoOld(_Vwo):
+    """Feature testing, the old bucketing: one hash of the user, with the campaign if its bucketing seed is on."""
+
+    version: Literal["old"]
+    campaign_id: str | None = Field(default=None, description="given where the bucketing seed is enabled")
+
+
+class VwoNew(_Vwo):
+    """New bucketing (`nb`): traffic by `campaign_user`, variation by `user`."""
+
+    version: Literal["nb"]
+    campaign_id: str
+
+
+class VwoNewSeeded(_Vwo):
+    """Its second version (`nb2`): traffic by `campaign_user`, variation by `campaign_account_user`."""
+
+    version: Literal["nb2"]
+    campaign_id: str
+    account_id: str
+
+
+class VwoFme(_Vwo):
+    """Feature management: traffic by `salt_user`, variation by `salt_account_user`; no salt: the campaign's id."""
+
+    version: Literal["fme"]
+    salt: str
+    account_id: str
+
+
+Vwo = Annotated[VwoOld | VwoNew | VwoNewSeeded | VwoFme, Field(discriminator="version")]

@@ -1,0 +1,118 @@
+"""Several variants: the posterior probability that each is the best of its experiment.
+
+"Best" means largest; for a metric for which less is better, count failures instead of successes; negative
+means need a flat prior. The probabilities of a row sum to 1.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr
+
+from abspark.stats.bayesian import BetaPrior, EffectPrior, Floats, bad_counts, beta_posterior
+from abspark.stats.beta import probability_best
+from abspark.stats.quadrature import gauss_panels
+from abspark.stats.sequential_reasons import (
+    BAD_COUNTS,
+    CONTROL_MEAN_NOT_POSITIVE,
+    ESTIMATE_UNDEFINED,
+    ZERO_STD_ERROR,
+    Reasons,
+    reasons_where,
+)
+
+_CELLS_AT_ONCE: Final = 8000
+_FARTHEST: Final = 8.5
+_PANEL_WIDTH: Final = 3.0
+_MOST_PANELS: Final = 400
+
+
+def best_proportion(successes: ArrayLike, units: ArrayLike, *, prior: BetaPrior) -> tuple[Floats, Reasons]:
+    """P(variant has the largest proportion), (r, v), for counts (r, v), and the reasons (r,) of NaN rows."""
+    won, tried = np.asarray(successes, dtype=float), np.asarray(units, dtype=float)
+    bad = bad_counts(won, tried)
+    best = np.full(won.shape, np.nan)
+    rows = np.flatnonzero(~bad)
+    for part in np.array_split(rows, 1 + len(rows) * won.shape[1] ** 2 // _CELLS_AT_ONCE):
+        if len(part):
+            best[part] = probability_best(beta_posterior(won[part], tried[part], prior))
+    return best, reasons_where(bad.shape, [(bad, BAD_COUNTS)])
+
+
+def best_mean(mean: ArrayLike, std_error: ArrayLike, *, prior: EffectPrior) -> tuple[Floats, Reasons]:
+    """P(variant has the largest mean), (r, v), control first, and the reasons (r,) of NaN rows.
+
+    Model: the arms' estimates are independent and normal, the control's true mean has a flat prior, each
+    treatment's relative effect the prior given, scaled by the control's estimate. Given the control's mean
+    the treatments are independent, so the probability is one integral over that mean and one over the best
+    effect.
+    """
+    estimate, error = np.asarray(mean, dtype=float), np.asarray(std_error, dtype=float)
+    missing = ~np.all(np.isfinite(estimate) & np.isfinite(error) & (error >= 0), axis=1)
+    masks = [
+        (missing, ESTIMATE_UNDEFINED),
+        (np.any(error == 0, axis=1), ZERO_STD_ERROR),
+        (~(estimate[:, 0] > 0) & np.isfinite(prior.sd), CONTROL_MEAN_NOT_POSITIVE),
+    ]
+    reason = reasons_where(missing.shape, masks)
+    best = np.full(estimate.shape, np.nan)
+    rows = np.flatnonzero(reason == "")
+    for part in np.array_split(rows, 1 + len(rows) * estimate.shape[1] ** 2 // 200):
+        if len(part):
+            best[part] = _best_mean(estimate[part], error[part], prior)
+    return best, reason
+
+
+def _best_mean(estimate: Floats, error: Floats, prior: EffectPrior) -> Floats:
+    control, treated = estimate[:, :1], estimate[:, 1:]
+    noise = error[:, 1:] ** 2
+    flat = not np.isfinite(prior.sd)
+    hoped = np.zeros_like(control) if flat else prior.mean * control
+    trust = np.zeros_like(control) if flat else 1 / (prior.sd * control) ** 2
+    # The control's mean: its own estimate and what the treatments say about it through the prior.
+    said = trust / (1 + trust * noise)
+    precision = 1 / error[:, :1] ** 2 + np.sum(said, axis=1, keepdims=True)
+    centre = (
+        control / error[:, :1] ** 2 + np.sum(said * (treated - hoped), axis=1, keepdims=True)
+    ) / precision
+    finest = np.sqrt(noise + trust * noise**2) * np.sqrt(precision)
+    steps, weights = gauss_panels(np.linspace(-_FARTHEST, _FARTHEST, _panels(finest))[None, :], points=16)
+    level = centre + steps / np.sqrt(precision)
+    weights = weights * np.exp(-0.5 * steps**2)
+    weights = weights / np.sum(weights)
+    # Each treatment's effect given that mean: (r, nodes, treatments).
+    spread = np.sqrt(1 / (trust + 1 / noise))[:, None, :]
+    effect = (trust * hoped)[:, None, :] + (treated[:, None, :] - level[:, :, None]) / noise[:, None, :]
+    effect = effect * spread**2
+    best = np.empty(estimate.shape)
+    best[:, 0] = np.sum(weights * np.prod(ndtr(-effect / spread), axis=2), axis=1)
+    for arm in range(treated.shape[1]):
+        best[:, arm + 1] = np.sum(
+            weights * _largest(effect, np.broadcast_to(spread, effect.shape), arm), axis=1
+        )
+    return best
+
+
+def _panels(finest: Floats) -> int:
+    """Number of breaks over the range such that functions as narrow as `finest`, in its unit, are followed."""
+    narrowest = min(1.0, float(np.min(finest)))
+    return 1 + min(_MOST_PANELS, int(np.ceil(2 * _FARTHEST / (_PANEL_WIDTH * narrowest))))
+
+
+def _largest(effect: Floats, spread: Floats, arm: int) -> Floats:
+    """P(effect of `arm` is positive and the largest), (r, nodes), for independent normal effects (r, nodes, v)."""
+    shape = effect.shape[:2]
+    lowest = np.clip(-effect[..., arm] / spread[..., arm], -_FARTHEST, _FARTHEST).reshape(-1, 1)
+    finest = spread / spread[..., arm, None]
+    breaks = lowest + (_FARTHEST - lowest) * np.linspace(0, 1, _panels(finest))
+    nodes, weights = gauss_panels(breaks, points=16)
+    at = effect[..., arm, None] + spread[..., arm, None] * nodes.reshape(*shape, -1)
+    density = np.exp(-0.5 * nodes**2) * weights / np.sqrt(2 * np.pi)
+    density = density.reshape(at.shape)
+    for other in range(effect.shape[2]):
+        if other != arm:
+            density = density * ndtr((at - effect[..., other, None]) / spread[..., other, None])
+    return np.asarray(np.sum(density, axis=2))

@@ -1,0 +1,186 @@
+"""Raw columns to canonical ones: times in all their spellings, ids and values of all types."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from abspark.config import EventSource, ExposureSource
+from abspark.errors import DataError
+from abspark.pipeline.canonical import canonical
+
+BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+NOON = "2026-10-01 12:00:00"
+
+
+def utc(*parts: int, micros: int = 0) -> int:
+    whole = datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+    return round(whole.timestamp()) * 1_000_000 + micros
+
+
+def local(zone: str, *parts: int, fold: int = 0) -> int:
+    return round(datetime(*parts, tzinfo=ZoneInfo(zone), fold=fold).timestamp()) * 1_000_000  # type: ignore[arg-type, misc]
+
+
+def source(**given: Any) -> EventSource:
+    columns = {"unit": "who", "time": "when"} | given.pop("columns", {})
+    blank = {"name": "log", "format": "csv", "path": "nowhere"}
+    return EventSource.model_validate(blank | {"columns": columns} | given)
+
+
+# Each case: the source's settings, the raw type, raw times and the microseconds they mean (None: no time).
+CASES: dict[str, tuple[dict[str, Any], str, list[tuple[Any, int | None]]]] = {
+    "text": (
+        {},
+        "string",
+        [
+            (NOON, utc(2026, 10, 1, 12)),
+            ("2026-10-01T12:00:00.123456Z", utc(2026, 10, 1, 12, micros=123_456)),
+            ("2026-10-01T12:00:00+02:00", utc(2026, 10, 1, 10)),
+            (" 2026-10-01 ", utc(2026, 10, 1)),
+            ("", None), ("soon", None), ("2026-02-30", None), ("2026-10-01 25:00:00", None), (None, None),
+            # never today's: a time of day alone is no time
+            ("12:34:56", None), ("T12:34", None),
+        ],
+    ),
+    "text in a zone": (
+        {"time_zone": BERLIN},
+        "string",
+        [
+            (NOON, utc(2026, 10, 1, 10)),
+            ("2026-12-01 12:00:00", utc(2026, 12, 1, 11)),
+            # an offset of its own wins
+            ("2026-10-01T12:00:00Z", utc(2026, 10, 1, 12)),
+            ("2026-10-01 12:00:00 UTC", utc(2026, 10, 1, 12)),
+            ("2026-10-01T12:00:00-05:00", utc(2026, 10, 1, 17)),
+            ("2026-10-01T12:00:00.5+0200", utc(2026, 10, 1, 10, micros=500_000)),
+            ("2026-10-01 12:00:00 America/New_York", utc(2026, 10, 1, 16)),
+            # the day of a date alone is no offset
+            ("2026-10-01", utc(2026, 9, 30, 22)),
+            # the hour that is there twice, and the one that is not there
+            ("2026-10-25 02:30:00", local(BERLIN, 2026, 10, 25, 2, 30)),
+            ("2026-03-29 02:30:00", local(BERLIN, 2026, 3, 29, 2, 30)),
+        ],
+    ),
+    "text in a format": (
+        {"time_format": "dd.MM.yyyy HH:mm"},
+        "string",
+        [("01.10.2026 12:30", utc(2026, 10, 1, 12, 30)), (NOON, None), ("31.02.2026 12:30", None), ("1.10.2026 12:30", None)],
+    ),
+    "text in a format and a zone": (
+        {"time_format": "dd-MM-yyyy", "time_zone": NEW_YORK},
+        "string",
+        [("01-10-2026", utc(2026, 10, 1, 4)), ("01-12-2026", utc(2026, 12, 1, 5))],
+    ),
+    "text in a format with an offset": (
+        {"time_format": "yyyy-MM-dd HH:mm[ XXX]", "time_zone": NEW_YORK},
+        "string",
+        [("2026-10-01 12:00 +02:00", utc(2026, 10, 1, 10)), ("2026-10-01 12:00", utc(2026, 10, 1, 16))],
+    ),
+    "seconds": (
+        {"time_unit": "s"},
+        "double",
+        [(1_790_812_800.25, utc(2026, 10, 1, micros=250_000)), (float("nan"), None), (float("inf"), None), (1e300, None)],
+    ),
+    "milliseconds": ({"time_unit": "ms"}, "bigint", [(1_790_812_800_123, utc(2026, 10, 1, micros=123_000)), (None, None)]),
+    "microseconds": (
+        {"time_unit": "us"},
+        "bigint",
+        [(1_790_812_800_000_001, utc(2026, 10, 1, micros=1)), (1_790_812_799_999_999, utc(2026, 10, 1, micros=-1))],
+    ),
+    "text of seconds": ({"time_unit": "s"}, "string", [("1790812800.5", utc(2026, 10, 1, micros=500_000)), ("x", None)]),
+    "date": ({}, "date", [(date(2026, 10, 1), utc(2026, 10, 1))]),
+    "date in a zone": ({"time_zone": NEW_YORK}, "date", [(date(2026, 10, 1), utc(2026, 10, 1, 4))]),
+    "local timestamp": ({}, "timestamp_ntz", [(datetime(2026, 10, 1, 12), utc(2026, 10, 1, 12))]),  # noqa: DTZ001
+    "local timestamp in a zone": (
+        {"time_zone": BERLIN},
+        "timestamp_ntz",
+        [
+            (datetime(2026, 10, 25, 1, 59), local(BERLIN, 2026, 10, 25, 1, 59)),  # noqa: DTZ001
+            (datetime(2026, 10, 25, 3, 0), local(BERLIN, 2026, 10, 25, 3, 0)),  # noqa: DTZ001
+        ],
+    ),
+    "instant: its zone is its own": (
+        {"time_zone": BERLIN},
+        "timestamp",
+        [(datetime(2026, 10, 1, 12, tzinfo=UTC), utc(2026, 10, 1, 12))],
+    ),
+}  # fmt: skip
+
+
+def test_times(spark: SparkSession) -> None:
+    parts = []
+    for name, (settings, kind, cases) in CASES.items():
+        rows = [(f"{name}/{number}", raw) for number, (raw, _) in enumerate(cases)]
+        frame = spark.createDataFrame(rows, f"who string, when {kind}")
+        parts.append(
+            canonical(frame, source(**settings)).select("unit", F.unix_micros("time").alias("micros"))
+        )
+    frame = spark.createDataFrame([("fixed/0",)], "who string")
+    fixed = source(columns={"time": None}, fixed_time="2026-10-01T02:00:00+02:00")
+    parts.append(canonical(frame, fixed).select("unit", F.unix_micros("time").alias("micros")))
+    expected = {
+        f"{name}/{i}": micros for name, case in CASES.items() for i, (_, micros) in enumerate(case[2])
+    }
+    found = _union(parts).collect()
+    assert {row["unit"]: row["micros"] for row in found} == expected | {"fixed/0": utc(2026, 10, 1)}
+
+
+def test_ids_values_and_properties(spark: SparkSession) -> None:
+    raw = spark.sql(
+        "SELECT 9007199254740993 AS Who, DATE '2026-10-01' AS when, named_struct('eur', '1.5') AS paid, "
+        "CAST(7 AS INT) AS `a.b`, '3' AS count, array('x', 'y') AS tags, 12 AS kind"
+    )
+    given = source(
+        columns={"event": "kind", "value": "paid.eur"},
+        properties={"number": {"type": "int", "column": "count"}, "tags": "array<string>", "dotted": {"type": "string", "column": "a.b"}},
+    )  # fmt: skip
+    frame = canonical(raw, given)
+    assert frame.schema.simpleString() == (
+        "struct<unit:string,time:timestamp,event:string,value:double,number:int,tags:array<string>,dotted:string>"
+    )
+    row = frame.drop("time").collect()[0]
+    assert tuple(row) == ("9007199254740993", "12", 1.5, 3, ["x", "y"], "7")
+
+
+def test_attributes_come_as_text(spark: SparkSession) -> None:
+    raw = spark.sql("SELECT 'u' AS who, 'a' AS arm, DATE '2026-10-01' AS when, 3 AS level")
+    given = ExposureSource.model_validate(
+        {
+            "name": "log", "format": "parquet", "path": "nowhere", "attributes": {"tier": "level"},
+            "columns": {"unit": "who", "variant": "arm", "time": "when"},
+        }
+    )  # fmt: skip
+    assert tuple(canonical(raw, given).drop("time").collect()[0]) == ("u", "a", "3")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "settings", "message"),
+    [
+        ("who double, when date", {}, "column who, the unit id, is double"),
+        ("who float, when date", {}, "column who, the unit id, is float"),
+        ("who string, when bigint", {}, "column when, the time, is bigint"),
+        ("who string, when boolean", {}, "column when, the time, is boolean"),
+        ("who string, when timestamp", {"time_unit": "ms"}, "column when, the time, is timestamp"),
+        ("who string, when date, x array<int>", {"columns": {"value": "x"}}, r"column x is array<int>, declared as double"),
+        ("who string, when date, x int", {"properties": {"x": "map<string,int>"}}, "column x is int, declared as map<string,int>"),
+    ],
+)  # fmt: skip
+def test_types_that_cannot_serve(
+    spark: SparkSession, ddl: str, settings: dict[str, Any], message: str
+) -> None:
+    frame = spark.createDataFrame([], ddl)
+    with pytest.raises(DataError, match=message):
+        canonical(frame, source(**settings))
+
+
+def _union(parts: list[DataFrame]) -> DataFrame:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.unionByName(part)
+    return whole

@@ -1,0 +1,102 @@
+"""The ledger's rows and checks, from counted rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pipeline_runs import event_source, instant, study_of
+from pyspark.sql import Row
+from rule_world import AS_OF, HOUR, WORLD
+from world import Log
+
+from abspark.errors import LedgerError
+from abspark.pipeline.conversions import Status
+from abspark.pipeline.ledger import Drop, SourceTally, assignment_drops, check_read, event_drops, pair_drops
+from abspark.stages.measure import complete_until
+
+STUDY = study_of(WORLD)
+TALLIES = {
+    "screens": SourceTally("screens", 0, 0, kept_by_experiment={"red": 12}),
+    "calls": SourceTally("calls", 0, 0),
+}
+
+
+def _assigned(exposures: int, hash_status: str, reason: str | None = "multiple_variants") -> Row:
+    return Row(
+        experiment_id="red", variant="control", excluded_reason=reason, hash_status=hash_status,
+        n=2, exposures=exposures, repeating=1, several=2,
+    )  # fmt: skip
+
+
+def test_units_of_one_reason_are_one_row_whatever_their_hash() -> None:
+    rows = [_assigned(5, "match"), _assigned(4, "mismatch"), _assigned(3, "match", None)]
+    assert assignment_drops(rows, TALLIES, STUDY) == [
+        Drop("red", "units", "screens", "multiple_variants", "control", 4, 4),
+        Drop("red", "exposures", "screens", "repeated_exposure", "control", 6, 3),
+    ]
+
+
+def test_exposures_behind_the_assignments_must_be_those_counted() -> None:
+    with pytest.raises(
+        LedgerError, match="valid exposures of red in screens: 12 counted on their own, 11 in"
+    ):
+        assignment_drops([_assigned(11, "match")], TALLIES, STUDY)
+
+
+def _left(source: str, status: Status, total: float, lead_total: float) -> Row:
+    code = STUDY.sources.index(source)
+    return Row(x=0, v=1, s=code, status=int(status), total=total, lead_total=lead_total, n1=2)
+
+
+def test_events_that_leave_the_join_must_be_those_counted() -> None:
+    tallies = {name: SourceTally(name, 0, 0) for name in STUDY.sources}
+    tallies["actions"].kept, tallies["credits"].kept = 3, 5
+    rows = [_left("actions", Status.kept, 5.0, 3.0), _left("credits", Status.variant_disagrees, 5.0, 0.0)]
+    assert pair_drops(rows, tallies, STUDY) == [
+        Drop("red", "pairs", "credits", "variant_disagrees", "treatment", 5, 2)
+    ]
+    tallies["actions"].kept = 4
+    with pytest.raises(
+        LedgerError, match="valid events of actions: 4 counted on their own, 3 in the main read"
+    ):
+        pair_drops(rows, tallies, STUDY)
+
+
+def test_rows_read_must_be_those_there() -> None:
+    tally = SourceTally("screens", 10, 4)
+    check_read(tally, None)
+    check_read(tally, 10)
+    with pytest.raises(LedgerError, match="rows of screens: 11 counted on their own, 10 in the main read"):
+        check_read(tally, 11)
+
+
+def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() -> None:
+    flags = {f"bad{j}": 1 for j in range(6)}
+    rows = [
+        Row(reason=reason, rows=7, newest=newest, **flags)
+        for reason, newest in (
+            ("filtered", 9),
+            ("after_as_of", 8),
+            ("kept", 5),
+            ("bad_value", 6),
+            ("null_id", 7),
+        )
+    ]
+    drops, tally = event_drops(rows, STUDY, "actions")
+    values = {drop.source: drop.rows for drop in drops if drop.stage == "values"}
+    # spent and late_spent want the same value under the same condition, so they share a flag
+    assert values == dict.fromkeys(("spent", "late_spent", "spent_before", "product", "share", "number"), 2)
+    # rows that were not read as events say nothing about how far the log reaches
+    assert tally == SourceTally("actions", 35, 7, 6)
+
+
+def test_how_far_a_log_is_complete() -> None:
+    as_of = instant(AS_OF)
+    plain = event_source(Log("actions", ()))
+    assert complete_until(plain, 17, as_of) == 17
+    assert complete_until(plain, None, as_of) == 0
+    lagging = plain.model_copy(update={"complete_until": timedelta(hours=2)})
+    assert complete_until(lagging, 17, as_of) == AS_OF - 2 * HOUR
+    assert complete_until(plain.model_copy(update={"complete_until": instant(5)}), 17, as_of) == 5
+    assert complete_until(plain.model_copy(update={"fixed_time": instant(3)}), 17, as_of) == AS_OF

@@ -1,0 +1,169 @@
+"""The shape of the plans: what reaches the scans, how often a log is read and shuffled, and what must not be there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pipeline_runs import event_source, exposure_source, raw_frame, study_of
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
+from world import Experiment, Log, Metric, World
+
+from abspark.config import EventSource
+from abspark.pipeline.station import Analysis, assignment_table, event_rows, exposure_rows
+from abspark.schemas import ASSIGNMENTS
+
+FORBIDDEN = (
+    "BatchEvalPython",
+    "ArrowEvalPython",
+    "MapInPandas",
+    "MapInArrow",
+    "NestedLoopJoin",
+    "CartesianProduct",
+)
+
+
+def _world(metrics: int, *, event_id: bool = False) -> World:
+    many = tuple(
+        Metric(f"m{k}", "shop", 0, (k + 1) * HOUR, where=BUYS, value=VALUE if k % 2 else None)
+        for k in range(metrics)
+    )
+    return World(
+        (
+            Experiment("red", ("a", "b"), START, START + 3 * DAY, tuple(m.name for m in many), "log"),
+            Experiment("blue", ("a", "b", "c"), START, START + 4 * DAY, (many[0].name,), "log"),
+        ),
+        many,
+        (Log("log", [seen("u", START, "a")], carries_experiment=True),),
+        (Log("shop", [did("u", START)], has_event_id=event_id),),
+        AS_OF,
+    )
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The two logs in Parquet, exposures by experiment and events in Delta by day as well, with columns to spare."""
+    root, world = tmp_path_factory.mktemp("plans"), _world(2)
+    unused = F.lit("x").alias("unused")
+    shown = raw_frame(spark, world.exposures[0]).select("*", unused)
+    done = raw_frame(spark, world.events[0]).select("*", unused, F.to_date("ts").alias("day"))
+    shown.write.partitionBy("test").parquet(str(root / "log"))
+    done.write.parquet(str(root / "shop"))
+    done.write.partitionBy("day").format("delta").save(str(root / "days"))
+    return root
+
+
+def _plan(frame: DataFrame, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    frame.explain("formatted")
+    return capsys.readouterr().out
+
+
+def _scans(plan: str) -> list[str]:
+    """The details of each scan of a log."""
+    return [
+        part for part in plan.split("\n\n") if re.match(r"\s*\(\d+\) Scan (parquet|ExistingRDD delta)", part)
+    ]
+
+
+def _exchanges(plan: str) -> list[str]:
+    return [part for part in plan.split("\n\n") if re.match(r"\s*\(\d+\) Exchange", part)]
+
+
+def _analysis(spark: SparkSession, lake: Path, world: World) -> Analysis:
+    names = [name for name in ASSIGNMENTS.names if name != "run_id"]
+    sources = {"log": exposure_source(world.exposures[0])}
+    table = assignment_table({"log": spark.read.parquet(str(lake / "log"))}, sources, study_of(world)).select(
+        *names
+    )
+    path = lake / "assignments"
+    if not path.exists():
+        table.write.parquet(str(path))
+    return Analysis(
+        table=spark.read.parquet(str(path)),
+        raws={"shop": spark.read.parquet(str(lake / "shop"))},
+        study=study_of(world),
+        complete_until={"shop": AS_OF},
+        positions=[],
+        kept=[],
+        split=False,
+    )
+
+
+def test_exposures_read_their_partitions_columns_and_times(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = _world(2)
+    source, study = exposure_source(world.exposures[0]), study_of(world)
+    raw = spark.read.parquet(str(lake / "log"))
+    (scan,) = _scans(_plan(exposure_rows(raw, source, study, pruned=True), capsys))
+    assert re.search(r"PartitionFilters: \[.*test#\d+ IN \(red,blue\)", scan)
+    assert "PushedFilters: [IsNotNull(ts), GreaterThanOrEqual(ts,2026-10-01" in scan
+    assert "LessThanOrEqual(ts,2026-10-05" in scan
+    assert "ReadSchema: struct<arm:string,ts:timestamp,user:string>" in scan
+    (light,) = _scans(_plan(exposure_rows(raw, source, study, pruned=False), capsys))
+    assert "PushedFilters" not in light
+
+
+def test_events_read_their_columns_and_times(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = spark.read.parquet(str(lake / "shop"))
+    world = _world(2)
+    (scan,) = _scans(
+        _plan(event_rows(raw, event_source(world.events[0]), study_of(world), pruned=True), capsys)
+    )
+    assert "PushedFilters: [IsNotNull(ts), GreaterThanOrEqual(ts,2026-10-01" in scan
+    assert (
+        "LessThanOrEqual(ts,2026-10-05 02:00:00" in scan or "LessThanOrEqual(ts,2026-10-05T02:00:00" in scan
+    )
+    assert "ReadSchema: struct<amount:double,kind:string,ts:timestamp,user:string>" in scan
+    world = _world(2, event_id=True)
+    (scan,) = _scans(
+        _plan(event_rows(raw, event_source(world.events[0]), study_of(world), pruned=True), capsys)
+    )
+    assert "GreaterThanOrEqual" not in scan
+    assert "LessThanOrEqual(ts,2026-10-05" in scan
+
+
+def test_a_date_that_partitions_the_log_prunes_folders(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = _world(2)
+    given = event_source(world.events[0])
+    source = EventSource.model_validate(
+        given.model_dump(exclude_unset=True)
+        | {"columns": {"unit": "user", "time": "day", "event": "kind", "value": "amount"}}
+    )
+    raw = spark.read.format("delta").load(str(lake / "days"))
+    plan = _plan(event_rows(raw, source, study_of(world), pruned=True), capsys)
+    assert re.search(r"PartitionFilters: \[.*day#\d+ >= 2026-10-01\), \(day#\d+ <= 2026-10-05\)", plan)
+    assert "ts:timestamp" not in plan
+
+
+def test_each_log_is_shuffled_once_whatever_the_number_of_metrics(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plans = {n: _plan(_analysis(spark, lake, _world(n)).summary, capsys) for n in (2, 60)}
+    shapes = {n: (len(_scans(plan)), len(_exchanges(plan))) for n, plan in plans.items()}
+    assert shapes[2] == shapes[60]
+    for plan in plans.values():
+        assert [word for word in FORBIDDEN if word in plan] == []
+        scans = [re.search(r"Location: .*?/(\w+)\]", scan) for scan in _scans(plan)]
+        assert [found[1] for found in scans if found].count("shop") == 1
+
+
+def test_assignments_are_shuffled_once(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = _world(2)
+    raw = spark.read.parquet(str(lake / "log"))
+    plan = _plan(
+        assignment_table({"log": raw}, {"log": exposure_source(world.exposures[0])}, study_of(world)), capsys
+    )
+    assert len(_scans(plan)) == 1
+    assert len(_exchanges(plan)) == 1
+    assert [word for word in FORBIDDEN if word in plan] == []

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from storage_samples import events
+
+from abspark.errors import AbsparkError, DataError, LakeError
+from abspark.storage import PinnedSource, as_data_error, pin, read
+
+pytestmark = pytest.mark.spark
+
+OTHER = PinnedSource("other", "csv", "/elsewhere", files=("file:/elsewhere/a.csv",))
+
+
+def failure(frame: DataFrame) -> Exception:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - Spark's classes differ by kind of session
+        frame.collect()
+    return raised.value
+
+
+def cut_in_half(file: Path) -> None:
+    """Keeps the footer, so that the fault shows only when the rows are read."""
+    content = file.read_bytes()
+    (file.parent / f".{file.name}.crc").unlink(missing_ok=True)
+    file.write_bytes(b"PAR1" + bytes(len(content) // 3) + content[4 + len(content) // 3 :])
+
+
+def test_parquet_broken_inside(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(1000).selectExpr("uuid() AS user").coalesce(1).write.parquet(str(tmp_path / "log"))
+    source = events(tmp_path / "log", format="parquet")
+    pinned = pin(spark, source)
+    frame = read(spark, source, pinned)
+    file = next((tmp_path / "log").glob("*.parquet"))
+    cut_in_half(file)
+    told = as_data_error(failure(frame), [OTHER, pinned])
+    assert isinstance(told, DataError)
+    assert str(told).startswith(f"source purchases: cannot read file://{file}: ")
+    assert len(str(told).splitlines()) == 2
+
+
+def test_parquet_without_its_end(spark: SparkSession, tmp_path: Path) -> None:
+    for _ in range(2):
+        spark.range(10).coalesce(1).write.mode("append").parquet(str(tmp_path / "log"))
+    source = events(tmp_path / "log", format="parquet")
+    pinned = pin(spark, source)
+    frame = read(spark, source, pinned)
+    (tmp_path / "log" / Path(pinned.files[1]).name).write_text("no parquet")
+    told = as_data_error(failure(frame), [pinned])
+    assert str(told).startswith(
+        f"source purchases: cannot read file://{pinned.files[1][5:]}: it is no Parquet file"
+    )
+
+
+def test_file_removed_during_the_run(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(10).coalesce(1).write.parquet(str(tmp_path / "log"))
+    source = events(tmp_path / "log", format="parquet")
+    pinned = pin(spark, source)
+    frame = read(spark, source, pinned)
+    (tmp_path / "log" / Path(pinned.files[0]).name).unlink()
+    told = as_data_error(failure(frame), [pinned])
+    assert "it was removed after the run had started" in str(told)
+
+
+def test_csv_files_with_differing_headers(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,ts\nu1,1\n")
+    (tmp_path / "b.csv").write_text("ts,user\n2,u2\n")
+    source = events(tmp_path, format="csv")
+    pinned = pin(spark, source)
+    told = as_data_error(failure(read(spark, source, pinned)), [OTHER, pinned])
+    assert isinstance(told, DataError)
+    assert str(told).startswith("source purchases: cannot read file://")
+    assert str(told).splitlines()[0].endswith("its header differs from the other files' header")
+
+
+def test_delta_table_that_lost_a_file(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(10).coalesce(1).write.format("delta").save(str(tmp_path / "log"))
+    source = events(tmp_path / "log", format="delta")
+    pinned = pin(spark, source)
+    frame = read(spark, source, pinned)
+    next((tmp_path / "log").glob("*.parquet")).unlink()
+    told = as_data_error(failure(frame), [pinned])
+    assert isinstance(told, DataError)
+    assert str(told).startswith("source purchases: ")
+
+
+def test_session_without_the_reader(spark: SparkSession) -> None:
+    with pytest.raises(Exception, match="nosuch") as raised:
+        spark.read.format("nosuch").load("/tmp").collect()
+    told = as_data_error(raised.value, [OTHER])
+    assert type(told) is AbsparkError
+    assert str(told).startswith(
+        "source other: this Spark session lacks a reader: Failed to find the data source"
+    )
+
+
+def test_full_disk_is_told_of_the_disk() -> None:
+    text = (
+        "Job aborted due to stage failure\nCaused by: java.io.IOException: No space left on device\n\tat java"
+    )
+    told = as_data_error(RuntimeError(text), [OTHER])
+    assert isinstance(told, LakeError)
+    assert str(told).startswith("The disk is full: no space left on device.\n  do: free space")
+
+
+def test_error_of_another_kind_is_left_alone(spark: SparkSession) -> None:
+    error = failure(spark.sql("SELECT raise_error('mine')"))
+    assert as_data_error(error, [OTHER]) is None

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from storage_samples import NOON, drops, record, write_drops
+
+from abspark.config.environment import Lake as LakeConfig
+from abspark.errors import LakeError, UsageError
+from abspark.schemas import DROPS, RUNS
+from abspark.storage import Commit, Pruned, open_lake
+from abspark.storage.lake import Lake
+
+pytestmark = pytest.mark.spark
+
+
+def test_new_lake_is_empty_and_reads_as_empty_tables(lake: Lake) -> None:
+    assert lake.heads() == {}
+    assert lake.current("results").collect() == []
+    assert lake.runs().columns == list(RUNS.names)
+    assert lake.read_run("drops", "r1").columns == list(DROPS.names)
+
+
+def test_rows_count_only_through_the_commit(lake: Lake) -> None:
+    lake.ensure_writable()
+    write_drops(lake, "r1", "a", "b", "*")
+    assert drops(lake) == []
+    assert lake.read_run("drops", "r1").count() == 3
+
+    assert lake.commit("r1", {"a": None, "b": None}) == Commit(("a", "b"))
+    write_drops(lake, "r2", "*", "a")
+    assert drops(lake) == [("r1", "*", 3), ("r1", "a", 1), ("r1", "b", 2)]
+
+    assert lake.commit("r2", {"a": "r1"}) == Commit(("a",))
+    assert lake.heads() == {"a": "r2", "b": "r1"}
+    assert drops(lake) == [("r1", "*", 3), ("r1", "b", 2), ("r2", "*", 1), ("r2", "a", 2)]
+    assert drops(lake, experiments=["a"]) == [("r2", "*", 1), ("r2", "a", 2)]
+    assert drops(lake, experiments=["c"]) == []
+
+
+def test_commit_switches_only_experiments_whose_predecessor_stands(lake: Lake) -> None:
+    lake.commit("r1", {"a": None, "b": None})
+    lake.commit("r2", {"b": "r1", "e": None})
+    wanted = {"a": "r1", "b": "r1", "c": None, "d": "gone", "e": None}
+    ended = Commit(("a", "c"), {"b": "r2", "d": "", "e": "r2"})
+    assert lake.commit("r3", wanted) == ended
+    assert [(c.experiment_id, c.run_id, c.previous_run_id) for c in lake.commits()] == [
+        ("a", "r3", "r1"),
+        ("b", "r2", "r1"),
+        ("c", "r3", None),
+        ("e", "r2", None),
+    ]
+
+    before = lake.current("commits").collect()
+    assert lake.commit("r3", wanted) == ended
+    assert lake.current("commits").collect() == before
+
+
+def test_commit_of_nothing_commits_nothing(lake: Lake) -> None:
+    assert lake.commit("r1", {}) == Commit(())
+    assert lake.heads() == {}
+
+
+def test_append_takes_columns_in_any_order(lake: Lake, spark: SparkSession) -> None:
+    frame = spark.createDataFrame(
+        [(7, "r1", "a", "units", "web", "bot", None, 3)],
+        "units bigint, run_id string, experiment_id string, stage string, source string, reason string, "
+        "variant string, rows bigint",
+    )
+    lake.append("drops", frame)
+    assert [tuple(row) for row in lake.read_run("drops", "r1").collect()] == [
+        ("r1", "a", "units", "web", "bot", None, 3, 7)
+    ]
+
+
+def test_append_keeps_nested_columns_and_instants(lake: Lake) -> None:
+    source = {"source": "web", "location": "/raw", "version": 3, "files": ["f1", "f2"], "rows": 9}
+    row = {"run_id": "r'1 %x", "started_at": NOON, "inputs": [source], "predecessors": {"a": "r0"}}
+    lake.record_run(row | {"recorded_at": NOON + timedelta(microseconds=1)})
+    read = lake.runs().select("run_id", F.unix_micros("started_at").alias("at"), "inputs", "predecessors")
+    (found,) = read.collect()
+    assert found["run_id"] == "r'1 %x"
+    assert found["at"] == int(NOON.timestamp()) * 1_000_000
+    assert found["inputs"][0].asDict() == {**dict.fromkeys(found["inputs"][0].asDict()), **source}
+    assert found["predecessors"] == {"a": "r0"}
+
+
+def test_append_refuses_what_breaks_the_schema(delta_lake: Lake, spark: SparkSession) -> None:
+    frame = spark.createDataFrame(
+        [("r1", "a", 1, 1)], "run_id string, experiment_id string, rows int, row int"
+    )
+    with pytest.raises(
+        LakeError,
+        match=r"table drops .*: stage is missing; source is missing; reason is missing; variant is missing; "
+        r"units is missing; row is unknown; rows is int instead of bigint\.",
+    ):
+        delta_lake.append("drops", frame)
+
+
+def test_append_rows_refuses_unknown_columns_and_times_without_offset(delta_lake: Lake) -> None:
+    with pytest.raises(LakeError, match="table drops has no column variants"):
+        delta_lake.append_rows("drops", [{"run_id": "r1", "variants": "x"}])
+    with pytest.raises(LakeError, match=r"runs\.started_at = 2026-10-01 .* has no offset"):
+        delta_lake.record_run({"run_id": "r1", "started_at": datetime(2026, 10, 1)})
+
+
+def test_tables_are_named_in_errors(delta_lake: Lake) -> None:
+    with pytest.raises(UsageError, match=r"no table result\.\n  allowed: assignments, .*commits"):
+        delta_lake.current("result")
+    with pytest.raises(UsageError, match="commits changes only by a run's commit"):
+        delta_lake.append_rows("commits", [{"run_id": "r1"}])
+
+
+def test_runs_shows_the_latest_record_of_each(lake: Lake) -> None:
+    first = datetime(2026, 10, 1, tzinfo=UTC)
+    for run_id, minute, status in [("r1", 9, "committed"), ("r1", 1, "running"), ("r2", 2, "running")]:
+        lake.record_run({"run_id": run_id, "recorded_at": first.replace(minute=minute), "status": status})
+    assert sorted((row["run_id"], row["status"]) for row in lake.runs().collect()) == [
+        ("r1", "committed"),
+        ("r2", "running"),
+    ]
+
+
+def test_record_is_dated_when_it_is_written(delta_lake: Lake) -> None:
+    delta_lake.record_run({"run_id": "r1", "status": "running"})
+    delta_lake.record_run({"run_id": "r1", "status": "failed"})
+    assert [row["status"] for row in delta_lake.runs().collect()] == ["failed"]
+
+
+def test_prune_removes_the_rows_of_superseded_and_failed_runs(lake: Lake) -> None:
+    write_drops(lake, "r1", "a", "*")
+    lake.commit("r1", {"a": None})
+    write_drops(lake, "r2", "a", "*")
+    lake.commit("r2", {"a": "r1"})
+    write_drops(lake, "r3", "a")
+    write_drops(lake, "r4", "a")
+    record(lake, "r1", 1, "committed", a="committed")
+    record(lake, "r2", 2, "committed", a="committed")
+    record(lake, "r3", 3, "failed", a="failed: no file")
+    record(lake, "r4", 4, "running", a="running")
+    lake.append_rows("looks", [{"run_id": "r1", "experiment_id": "a"}])
+    before = drops(lake)
+
+    assert lake.prune(2, now=NOON) == Pruned(("r3",))
+    assert lake.prune(1, now=NOON) == Pruned(("r1",))
+    left = {run: lake.read_run("drops", run).count() for run in ("r1", "r2", "r3", "r4")}
+    assert left == {"r1": 0, "r2": 2, "r3": 0, "r4": 1}
+    assert drops(lake) == before == [("r2", "*", 2), ("r2", "a", 1)]
+    assert lake.read_run("looks", "r1").count() == 1
+    assert lake.runs().count() == 4
+    assert lake.prune(now=NOON + timedelta(days=2)) == Pruned(("r4",))
+
+
+def test_prune_keeps_at_least_the_committed_run(delta_lake: Lake) -> None:
+    with pytest.raises(UsageError, match="keep = 0"):
+        delta_lake.prune(0)
+
+
+def test_table_of_an_older_version_gains_the_newer_columns(delta_lake: Lake, spark: SparkSession) -> None:
+    table = f"delta.`{delta_lake.location}/drops`"
+    spark.sql(
+        f"CREATE TABLE {table} (run_id string, experiment_id string, rows bigint, later string) USING delta "
+        "PARTITIONED BY (run_id)"
+    ).collect()
+    spark.sql(f"INSERT INTO {table} VALUES ('r1', 'a', 5, 'x')").collect()
+    delta_lake.commit("r1", {"a": None})
+    assert [tuple(row) for row in delta_lake.current("drops").collect()] == [
+        ("r1", "a", None, None, None, None, 5, None)
+    ]
+    write_drops(delta_lake, "r2", "a")
+    assert [row["reason"] for row in delta_lake.read_run("drops", "r2").collect()] == ["bot"]
+
+
+def test_catalog_lake(catalog_lake: Lake, spark: SparkSession) -> None:
+    assert catalog_lake.heads() == {}
+    catalog_lake.ensure_writable()
+    write_drops(catalog_lake, "r1", "a")
+    assert catalog_lake.commit("r1", {"a": None}) == Commit(("a",))
+    assert drops(catalog_lake) == [("r1", "a", 1)]
+    tables = spark.sql(f"SHOW TABLES IN {catalog_lake.location.split('.')[1]}").collect()
+    assert sorted(row["tableName"] for row in tables) == ["commits", "drops", "runs"]
+    assert catalog_lake.prune(now=NOON) == Pruned(())
+
+
+@pytest.mark.parametrize("kind", ["delta", "parquet"])
+def test_lake_below_a_file_cannot_be_written(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    config = LakeConfig(path=str(tmp_path / "notes.txt" / "lake"), format=kind)
+    with pytest.raises(
+        LakeError, match=r"^the lake \S+/notes.txt/lake cannot be written: \S+notes.txt is a file\.$"
+    ):
+        open_lake(spark, config).ensure_writable()
+
+
+def test_lake_in_an_unknown_catalog_cannot_be_written(spark: SparkSession) -> None:
+    config = LakeConfig.model_validate({"catalog": "nowhere", "schema": "experiments"})
+    with pytest.raises(LakeError, match=r"^the lake nowhere\.experiments is in no catalog of this session"):
+        open_lake(spark, config).ensure_writable()
+
+
+def test_parquet_lake_is_local(spark: SparkSession) -> None:
+    with pytest.raises(UsageError, match="not for s3://bucket/lake"):
+        open_lake(spark, LakeConfig(path="s3://bucket/lake", format="parquet"))
+
+
+def test_parquet_lake_with_a_broken_switch_is_not_taken_for_new(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "commits.json").write_text("{")
+    with pytest.raises(LakeError, match=r"cannot be read: commits\.json"):
+        open_lake(spark, LakeConfig(path=str(tmp_path), format="parquet")).heads()

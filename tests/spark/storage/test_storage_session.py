@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abspark.config import Environment
+from abspark.errors import AbsparkError
+from abspark.storage import open_session, utc_session
+from abspark.storage.java import java_version, old_java_error, require_java
+from abspark.storage.session import local_settings
+
+_SCRIPT = """
+import json, sys
+from abspark.config import Environment
+from abspark.storage import open_session
+environment = Environment.model_validate(json.loads(sys.argv[1]))
+try:
+    with open_session(environment) as spark:
+        keys = ["spark.sql.shuffle.partitions", "spark.ui.enabled", "spark.sql.session.timeZone"]
+        delta = spark.sql("SHOW TABLES").count()
+        print(json.dumps([spark.conf.get(key) for key in keys]))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def environment(**spark: object) -> Environment:
+    return Environment.model_validate({"name": "test", "lake": {"path": "lake"}, "spark": spark or None})
+
+
+def in_a_fresh_process(given: Environment, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _SCRIPT, given.model_dump_json(by_alias=True, exclude_none=True)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
+        timeout=180,
+        check=False,
+    )
+
+
+def fake_java(home: Path, version: str) -> Path:
+    (home / "bin").mkdir(parents=True)
+    java = home / "bin" / "java"
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\nexit 1\n")
+    java.chmod(0o755)
+    return java
+
+
+@pytest.mark.spark
+def test_own_session_takes_the_users_conf_and_is_quiet(tmp_path: Path) -> None:
+    conf = {
+        "spark.sql.shuffle.partitions": 3,
+        "spark.driver.memory": "600m",
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+    }
+    ended = in_a_fresh_process(environment(master="local[1]", conf=conf), TMPDIR=str(tmp_path))
+    assert (json.loads(ended.stdout), ended.stderr) == (["3", "false", "Asia/Tokyo"], "")
+    assert list(tmp_path.glob("abspark-spark-*.log")) == []
+
+
+@pytest.mark.spark
+def test_session_that_does_not_start_says_why_in_one_screen(tmp_path: Path) -> None:
+    ended = in_a_fresh_process(
+        environment(master="local[1]", conf={"spark.driver.memory": "much"}), TMPDIR=str(tmp_path)
+    )
+    assert ended.stdout.startswith("AbsparkError Spark did not start: ")
+    assert "abspark-spark-" in ended.stdout
+    assert len(ended.stdout.splitlines()) == 2
+    assert ended.stderr == ""
+
+
+def test_missing_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(
+        AbsparkError, match=rf"JAVA_HOME is {tmp_path}, which has no bin/java\.\n  allowed: Java 17"
+    ):
+        require_java()
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AbsparkError, match=r"there is no java on PATH\.\n.*\n  do: install a JDK 17"):
+        require_java()
+
+
+@pytest.mark.parametrize(("says", "major"), [("11.0.2", 11), ("1.8.0_292", 8), ("17", 17), ("21.0.1", 21)])
+def test_java_version(tmp_path: Path, says: str, major: int) -> None:
+    assert java_version(fake_java(tmp_path, says)) == major
+
+
+def test_old_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = fake_java(tmp_path / "old", "11.0.2")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "old"))
+    assert str(old_java_error()).startswith(f"Java 17 is needed, and {java} is Java 11.\n")
+    fake_java(tmp_path / "new", "17.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "new"))
+    assert old_java_error() is None
+
+
+@pytest.mark.spark
+def test_session_that_is_there_is_used_and_left_running(spark: SparkSession) -> None:
+    for given in (environment(), environment(master="local[2]")):
+        with open_session(given) as session:
+            assert session is spark
+        assert spark.range(3).count() == 3
+
+
+@pytest.mark.spark
+def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        with pytest.raises(AbsparkError, match="UTC"), utc_session(spark):
+            raise AbsparkError(spark.sql("SELECT current_timezone()").collect()[0][0])
+        assert spark.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_a_cluster_gets_no_settings() -> None:
+    assert local_settings("yarn") == {}
+    assert local_settings("local[*]")["spark.ui.enabled"] == "false"

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from storage_samples import events
+
+from abspark.errors import DataError
+from abspark.storage import pin, read, row_count
+
+pytestmark = pytest.mark.spark
+
+
+def rows(spark: SparkSession, source: Any, pinned: Any = None) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in read(spark, source, pinned or pin(spark, source)).collect())
+
+
+def write(spark: SparkSession, path: Path, user: str, kind: str = "parquet") -> None:
+    frame = spark.createDataFrame([(user, 1)], "user string, n int").coalesce(1)
+    frame.write.format(kind).mode("append").save(str(path))
+
+
+def test_delta_is_read_at_the_version_pinned(spark: SparkSession, tmp_path: Path) -> None:
+    source = events(tmp_path / "log", format="delta")
+    write(spark, tmp_path / "log", "u1", "delta")
+    write(spark, tmp_path / "log", "u2", "delta")
+    pinned = pin(spark, source)
+    write(spark, tmp_path / "log", "u3", "delta")
+    assert (pinned.name, pinned.location, pinned.version, pinned.files) == (
+        "purchases",
+        str(tmp_path / "log"),
+        1,
+        (),
+    )
+    assert rows(spark, source, pinned) == [("u1", 1), ("u2", 1)]
+    assert row_count(spark, source, pinned) == 2
+    assert row_count(spark, source, pin(spark, source)) == 3
+
+
+def test_tables_of_a_catalog(spark: SparkSession) -> None:
+    spark.sql("CREATE TABLE raw_events USING delta AS SELECT 'u1' AS user").collect()
+    spark.sql("CREATE TABLE raw_parquet USING parquet AS SELECT 'u2' AS user").collect()
+    try:
+        delta = events(None, format="delta", table="default.raw_events")
+        table = events(None, format="table", table="default.raw_events")
+        other = events(None, format="table", table="default.raw_parquet")
+        assert pin(spark, delta).version == pin(spark, table).version == 0
+        pinned = pin(spark, other)
+        assert (pinned.version, pinned.note) == (None, "not a Delta table: read as it is at each action")
+        spark.sql("INSERT INTO raw_events VALUES ('late')").collect()
+        assert rows(spark, table, pin(spark, table)) == [("late",), ("u1",)]
+        assert rows(spark, other, pinned) == [("u2",)]
+        assert row_count(spark, other, pinned) is None
+        absent = events(None, format="table", table="default.raw_event")
+        with pytest.raises(
+            DataError,
+            match=r"^source purchases: there is no table default\.raw_event\.\n  allowed: schema default has .*raw_p",
+        ):
+            pin(spark, absent)
+        with pytest.raises(DataError, match=r"^source purchases: default\.raw_parquet is no Delta table"):
+            pin(spark, events(None, format="delta", table="default.raw_parquet"))
+    finally:
+        spark.sql("DROP TABLE raw_events").collect()
+        spark.sql("DROP TABLE raw_parquet").collect()
+
+
+def test_files_are_read_as_listed(spark: SparkSession, tmp_path: Path) -> None:
+    source = events(tmp_path / "my logs", format="parquet")
+    write(spark, tmp_path / "my logs", "u1")
+    pinned = pin(spark, source)
+    assert pin(spark, source) == pinned
+    write(spark, tmp_path / "my logs", "u2")
+    assert rows(spark, source, pinned) == [("u1", 1)]
+    assert row_count(spark, source, pinned) == 1
+    again = pin(spark, source)
+    assert [len(pinned.files), len(again.files)] == [1, 2]
+    assert pinned.list_hash != again.list_hash
+    assert rows(spark, source, again) == [("u1", 1), ("u2", 1)]
+
+
+def test_file_written_again_shows_in_the_hash(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text("user,ts\nu1,1\n")
+    first = pin(spark, events(file, format="csv"))
+    os.utime(file, (1, 1))
+    second = pin(spark, events(file, format="csv"))
+    assert first.files == second.files == (f"file:{file}",)
+    assert first.list_hash != second.list_hash
+
+
+def test_parquet_in_key_value_folders(spark: SparkSession, tmp_path: Path) -> None:
+    write(spark, tmp_path / "logs" / "exp=007" / "day=2026-10-01", "u1")
+    write(spark, tmp_path / "logs" / "exp=x" / "day=2026-10-02", "u2")
+    whole = events(tmp_path / "logs", format="parquet")
+    assert read(spark, whole, pin(spark, whole)).columns == ["user", "n", "exp", "day"]
+    assert rows(spark, whole) == [("u1", 1, "007", "2026-10-01"), ("u2", 1, "x", "2026-10-02")]
+    by_glob = events(tmp_path / "logs" / "exp=*" / "day=2026-10-0[2-9]", format="parquet")
+    assert rows(spark, by_glob) == [("u2", 1, "x", "2026-10-02")]
+    one_file = events(
+        next((tmp_path / "logs" / "exp=x" / "day=2026-10-02").glob("*.parquet")), format="parquet"
+    )
+    assert rows(spark, one_file) == [("u2", 1)]
+
+
+def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text('user,ts,note\n007,2026-10-01,"say ""hi"", ok"\nu2\n')
+    source = events(tmp_path / "log.csv", format="csv")
+    pinned = pin(spark, source)
+    assert sorted(map(tuple, read(spark, source, pinned).collect())) == [
+        ("007", "2026-10-01", 'say "hi", ok'),
+        ("u2", None, None),
+    ]
+    assert row_count(spark, source, pinned) is None
+
+
+def test_options_of_the_user_win(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("u1;1\n")
+    (tmp_path / "log.bak").write_text("u2;2\n")
+    source = events(tmp_path, format="csv", options={"header": False, "sep": ";", "pathGlobFilter": "*.csv"})
+    assert rows(spark, source) == [("u1", "1")]
+
+
+def test_json_numbers_are_text_and_nesting_stays(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text('{"user": 7, "tags": {"n": 1.50}}\n{"user": "x", "ok": true}\n')
+    source = events(tmp_path / "log.json", format="json")
+    frame = read(spark, source, pin(spark, source))
+    assert {field.name: field.dataType.simpleString() for field in frame.schema} == {
+        "user": "string",
+        "tags": "struct<n:string>",
+        "ok": "string",
+    }
+    assert sorted(map(tuple, frame.select("user", "tags.n", "ok").collect())) == [
+        ("7", "1.50", None),
+        ("x", None, "true"),
+    ]
+
+
+def test_nothing_at_the_path(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "exposures").mkdir()
+    with pytest.raises(
+        DataError,
+        match=rf"^source purchases: no files, or only empty ones, at {tmp_path}/exposure/day=1\.\n  allowed: {tmp_path} has exposures\n",
+    ):
+        pin(spark, events(tmp_path / "exposure" / "day=1", format="csv"))
+    with pytest.raises(
+        DataError,
+        match=rf"no files, or only empty ones, at {tmp_path}/exposures\.\n  allowed: \S+ has nothing",
+    ):
+        pin(spark, events(tmp_path / "exposures", format="parquet"))
+    with pytest.raises(
+        DataError,
+        match=rf"no files, or only empty ones, at {tmp_path}/\*\.csv\.\n  allowed: {tmp_path} has exposures",
+    ):
+        pin(spark, events(tmp_path / "*.csv", format="csv"))
+
+
+def test_files_in_other_sub_folders_are_not_passed_over(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "2026" / "10").mkdir(parents=True)
+    (tmp_path / "2026" / "10" / "log.csv").write_text("user\nu1\n")
+    with pytest.raises(DataError, match=r"do: .*options: \{recursiveFileLookup: true\}"):
+        pin(spark, events(tmp_path, format="csv"))
+    assert rows(spark, events(tmp_path, format="csv", options={"recursiveFileLookup": True})) == [("u1",)]
+
+
+def test_two_tables_below_one_path(spark: SparkSession, tmp_path: Path) -> None:
+    write(spark, tmp_path / "logs" / "old" / "day=1", "u1")
+    write(spark, tmp_path / "logs" / "new" / "day=1", "u2")
+    with pytest.raises(
+        DataError, match=r"^source purchases: \S+/logs has files in folders of differing structure"
+    ):
+        pin(spark, events(tmp_path / "logs", format="parquet"))
+
+
+def test_path_that_is_no_delta_table(spark: SparkSession, tmp_path: Path) -> None:
+    write(spark, tmp_path / "plain", "u1")
+    with pytest.raises(
+        DataError, match=r"^source purchases: \S+/plain is no Delta table\.\n  allowed: .*part-"
+    ):
+        pin(spark, events(tmp_path / "plain", format="delta"))
+    with pytest.raises(DataError, match=r"/absent is no Delta table\.\n  allowed: \S+ has plain"):
+        pin(spark, events(tmp_path / "absent", format="delta"))
+
+
+def test_empty_files_count_for_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(DataError, match=r"^source purchases: no files, or only empty ones, at \S+\.\n"):
+        pin(spark, events(tmp_path, format="csv"))
+    (tmp_path / "b.csv").write_text("user\nu1\n")
+    assert rows(spark, events(tmp_path, format="csv")) == [("u1",)]
+
+
+def test_parquet_file_that_is_none(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.parquet").write_bytes(b"user,ts\n")
+    source = events(tmp_path / "log.parquet", format="parquet")
+    with pytest.raises(
+        DataError, match=r"^source purchases: cannot read \S+log.parquet: it is no Parquet file"
+    ):
+        read(spark, source, pin(spark, source))
+
+
+def test_unknown_file_system(spark: SparkSession) -> None:
+    with pytest.raises(DataError, match=r"^source purchases: this session cannot read that file system"):
+        pin(spark, events("s3://bucket/log", format="csv"))
+    with pytest.raises(DataError, match=r"^source purchases: this session cannot read that file system"):
+        pin(spark, events("s3://bucket/log", format="delta"))

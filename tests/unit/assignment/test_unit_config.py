@@ -1,0 +1,133 @@
+"""What the assignment models refuse, and under which key they say so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hash_cases import SCHEMES, VARIANTS
+from pydantic import TypeAdapter, ValidationError
+
+from abspark.config.assignment import Assignment
+from abspark.config.schemes.base import Scheme
+
+ADAPTER: TypeAdapter[Scheme] = TypeAdapter(Assignment)
+
+
+def given(name: str = "sha256", **changes: Any) -> Scheme:
+    return ADAPTER.validate_python({**SCHEMES[name], **changes})
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_every_scheme_is_accepted_and_fits_the_variants(name: str) -> None:
+    assert given(name).faults(VARIANTS) == []
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_every_required_key_is_named_when_missing(name: str) -> None:
+    model = type(given(name))
+    for key, field in model.model_fields.items():
+        if field.is_required() and key not in ("scheme", "version"):
+            short = {k: v for k, v in SCHEMES[name].items() if k != key}
+            with pytest.raises(ValidationError, match=rf"{key}\n  Field required"):
+                ADAPTER.validate_python(short)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_unknown_keys_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        given(name, unit="user_id")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("sha256", {"traffic": 0}, "greater than 0"),
+        ("sha256", {"traffic": 1.01}, "less than or equal to 1"),
+        ("growthbook-filters", {"coverage": 0.5}, "coverage: has no effect beside ranges"),
+        ("growthbook-filters", {"namespace": {"id": "n", "start": 0, "end": 1}}, "no effect beside filters"),
+        ("growthbook-js-1", {"hash_version": 3}, "Input should be 1 or 2"),
+        ("launchdarkly-python", {"salt": "s"}, "salt: has no effect beside seed"),
+        ("launchdarkly-go", {"salt": None}, "salt: is needed where there is no seed"),
+        ("launchdarkly-python", {"sdk": "javascript", "seed": 0}, "is taken for none by this SDK"),
+        ("configcat", {"allocations": [{"variant": "blue", "weight": 99}]}, "the weights sum to 99"),
+        ("split-legacy", {"traffic_allocation": 50}, "traffic_allocation_seed: is needed"),
+        ("split-legacy", {"traffic_allocation_seed": 5}, "has no effect with traffic_allocation 100"),
+        ("split-legacy", {"allocations": [{"variant": "blue", "weight": 99}]}, "the weights sum to 99"),
+        ("planout-weighted", {"operation": "uniform_choice"}, "uniform_choice has no weights"),
+        ("flagd-2", {"allocations": [{"variant": "blue", "weight": 0}]}, "must sum to 1"),
+        ("eppo-ufc", {"allocations": [{"variant": "blue", "start": 5, "end": 5}]}, "must be above start"),
+    ],
+)
+def test_refusals(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        given(name, **changes)
+
+
+def test_namespace_segments_are_within() -> None:
+    space = {"name": "n", "num_segments": 4, "segments": [1, 4]}
+    with pytest.raises(ValidationError, match=r"segments\.1: must be below num_segments, 4"):
+        given("planout-weighted", namespace=space)
+
+
+def test_overrides_into_unknown_variants() -> None:
+    scheme = given(overrides={"user-1": "blue", "user-2": "red"})
+    assert scheme.faults(VARIANTS) == [
+        ("overrides.user-2", "unknown variant 'red'; the variants are control, blue, green")
+    ]
+
+
+def test_allocations_that_do_not_fit() -> None:
+    ends = [{"variant": "red", "end": 500}, {"variant": "blue", "end": 500}, {"variant": "green", "end": 900}]
+    assert given("optimizely", allocations=ends).faults(VARIANTS) == [
+        ("allocations[0].variant", "unknown variant 'red'; the variants are control, blue, green"),
+        ("allocations", "variant 'control' has none"),
+        ("allocations[1].end", "must be above 500, or nothing is left for it"),
+    ]
+    assert given("growthbook-filters").faults([("x", 1.0)])[0][0] == "ranges[0].variant"
+    assert given("flagsmith", control_value="red").faults(VARIANTS) == [
+        ("control_value", "unknown variant 'red'")
+    ]
+    assert given("statsig-gate", passed="red").faults(VARIANTS) == [("passed", "unknown variant 'red'")]
+
+
+def test_a_variant_of_weight_zero_needs_no_allocation() -> None:
+    ends = [{"variant": "control", "end": 500}, {"variant": "blue", "end": 900}]
+    assert (
+        given("optimizely", allocations=ends).faults([("control", 0.5), ("blue", 0.5), ("green", 0.0)]) == []
+    )
+
+
+def test_history_faults() -> None:
+    history = [
+        {"from": "2026-10-03T00:00:00Z", "weights": {"control": 1.0}},
+        {"from": "2026-10-03T00:00:00Z", "weights": {"control": 0.5, "blue": 0.3, "green": 0.3}},
+    ]
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    assert given(history=history).faults(VARIANTS, start) == [
+        ("history[0].weights", "must name each variant once: control, blue, green"),
+        ("history[1].weights", "must sum to 1, not 1.1"),
+        ("history[1].from", "must be after the entry before it"),
+        ("history[0].from", "must not be after the experiment's start, 2026-10-01T00:00:00+00:00"),
+    ]
+
+
+def test_history_allocations_are_checked_too() -> None:
+    dated = {"from": "2026-10-01T00:00:00Z", "allocations": [{"variant": "blue", "end": 900}]}
+    assert given("optimizely", history=[dated]).faults(VARIANTS) == [
+        ("history[0].allocations", "variant 'control' has none"),
+        ("history[0].allocations", "variant 'green' has none"),
+    ]
+
+
+def test_periods_carry_what_was_in_force() -> None:
+    history = [
+        {"from": "2026-10-01T00:00:00Z", "traffic": 0.1},
+        {"from": "2026-10-05T00:00:00Z", "weights": {"green": 0.1, "blue": 0.2, "control": 0.7}},
+    ]
+    scheme = given(history=history)
+    first, second = scheme.periods(VARIANTS)
+    assert first == (datetime(2026, 10, 1, tzinfo=UTC), given(traffic=0.1), VARIANTS)
+    assert second[1:] == (given(), [("control", 0.7), ("blue", 0.2), ("green", 0.1)])
+    assert given().periods(VARIANTS) == ((None, given(), VARIANTS),)

@@ -1,0 +1,223 @@
+"""Faults of experiments and environments are told with file, line, key, value and what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+from conf_directory import BUTTON, LOCAL, Conf
+
+LAKES = "[{path, format} or {catalog, schema}]"
+REFERENCES = "[${NAME}, ${NAME:-default}, or $${ for a plain ${]"
+SEGMENTS = "segments: [country]\n"
+ROLES = """  primary: [conversion]
+  secondary: [revenue]
+  guardrails: [{metric: orders_per_unit, margin: {relative: 0.05}}]
+"""
+
+EXPERIMENT_FAULTS = [
+    ("id: button", 'id: "a\\nb"', [':1 id = "a\\nb": must not contain control characters']),
+    ("id: button", "id: 7", [':1 id = 7: must be text; put it in quotes: "…"']),
+    ("id: button", "id: '*'", [":1 id = *: must not be '*', which means: no experiment"]),
+    ("id: button", "id: ' '", [":1 id =  : must not be blank"]),
+    ("id: button", f"id: {'x' * 201}", [f":1 id = {'x' * 79}…: must have at most 200 characters"]),
+    (
+        "id: button\n", "id: button\nstatus: runing\n",
+        [":2 status = runing: is not among the choices ['draft', 'running', 'paused' or 'completed']"],
+    ),
+    ("weight: 0.4", "weight: 0.5", [":2 variants: the weights sum to 1.1 [weights that sum to 1]"]),
+    ("weight: 0.4", "weight: -0.4", [":2 variants[0].weight = -0.4: is out of range [at least 0.0]"]),
+    ("weight: 0.4", "weight: .nan", [":2 variants[0].weight = NaN: must be a finite number"]),
+    ("weight: 0.4", "weight: '0.4'", [":2 variants[0].weight = 0.4: must be a number"]),
+    ("weight: 0.4", "weight: true", [":2 variants[0].weight = true: must be a number"]),
+    ("key: green", "key: grey", [":2 variants[1].key = grey: is the key of two variants"]),
+    (
+        "{key: grey, weight: 0.4}, {key: green, weight: 0.6}", "{key: grey, weight: 1}",
+        [":2 variants: has 1 variants [2 to 64]"],
+    ),
+    ("control: grey", "control: gray", [":3 control = gray: is no variant of this experiment [grey, green]"]),
+    (
+        "start: 2026-03-01T00:00:00Z", "start: 2026-03-01T00:00:00",
+        [":4 start = 2026-03-01T00:00:00: state the time and the offset, e.g. 2026-10-01T00:00:00Z"],
+    ),
+    (
+        "start: 2026-03-01T00:00:00Z", "start: 2026-03-01",
+        [":4 start = 2026-03-01: state the time and the offset, e.g. 2026-10-01T00:00:00Z"],
+    ),
+    (
+        "start: 2026-03-01T00:00:00Z", "start: 2026-02-31T00:00:00Z",
+        [":4 start = 2026-02-31T00:00:00Z: is no time of the calendar"],
+    ),
+    (
+        "start: 2026-03-01T00:00:00Z", "start: 2026-03-15T00:00:00Z",
+        [":5 end = 2026-03-15T00:00:00Z: is not after start [an instant after start]"],
+    ),
+    (
+        "exposures: shown", "exposures: shwon",
+        [":6 exposures = shwon: there is no such exposure source; did you mean 'shown'? [shown]"],
+    ),
+    (
+        "exposures: shown", "exposures: shown\nmultiple_variants: last",
+        [":7 multiple_variants = last: is not among the choices ['exclude' or 'first']"],
+    ),
+    (
+        "primary: [conversion]", "primary: [conversions]",
+        [
+            ":8 metrics.primary[0] = conversions: there is no such metric; did you mean 'conversion'?"
+            " [conversion, orders_per_unit, revenue]"
+        ],
+    ),
+    (
+        "primary: [conversion]", "primary: [conversion, revenue]",
+        [":9 metrics.secondary[0] = revenue: already listed under primary; a metric has one role"],
+    ),
+    (
+        "metric: orders_per_unit", "metric: unheard",
+        [
+            ":10 metrics.guardrails[0].metric = unheard: there is no such metric"
+            " [conversion, orders_per_unit, revenue]"
+        ],
+    ),
+    (
+        "{relative: 0.05}", "{relative: 0.05, absolute: 1}",
+        [":10 metrics.guardrails[0].margin: exactly one of relative and absolute must be given"],
+    ),
+    (
+        "{relative: 0.05}", "{relative: 0}",
+        [":10 metrics.guardrails[0].margin.relative = 0: is out of range [above 0.0]"],
+    ),
+    (
+        f"metrics:\n{ROLES}", "metrics: {}\n",
+        [":7 metrics: lists no metric [at least one under primary, secondary or guardrails]"],
+    ),
+    (
+        "segments: [country]", "segments: [contry]",
+        [
+            ":11 segments[0] = contry: is no attribute of the exposure source 'shown'; did you mean 'country'?"
+            " [country, platform]"
+        ],
+    ),
+    ("segments: [country]", "segments: [country, country]", [":11 segments[1] = country: is listed twice"]),
+    ("segments: [country]", "segments: country", [":11 segments = country: must be a list"]),
+]  # fmt: skip
+
+ADDED_TO_EXPERIMENT = [
+    ("analysis: {alpha: 0.5}", ["analysis.alpha = 0.5: is out of range [below 0.5]"]),
+    ("analysis: {alpha: 0}", ["analysis.alpha = 0: is out of range [above 0.0]"]),
+    (
+        "analysis: {alpa: 0.1}",
+        ["analysis.alpa: unknown key; did you mean 'alpha'? [method, alpha, sides, correction]"],
+    ),
+    ("analysis: {sides: 3}", ["analysis.sides = 3: is out of range [at most 2]"]),
+    ("analysis: {sides: true}", ["analysis.sides = true: must be a whole number"]),
+    ("analysis: {method: guess}", ["analysis.method = guess: is not among the choices ['fixed']"]),
+    (
+        "analysis: {correction: sidak}",
+        [
+            "analysis.correction = sidak: is not among the choices ['none', 'bonferroni', 'holm', 'hochberg',"
+            " 'benjamini_hochberg' or 'benjamini_yekutieli']"
+        ],
+    ),
+    ("analysis: fixed", ["analysis = fixed: must be a mapping of key: value"]),
+    ("health: {srm: {threshold: 1}}", ["health.srm.threshold = 1: is out of range [below 1.0]"]),
+    (
+        "health: {srm: {severity: stop}}",
+        ["health.srm.severity = stop: is not among the choices ['warn' or 'fail']"],
+    ),
+    (
+        "health: {hash: {warn: 0.2}}",
+        ["health.hash.warn = 0.2: is above fail, so it could never warn [warn <= fail]"],
+    ),
+    (
+        "health: {several_variants: {fail: 1.1}}",
+        ["health.several_variants.fail = 1.1: is out of range [at most 1.0]"],
+    ),
+    ("min_sample_size: 1.5", ["min_sample_size = 1.5: must be a whole number"]),
+    ("min_sample_size: -1", ["min_sample_size = -1: is out of range [at least 0]"]),
+    ("max_duration_days: 0", ["max_duration_days = 0: is out of range [above 0]"]),
+    ("assignment: {salt: x}", ["assignment: must say its scheme"]),
+    (
+        "assignment: {scheme: sha256, slat: x, salt: y}",
+        ["assignment.slat: unknown key; did you mean 'salt'? [scheme, history, overrides, salt, traffic]"],
+    ),
+]
+
+ENVIRONMENT_FAULTS = [
+    ("lake: {}\n", [f":1 lake: a lake is either a path or a schema of a catalog {LAKES}"]),
+    ("lake: {path: a, catalog: b}\n", [f":1 lake: a lake is either a path or a schema of a catalog {LAKES}"]),
+    ("lake: {catalog: main}\n", [f":1 lake: catalog and schema belong together {LAKES}"]),
+    (
+        "lake: {catalog: main, schema: a, format: delta}\n",
+        [f":1 lake.format = delta: has no effect with a catalog, whose tables are Delta {LAKES}"],
+    ),
+    (
+        "lake: {catalog: main, schema_name: a}\n",
+        [":1 lake.schema_name: unknown key; did you mean 'schema'? [path, format, catalog, schema]"],
+    ),
+    (
+        "lake: {path: a}\nledger: none\nkeep_unit_metrics: yes\n",
+        [
+            ":2 ledger = none: is not among the choices ['rows', 'full' or 'read']",
+            ":3 keep_unit_metrics = yes: must be true or false",
+        ],
+    ),
+    ("lake: {path: a}\nname: x\n", [":2 name: unknown key [lake, spark, keep_unit_metrics, ledger]"]),
+    ("lake: {path: a}\nspark: {conf: {a: [1]}}\n", [":2 spark.conf.a: must be text"]),
+    (
+        'lake: {path: "${LAKE}"}\n',
+        [f":1 lake.path = ${{LAKE}}: the environment variable LAKE is not set {REFERENCES}"],
+    ),
+    (
+        'lake: {path: "${LA KE}"}\n',
+        [f":1 lake.path = ${{LA KE}}: ${{LA KE}} is no reference to an environment variable {REFERENCES}"],
+    ),
+    (
+        'lake: {path: "x${LAKE"}\n',
+        [f":1 lake.path = x${{LAKE: ${{LAKE is no reference to an environment variable {REFERENCES}"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "told"), EXPERIMENT_FAULTS)
+def test_a_fault_of_an_experiment(conf: Conf, old: str, new: str, told: list[str]) -> None:
+    conf.edit(BUTTON, old, new)
+    assert conf.told() == [f"{BUTTON}{fault}" for fault in told]
+
+
+@pytest.mark.parametrize(("added", "told"), ADDED_TO_EXPERIMENT)
+def test_a_fault_in_a_key_added_to_an_experiment(conf: Conf, added: str, told: list[str]) -> None:
+    conf.edit(BUTTON, SEGMENTS, f"{SEGMENTS}{added}\n")
+    assert conf.told() == [f"{BUTTON}:12 {fault}" for fault in told]
+
+
+@pytest.mark.parametrize(("text", "told"), ENVIRONMENT_FAULTS)
+def test_a_fault_of_an_environment(conf: Conf, text: str, told: list[str]) -> None:
+    conf.write(LOCAL, text)
+    assert conf.told() == [f"{LOCAL}{fault}" for fault in told]
+
+
+def test_an_interval_longer_than_allowed(conf: Conf) -> None:
+    conf.edit(BUTTON, SEGMENTS, "segments: [country]\nmax_duration_days: 13\n")
+    assert conf.told() == [
+        f"{BUTTON}:5 end = 2026-03-15T00:00:00Z: is more than max_duration_days = 13 after start"
+    ]
+
+
+def test_an_unknown_scheme_names_the_known_ones(conf: Conf) -> None:
+    conf.edit(BUTTON, SEGMENTS, "segments: [country]\nassignment:\n  scheme: sha255\n")
+    (told,) = conf.told()
+    assert told.startswith(
+        f"{BUTTON}:13 assignment.scheme = sha255: is not among the choices ['none', 'sha256'"
+    )
+
+
+def test_faults_of_an_assignment_have_the_line_of_their_key(conf: Conf) -> None:
+    conf.edit(
+        BUTTON,
+        SEGMENTS,
+        "assignment:\n  scheme: sha256\n  salt: x\n  overrides:\n    u.1: grey\n    u.2: blue\n"
+        "  history:\n  - from: 2026-03-02T00:00:00Z\n    weights: {grey: 1.0}\n",
+    )
+    assert [told.split(":", 2)[:2] for told in conf.told()] == [
+        [BUTTON, "16 assignment.overrides.u.2 = blue"],
+        [BUTTON, "18 assignment.history[0].from = 2026-03-02T00"],
+        [BUTTON, "19 assignment.history[0].weights"],
+    ]

@@ -1,0 +1,95 @@
+"""The probability to be the best of several variants."""
+
+import numpy as np
+import pytest
+from scipy import integrate
+from scipy.stats import beta as beta_distribution
+from scipy.stats import norm
+
+from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
+from abspark.stats.best_variant import best_mean, best_proportion
+
+FLAT = EffectPrior(0.0, np.inf)
+
+
+def test_two_proportions_are_the_comparison_of_two():
+    won, tried = np.array([[50, 61], [0, 1], [900, 3]]), np.array([[1000, 990], [5, 300_000], [1000, 4]])
+    best, reason = best_proportion(won, tried, prior=BetaPrior())
+    expected = compare_proportions(won, tried, prior=BetaPrior(), alpha=0.05).prob_better
+    np.testing.assert_allclose(best, np.stack([1 - expected, expected], axis=1), atol=1e-10)
+    assert reason.tolist() == ["", "", ""]
+
+
+def test_three_proportions_of_different_sizes_by_independent_integration():
+    won, tried = np.array([[12, 160, 9]]), np.array([[100, 1000, 60]])
+    best = best_proportion(won, tried, prior=BetaPrior(2, 3))[0][0]
+    arms = [beta_distribution(2 + w, 3 + t - w) for w, t in zip(won[0], tried[0], strict=True)]
+    for arm in range(3):
+        others = [arms[other] for other in range(3) if other != arm]
+        expected = integrate.quad(
+            lambda x, arm=arm, others=others: arms[arm].pdf(x) * others[0].cdf(x) * others[1].cdf(x),
+            0, 1, points=[0.1, 0.15, 0.2, 0.25], epsabs=1e-12, limit=300,
+        )[0]  # fmt: skip
+        assert best[arm] == pytest.approx(expected, abs=1e-9)
+    assert best.sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_order_of_variants_and_bad_rows():
+    won, tried = np.array([[5, 9, 7, 2], [1, 9, 1, 1]]), np.array([[50, 50, 60, 20], [5, 5, 5, 5]])
+    best, reason = best_proportion(won, tried, prior=BetaPrior())
+    turned = best_proportion(won[:, ::-1], tried[:, ::-1], prior=BetaPrior())[0]
+    np.testing.assert_allclose(best[0], turned[0, ::-1], atol=1e-12)
+    assert reason.tolist() == ["", "bad_counts"]
+    assert np.isnan(best[1]).all()
+
+
+def test_means_with_a_flat_prior_are_independent_arms():
+    mean, error = (
+        np.array([[10.0, 10.1, 10.2], [10.0, 10.3, 9.9]]),
+        np.array([[0.1, 0.1, 0.1], [0.3, 0.05, 0.06]]),
+    )
+    best = best_mean(mean, error, prior=FLAT)[0]
+    for row in range(2):
+        for arm in range(3):
+            others = [other for other in range(3) if other != arm]
+            expected = integrate.quad(
+                lambda x, row=row, arm=arm, others=others: norm.pdf(x, mean[row, arm], error[row, arm])
+                * np.prod(norm.cdf(x, mean[row, others], error[row, others])),
+                8, 12, points=[9.9, 10.1, 10.3], epsabs=1e-12, limit=300,
+            )[0]  # fmt: skip
+            assert best[row, arm] == pytest.approx(expected, abs=1e-8)
+
+
+def test_two_means_with_a_prior_are_the_normal_model():
+    prior = EffectPrior(0.01, 0.03)
+    best = best_mean([[10.0, 10.4]], [[0.2, 0.3]], prior=prior)[0][0]
+    error = np.hypot(0.2, 0.3) / 10
+    expected = compare_relative_effect([0.04], [error], prior=prior, alpha=0.05).prob_better[0]
+    assert best == pytest.approx([1 - expected, expected], abs=1e-9)
+
+
+def test_three_means_with_a_prior_by_simulation_of_the_joint_posterior():
+    mean, error, prior = np.array([10.0, 10.3, 9.9]), np.array([0.3, 0.05, 0.2]), EffectPrior(0.01, 0.02)
+    precision, shift = np.zeros((3, 3)), np.zeros(3)  # of (control mean, effect, effect)
+    for arm in range(3):
+        row = np.array([1.0, arm == 1, arm == 2])
+        precision += np.outer(row, row) / error[arm] ** 2
+        shift += row * mean[arm] / error[arm] ** 2
+    for arm in (1, 2):
+        precision[arm, arm] += 1 / 0.2**2
+        shift[arm] += 0.1 / 0.2**2
+    cov = np.linalg.inv(precision)
+    draws = np.random.default_rng(1).multivariate_normal(cov @ shift, cov, size=400_000)
+    draws[:, 0] = 0.0
+    seen = np.bincount(draws.argmax(axis=1), minlength=3) / len(draws)
+    best = best_mean([mean], [error], prior=prior)[0][0]
+    assert best == pytest.approx(seen, abs=3.5 * np.sqrt(0.25 / len(draws)))
+    assert best.sum() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_undefined_means_say_why():
+    mean, error = [[1.0, np.nan], [1.0, 2.0], [-1.0, 2.0]], [[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]]
+    best, reason = best_mean(mean, error, prior=EffectPrior(0.0, 0.1))
+    assert reason.tolist() == ["estimate_undefined", "zero_std_error", "control_mean_not_positive"]
+    assert np.isnan(best).all()
+    assert best_mean(mean, error, prior=FLAT)[1].tolist()[2] == ""
