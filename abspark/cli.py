@@ -62,12 +62,10 @@ AS_OF = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 @click.version_option(package_name="abspark")
-@click.pass_context
-def cli(context: click.Context, *, debug: bool) -> None:
+def cli() -> None:
     """Analyse A/B tests from raw event logs on Spark."""
-    context.obj = {"debug": debug}
 
 
 @cli.command()
@@ -102,10 +100,11 @@ def run(
     fail_on_health: bool,
 ) -> None:
     """Run everything: raw logs to committed results tables."""
+    project = load(conf, env)
     from abspark import runner
     from abspark.progress import Progress, on_stderr
 
-    project, progress = load(conf, env), Progress() if quiet else on_stderr()
+    progress = Progress() if quiet else on_stderr()
     with session(project.environment, progress.stage) as spark:
         outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
@@ -120,9 +119,9 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
+        project = load(conf, env)
         from abspark import queries
 
-        project = load(conf, env)
         with session(project.environment) as spark:
             rows = queries.rows(spark, project, table, experiments=experiments)
         _show(table, rows, form)
@@ -139,9 +138,9 @@ _reader("drops", "Show how many rows were left out, and why.")
 @FORMAT
 def runs(conf: Path, env: str, form: Format) -> None:
     """Show all runs, newest first."""
+    project = load(conf, env)
     from abspark import queries
 
-    project = load(conf, env)
     with session(project.environment) as spark:
         rows = queries.runs(spark, project)
     _show("runs", rows, form)
@@ -153,12 +152,13 @@ def runs(conf: Path, env: str, form: Format) -> None:
 @click.option("--keep", type=int, default=7, show_default=True, help="Runs to keep per experiment.")
 def prune(conf: Path, env: str, keep: int) -> None:
     """Remove the rows of runs that no longer count."""
+    project = load(conf, env)
     from abspark import runner
 
-    project = load(conf, env)
     with session(project.environment) as spark:
         pruned = runner.lake_of(spark, project).prune(keep)
-    click.echo(f"{len(pruned.run_ids)} runs removed" + "".join(f"\n  {run_id}" for run_id in pruned.run_ids))
+    count = len(pruned.run_ids)
+    click.echo("\n  ".join([f"{count} run{'' if count == 1 else 's'} removed", *pruned.run_ids]))
 
 
 @cli.command()
@@ -247,6 +247,8 @@ def main() -> None:
 def invoke(command: click.Command, args: list[str] | None = None) -> int:
     """Run a command and return its exit code; faults are told in one screen on stderr."""
     arguments = sys.argv[1:] if args is None else args
+    debug = "--debug" in arguments  # anywhere, as people append it to the command that failed
+    arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         command.main(args=arguments, prog_name=command.name if args is None else None, standalone_mode=False)
     except click.exceptions.Abort:
@@ -256,7 +258,7 @@ def invoke(command: click.Command, args: list[str] | None = None) -> int:
         error.show()
         return 2
     except AbsparkError as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         click.echo(f"error: {error}", err=True)
         return error.exit_code
@@ -264,7 +266,7 @@ def invoke(command: click.Command, args: list[str] | None = None) -> int:
         click.echo("stopped; nothing of the run counts", err=True)
         return 1
     except Exception as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         _tell_unforeseen(error)
         return 1
@@ -281,10 +283,17 @@ def _tell_unforeseen(error: Exception) -> None:
 
 
 def load(conf: Path, env: str) -> Project:
-    """The checked project, for one environment."""
+    """The checked project, for one environment of a command that needs Spark.
+
+    Raises:
+        ConfigError: The configuration has faults.
+        UsageError: pyspark is not installed.
+    """
     from abspark.config import load_project
 
-    return load_project(conf, env)
+    project = load_project(conf, env)
+    _require_pyspark()
+    return project
 
 
 def local_session(stage: Callable[[str], Any] | None = None) -> AbstractContextManager[SparkSession]:

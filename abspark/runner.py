@@ -12,11 +12,11 @@ from pyspark.sql import SparkSession
 from abspark.config import Project
 from abspark.errors import AbsparkError, UsageError
 from abspark.progress import Progress
-from abspark.stages.analyze import analyze, commit
+from abspark.stages.analyze import analyze, commit, ended_as
 from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.measure import measure
-from abspark.stages.state import RUNNING, RunState, new_run_id, recorded
+from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
 from abspark.storage import Lake, open_lake, utc_session
 
 
@@ -149,16 +149,16 @@ def recorded_failure(state: RunState) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
-        if unfinished:
+        if not state.ended:
             reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
-            state.experiments.update(dict.fromkeys(unfinished, f"failed: {reason}"))
+            unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
+            state.experiments.update(dict.fromkeys(unfinished, f"{FAILED}{reason}"))
             _record_quietly(state)
         raise
 
 
 def _record_quietly(state: RunState) -> None:
     try:
-        state.record("failed", finished=True)
+        state.record(ended_as(state), finished=True)
     except Exception as error:
         state.progress.say(f"  the run's failure could not be recorded: {type(error).__name__}")

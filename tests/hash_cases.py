@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any, Final
 
 from abspark.config import Experiment
@@ -41,7 +42,7 @@ def percentages(*values: float) -> list[dict[str, Any]]:
 
 
 def ranges(*values: float) -> list[dict[str, Any]]:
-    bounds = zip(values, values[1:], strict=False)
+    bounds = pairwise(values)
     return [{"variant": key, "start": a, "end": b} for (key, _), (a, b) in zip(VARIANTS, bounds, strict=True)]
 
 
@@ -209,7 +210,23 @@ def unit_ids() -> list[str]:
     """Short, numeric-looking, beyond ASCII, beyond the BMP, with separators, long; then seeded random ones."""
     rng = random.Random(20261001)
     alphabet = "abcXYZ0189-_:.,/\"'\\ \t\x7féñß漢字🙂😀"
-    fixed = ["0", "007", "-1", "1e3", "a", "ab", "abc", "abcd", "user-0", "é", "🙂", "a🙂b", "日本語", "b:c", " "]
+    fixed = [
+        "0",
+        "007",
+        "-1",
+        "1e3",
+        "a",
+        "ab",
+        "abc",
+        "abcd",
+        "user-0",
+        "é",
+        "🙂",
+        "a🙂b",
+        "日本語",
+        "b:c",
+        " ",
+    ]
     long = ["x" * 4096, "é🙂-" * 600, "k" * 255, "k" * 256]
     drawn = ["".join(rng.choices(alphabet, k=rng.randrange(1, 40))) for _ in range(30)]
     return [*fixed, *long, *drawn, *(f"{rng.getrandbits(128):032x}" for _ in range(20))]

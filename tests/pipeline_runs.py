@@ -109,11 +109,10 @@ def run_world(
     frames = {log.name: raw_frame(spark, log) for log in (*world.exposures, *world.events)} | dict(raws or {})
     exposures = {log.name: exposure_source(log) for log in world.exposures}
     events = {source.name: source for source in study.event_sources}
-    return run_frames(spark, study, (exposures, events), frames, split=split)
+    return run_frames(study, (exposures, events), frames, split=split)
 
 
 def run_frames(
-    spark: SparkSession,
     study: Study,
     sources: tuple[Mapping[str, ExposureSource], Mapping[str, EventSource]],
     frames: Mapping[str, DataFrame],

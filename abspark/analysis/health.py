@@ -18,7 +18,10 @@ from abspark.stats.srm import srm
 Row = Mapping[str, Any]
 
 _DERIVED: Final = ("match", "mismatch", "not_allocated")
-_SRM_ADVICE: Final = "Do not read the results. Look for exposures that one variant loses: redirects, crashes, bots, late logging."
+_SRM_ADVICE: Final = (
+    "Do not read the results. Look for exposures that one variant loses: redirects, crashes, bots, "
+    "late logging."
+)
 
 
 def health(counts: Sequence[Row], experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from abspark.stats.moments import Bools, Floats, Moments
 Row = Mapping[str, Any]
 
 NOT_FINISHED: Final = "not_finished"
+TOO_FEW_UNITS: Final = "below_min_sample_size"
 _CORRECTIONS: Final[Mapping[str, Callable[[Floats, NDArray[Any]], Floats]]] = {
     "bonferroni": multiplicity.bonferroni,
     "holm": multiplicity.holm,
@@ -82,7 +83,7 @@ def results(
         "relative_effect": fixed.relative, "relative_low": fixed.relative_low, "relative_high": fixed.relative_high,
         "margin": margins, "non_inferior": non_inferior,
     }  # fmt: skip
-    columns |= _verdict(pairs, fixed, adjusted)
+    columns |= _verdict(pairs, (control, treatment), fixed, adjusted)
     return _as_rows(columns, len(pairs))
 
 
@@ -186,19 +187,21 @@ def _guardrails(
     return margins, verdict
 
 
-def _verdict(pairs: Sequence[Comparison], fixed: FixedResult, adjusted: Floats) -> dict[str, Any]:
-    """`significant` and `reason`: no verdict before the end, nor where p is undefined."""
+def _verdict(
+    pairs: Sequence[Comparison], arms: tuple[Moments, Moments], fixed: FixedResult, adjusted: Floats
+) -> dict[str, Any]:
+    """`significant` and `reason`: no verdict before the end, below the sample size, nor where p is undefined."""
     p = np.where(np.isnan(adjusted), fixed.p_value, adjusted)
-    finished = np.array([pair.finished for pair in pairs])
     alpha = np.array([pair.experiment.analysis.alpha for pair in pairs])
-    undecided: Bools = np.isnan(p) | ~finished
-    reason = np.where(finished, "", NOT_FINISHED).astype(object)
-    reason[fixed.reason != ""] = fixed.reason[fixed.reason != ""]
-    return {
-        "alpha": alpha,
-        "significant": _known(p < alpha, undecided),
-        "reason": _known(reason, reason == ""),
-    }
+    reason = np.full(len(pairs), None, dtype=object)
+    small: Bools = np.minimum(arms[0].n, arms[1].n) < [pair.experiment.min_sample_size for pair in pairs]
+    unfinished: Bools = ~np.array([pair.finished for pair in pairs])
+    undefined: Bools = fixed.reason != ""
+    reason[small] = TOO_FEW_UNITS
+    reason[unfinished] = NOT_FINISHED
+    reason[undefined] = fixed.reason[undefined]
+    undecided: Bools = np.isnan(p) | small | unfinished
+    return {"alpha": alpha, "significant": _known(p < alpha, undecided), "reason": reason}
 
 
 def _known(values: NDArray[Any], unknown: Bools) -> NDArray[Any]:

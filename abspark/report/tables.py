@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TextIO
 
+from abspark.schemas import NO_EXPERIMENT
+
 Row = Mapping[str, Any]
+
+_VARIANTS_SHOWN: Final = 3
 
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
 _WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
@@ -31,17 +35,17 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 
 def show_results(rows: Sequence[Row], out: TextIO) -> None:
-    """A table per experiment: value per arm, relative effect with its interval, p, verdict."""
+    """A table per experiment and treatment: value per arm, relative effect with its interval, p, verdict."""
     from rich.markup import escape
 
-    for experiment, mine in _grouped(rows, "experiment_id"):
+    for (experiment, treatment), mine in _grouped(rows, "experiment_id", "treatment"):
         first = mine[0]
-        table = _table(f"{experiment}  (day {first['day']}, run {first['run_id']})")
+        table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}")
         for name, side in (
-            ("metric", "left"), ("against " + str(first["control"]), "left"), ("control", "right"),
-            ("treated", "right"), ("effect", "right"), ("interval", "right"), ("p", "right"), ("", "left"),
+            ("metric", "left"), ("control", "right"), ("treated", "right"), ("effect", "right"),
+            ("interval", "right"), ("p", "right"), ("", "left"),
         ):  # fmt: skip
-            table.add_column(escape(name), justify=side, overflow="fold")
+            table.add_column(name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""))
         for row in mine:
             table.add_row(*map(escape, _result_cells(row)), style=_result_style(row))
         _print(table, out)
@@ -53,7 +57,7 @@ def show_health(rows: Sequence[Row], out: TextIO) -> None:
     """Checks of each experiment, worst first, with advice where one does not pass."""
     from rich.markup import escape
 
-    for experiment, mine in _grouped(rows, "experiment_id"):
+    for (experiment,), mine in _grouped(rows, "experiment_id"):
         table = _table(f"{experiment}: health")
         for name in ("check", "status", "message"):
             table.add_column(name, overflow="fold")
@@ -71,20 +75,24 @@ def show_health(rows: Sequence[Row], out: TextIO) -> None:
 
 
 def show_drops(rows: Sequence[Row], out: TextIO) -> None:
-    """Rows left out, by experiment, stage, source and reason."""
-    table = _table("rows left out")
-    for name, side in (
-        ("experiment", "left"), ("stage", "left"), ("source", "left"), ("reason", "left"), ("variant", "left"),
-        ("rows", "right"), ("units", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=side, overflow="fold")
+    """Rows left out: a table per experiment and source, a row per reason, a column per variant."""
     from rich.markup import escape
 
-    for row in rows:
-        units = "" if row["units"] is None else f"{row['units']:,}"
-        texts = (row["experiment_id"], row["stage"], row["source"], row["reason"], row["variant"] or "")
-        table.add_row(*map(escape, texts), f"{row['rows']:,}", units)
-    _print(table, out)
+    for (experiment, source), mine in _grouped(rows, "experiment_id", "source"):
+        owner = "no experiment" if experiment == NO_EXPERIMENT else experiment
+        table = _table(f"{source}: left out, {owner}")
+        variants = [v for v in dict.fromkeys(row["variant"] for row in mine) if v is not None][
+            :_VARIANTS_SHOWN
+        ]
+        for name in ("stage", "reason"):
+            table.add_column(name, overflow="fold")
+        for name in (*variants, "rows"):
+            table.add_column(escape(name), justify="right", overflow="fold")
+        for (stage, reason), same in _grouped(mine, "stage", "reason"):
+            counts = {row["variant"]: row["rows"] for row in same}
+            cells = [f"{counts[name]:,}" if name in counts else "" for name in variants]
+            table.add_row(escape(stage), escape(reason), *cells, f"{sum(counts.values()):,}")
+        _print(table, out)
 
 
 def show_runs(rows: Sequence[Row], out: TextIO) -> None:
@@ -116,17 +124,14 @@ SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
 
 
 def _result_cells(row: Row) -> tuple[str, ...]:
-    segment = f" [{row['segment_name']}={row['segment_value']}]" if row["segment_name"] else ""
+    segment = f" {row['segment_name']}={row['segment_value']}" if row["segment_name"] else ""
     p = row["p_adjusted"] if row["p_adjusted"] is not None else row["p_value"]
     return (
         f"{row['metric']}{segment}",
-        row["treatment"],
         _number(row["mean_control"]),
         _number(row["mean_treatment"]),
         _percent(row["relative_effect"]),
-        f"{_percent(row['relative_low'])} … {_percent(row['relative_high'])}"
-        if row["relative_low"] is not None
-        else "",
+        _interval(row["relative_low"], row["relative_high"]),
         "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}",
         _mark(row),
     )
@@ -141,6 +146,7 @@ def _mark(row: Row) -> str:
 def _notes(rows: Sequence[Row]) -> list[str]:
     notes = {
         "not_finished": "· no verdict yet: the experiment or its last window has not ended",
+        "below_min_sample_size": "· no verdict yet: a variant has fewer units than min_sample_size",
     }
     return [notes.get(row["reason"], f"· undefined: {row['reason']}") for row in rows if row["reason"]]
 
@@ -157,10 +163,19 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:+.2%}"
 
 
-def _grouped(rows: Sequence[Row], key: str) -> list[tuple[str, list[Row]]]:
-    groups: dict[str, list[Row]] = {}
+def _interval(low: float | None, high: float | None) -> str:
+    """Both ends in per cent; an open end of a one-sided interval is left out."""
+    if low is None and high is None:
+        return ""
+    ends = ["" if end is None else f"{end:+.1%}" for end in (low, high)]
+    return " … ".join(ends)
+
+
+def _grouped(rows: Sequence[Row], *keys: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    """Rows by the values of some columns, in order of appearance."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(row[key], []).append(row)
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     return list(groups.items())
 
 
@@ -169,7 +184,7 @@ def _table(title: str) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    return Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    return Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
 
 
 def _print(item: Any, out: TextIO) -> None:

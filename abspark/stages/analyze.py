@@ -46,20 +46,21 @@ def commit(state: RunState) -> None:
             state.experiments[name] = COMMITTED
         for name, winner in ended.conflicted.items():
             state.experiments[name] = f"conflict: {winner} committed first"
-        state.record(_status(state), finished=True)
+        state.record(ended_as(state), finished=True)
         stage.note = ", ".join(ended.committed)
+    failures = [f"{name}: {error}" for name, error in state.errors.items()]
     if ended.conflicted:
+        conflicts = [
+            f"{name}: run {winner} committed while {state.run_id} was under way"
+            for name, winner in ended.conflicted.items()
+        ]
         raise ConflictError(
-            "\n".join(
-                f"{name}: run {winner} committed while {state.run_id} was under way"
-                for name, winner in ended.conflicted.items()
-            ),
+            "\n".join([*conflicts, *failures]),
             advice="its results are the current ones; run again if you need yours",
         )
-    if state.errors:
-        lines = [f"{name}: {error}" for name, error in state.errors.items()]
+    if failures:
         raise ExperimentsFailedError(
-            "\n".join(["some experiments failed, the others are committed:", *lines])
+            "\n".join(["some experiments failed, the others are committed:", *failures])
         )
 
 
@@ -68,7 +69,8 @@ def plain_rows(frame: DataFrame) -> list[dict[str, Any]]:
     return [row.asDict(recursive=True) for row in frame.collect()]
 
 
-def _status(state: RunState) -> str:
+def ended_as(state: RunState) -> str:
+    """The run's status once none of its experiments is running."""
     statuses = set(state.experiments.values())
     if statuses == {COMMITTED}:
         return COMMITTED

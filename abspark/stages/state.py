@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from abspark.config import Experiment, Project
-from abspark.errors import AbsparkError, UsageError
+from abspark.errors import AbsparkError, ExperimentsFailedError, UsageError
 from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.tables import instant
 from abspark.progress import Progress
@@ -22,6 +22,8 @@ from abspark.storage import Lake, PinnedSource
 
 RUNNING = "running"
 COMMITTED = "committed"
+FAILED = "failed: "
+"""How an experiment's status begins that failed; the reason follows."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class RunState:
     """One run in progress.
 
     `experiments` maps each experiment to its status: running, committed, conflict: ..., or failed: and why. Only
-    running ones take part in a stage.
+    running ones take part in a stage. `ended` is whether the table `runs` knows how the run ended.
     """
 
     run_id: str
@@ -54,6 +56,7 @@ class RunState:
     progress: Progress
     inputs: dict[str, Input] = field(default_factory=dict)
     errors: dict[str, AbsparkError] = field(default_factory=dict)
+    ended: bool = False
 
     @property
     def running(self) -> tuple[Experiment, ...]:
@@ -71,13 +74,13 @@ class RunState:
         """Take experiments out of the run.
 
         Raises:
-            AbsparkError: The same error, when no experiment is left to run.
+            AbsparkError: No experiment is left to run: the error itself, or one that tells all where they differ.
         """
         for experiment in experiments:
-            self.experiments[experiment.id] = f"failed: {error.message}"
+            self.experiments[experiment.id] = f"{FAILED}{error.message}"
             self.errors[experiment.id] = error
         if not self.running:
-            raise error
+            raise _as_one(self.errors)
 
     def record(self, status: str, *, finished: bool = False) -> None:
         """Append the run's present state to `runs`."""
@@ -99,6 +102,7 @@ class RunState:
                 "seconds": dict(self.progress.seconds),
             }
         )
+        self.ended = finished
 
 
 def new_run_id(now: datetime) -> str:
@@ -135,7 +139,23 @@ def recorded(
     )  # fmt: skip
     state.progress.seconds.update(row["seconds"] or {})
     state.inputs = {found["source"]: _input(found.asDict(recursive=True)) for found in row["inputs"]}
+    state.errors = {
+        name: AbsparkError(status.removeprefix(FAILED))
+        for name, status in state.experiments.items()
+        if status.startswith(FAILED)
+    }
     return state
+
+
+def _as_one(errors: Mapping[str, AbsparkError]) -> AbsparkError:
+    """The error of a run whose experiments have all failed; its class decides the exit code."""
+    different = {str(error): error for error in errors.values()}
+    kinds = {type(error) for error in different.values()}
+    if len(different) == 1:
+        return next(iter(different.values()))
+    kind = kinds.pop() if len(kinds) == 1 else ExperimentsFailedError
+    lines = [f"{name}: {error}" for name, error in errors.items()]
+    return kind("\n".join(["all experiments failed:", *lines]))
 
 
 def _input_row(name: str, found: Input) -> dict[str, Any]:

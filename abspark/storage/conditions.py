@@ -48,6 +48,11 @@ def is_conflict(error: BaseException) -> bool:
     return condition_of(error).startswith(_CONFLICT)
 
 
+def is_half_made(error: BaseException) -> bool:
+    """Whether Delta found a folder without a table: another process may be creating it just now."""
+    return condition_of(error).startswith("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
+
+
 def first_line(error: BaseException) -> str:
     """What the error says, without class names, condition, plan and stack trace."""
     text = _PY4J_HEAD.sub("", str(error).strip())

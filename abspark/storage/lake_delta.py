@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -13,17 +11,16 @@ from pyspark.sql import functions as F
 from abspark.errors import LakeError
 from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, RUNS, Table
-from abspark.storage.conditions import is_absent, is_conflict, is_not_delta
+from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, literal, local_path, quoted
 from abspark.storage.prune_plan import CommittedRun
+from abspark.storage.retry import retried
 
-_ATTEMPTS: Final = 30
 # more than one is needed only where a file system lets one commit overwrite another
 _COMMIT_ATTEMPTS: Final = 5
-_LONGEST_PAUSE: Final = 2.0
 _SWITCH: Final = """
     MERGE INTO {switch} AS old
     USING {{wanted}} AS new
@@ -166,22 +163,10 @@ class DeltaLake(Lake):
 
     def _serially(self, action: Callable[[], Answer]) -> Answer:
         with machine_lock(self._folder):
-            return _retried(action)
+            return retried(action)
 
     def _told(self, action: Callable[[], Answer]) -> Answer:
         try:
             return action()
         except Exception as error:
             raise as_lake_error(error, self.location) or error from None
-
-
-def _retried(action: Callable[[], Answer]) -> Answer:
-    """Repeat while Delta refuses because another commit came first; a refused commit has written nothing."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return action()
-        except Exception as error:
-            if not is_conflict(error) or attempt == _ATTEMPTS - 1:
-                raise
-        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
-    raise AssertionError  # unreachable: the last attempt returns or raises

@@ -1,11 +1,28 @@
-"""Real data sets, found through ABSPARK_REAL_DATA; their absence skips a test on a laptop and fails it in CI."""
+"""Real data sets, found through ABSPARK_REAL_DATA; their absence skips a test on a laptop and fails it in CI.
+And one undisturbed run of the tiny project, with which other ways of running it are compared."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from project_builder import AS_OF_INSTANT, TinyProject, make_project
+
+if TYPE_CHECKING:
+    from committed_tables import Tables
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A project that was run once, by a call in this process; `tables` is what it committed."""
+
+    project: TinyProject
+    run_id: str
+    tables: Tables
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +33,14 @@ def real_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail("ABSPARK_REAL_DATA is not set, and CI must not skip the real data")
     pytest.skip("ABSPARK_REAL_DATA is not set: the real data sets are not part of the repository")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    from committed_tables import committed
+
+    from abspark import runner
+
+    project = make_project(tmp_path_factory.mktemp("undisturbed"))
+    outcome = runner.run(spark, project.load(), as_of=AS_OF_INSTANT)
+    return Undisturbed(project, outcome.run_id, committed(spark, project.load()))

@@ -28,7 +28,9 @@ Analyse = Callable[..., tuple[SparkSession, Project]]
 def analyse(spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Analyse:
     """Run a data set's project, with text of its files replaced and variables set, into a lake of its own."""
 
-    def run(name: str, replace: dict[str, str] | None = None, **variables: str) -> tuple[SparkSession, Project]:
+    def run(
+        name: str, replace: dict[str, str] | None = None, **variables: str
+    ) -> tuple[SparkSession, Project]:
         folder = tmp_path_factory.mktemp(name)
         shutil.copytree(CONFIGURATIONS / name, folder, dirs_exist_ok=True)
         for old, new in (replace or {}).items():
@@ -45,7 +47,9 @@ def analyse(spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def udacity(analyse: Analyse, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SparkSession, Project]:
+def udacity(
+    analyse: Analyse, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SparkSession, Project]:
     folder = tmp_path_factory.mktemp("udacity_csv")
     with zipfile.ZipFile(real_data / "udacity_ab_data" / "ab_data.csv.zip") as archive:
         archive.extract("ab_data.csv", folder)
@@ -67,7 +71,9 @@ def moments(run: tuple[SparkSession, Project], experiment: str) -> dict[tuple[st
     return {(row["metric"], row["variant"]): row for row in rows}
 
 
-def drops(run: tuple[SparkSession, Project], experiment: str, stage: str) -> dict[tuple[str, str | None], int]:
+def drops(
+    run: tuple[SparkSession, Project], experiment: str, stage: str
+) -> dict[tuple[str, str | None], int]:
     rows = queries.rows(*run, "drops", experiments=[experiment])
     mine = [row for row in rows if row["stage"] == stage and row["experiment_id"] == experiment]
     return {(row["reason"], row["variant"]): row["rows"] for row in mine}
@@ -101,7 +107,9 @@ def test_udacity_accounts_for_every_row(udacity: tuple[SparkSession, Project]) -
     assert inputs["visits"]["kept"] == 294_478 - 3_893 - 1
 
 
-def test_udacity_without_the_filter_excludes_units_of_both_groups(udacity: tuple[SparkSession, Project]) -> None:
+def test_udacity_without_the_filter_excludes_units_of_both_groups(
+    udacity: tuple[SparkSession, Project],
+) -> None:
     found = moments(udacity, "landing_page_unfiltered")
     metric = "conversion_any_page"
     assert conversions(found, metric, "control") == (144_300, pytest.approx(17_468, rel=1e-12))

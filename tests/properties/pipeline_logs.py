@@ -26,11 +26,14 @@ METRICS = (
 )
 EMPTY = World(
     (
-        Experiment("one", ("a", "b"), START, START + 6 * HOUR, ("any", "sum", "orders", "credits"), "shown", segments=("country",)),
-        Experiment("two", ("a", "b", "c"), START + 2 * HOUR, START + 12 * HOUR, ("sum", "before", "revenue"), "shown", first_wins=True),
+        Experiment("one", ("a", "b"), START, START + 6 * HOUR, ("any", "sum", "orders", "credits"), "shown",
+            segments=("country",)),
+        Experiment("two", ("a", "b", "c"), START + 2 * HOUR, START + 12 * HOUR, ("sum", "before", "revenue"),
+            "shown", first_wins=True),
     ),
     METRICS,
-    (Log("shown", (), passes=_FLAG, has_event_id=True, attributes=("country", "device"), properties=("flag",), carries_experiment=True),),
+    (Log("shown", (), passes=_FLAG, has_event_id=True, attributes=("country", "device"),
+        properties=("flag",), carries_experiment=True),),
     (
         Log("clicks", (), passes=_FLAG, properties=("flag",)),
         Log("orders", (), has_event_id=True, complete_until=START + 7 * HOUR),
@@ -63,7 +66,8 @@ _CLICK = st.fixed_dictionaries(
 _CREDIT = st.fixed_dictionaries(
     {
         "unit": _UNITS, "time": _TIMES, "event": _EVENTS, "value": _VALUES,
-        "experiment": st.sampled_from(["one", "two", "three", None]), "variant": st.sampled_from(["a", "b", "c", None]),
+        "experiment": st.sampled_from(["one", "two", "three", None]), "variant": st.sampled_from(["a", "b",
+            "c", None]),
     }
 )  # fmt: skip
 

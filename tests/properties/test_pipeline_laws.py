@@ -20,14 +20,28 @@ COMMON = {
     "deadline": None,
     "derandomize": True,
     "database": None,
-    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
+        HealthCheck.large_base_example, HealthCheck.data_too_large],
 }  # fmt: skip
+
+
+QUICK = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.codegen.wholeStage": "false",
+}
+"""Small logs are interpreted sooner than code for them is compiled."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_in_a_run(spark: SparkSession) -> Iterator[None]:
+    before = {key: spark.conf.get(key, None) for key in QUICK}
+    for key, value in QUICK.items():
+        spark.conf.set(key, value)
     with as_in_a_run(spark):
         yield
+    for key, old in before.items():
+        spark.conf.unset(key) if old is None else spark.conf.set(key, old)
 
 
 @settings(max_examples=8, **COMMON)

@@ -145,15 +145,18 @@ ACTIONS = [
     did("bounds", SHOWN + 3 * DAY - 1, 64.0), did("bounds", SHOWN + 3 * DAY, 128.0),
     did("bounds", SHOWN + 7 * DAY - 1, 256.0), did("bounds", SHOWN + 7 * DAY, 512.0),
     did("bounds", SHOWN + 9 * DAY, 1024.0), did("windows_end", START + 17 * DAY - 2, 3.0),
-    did("windows_end", START + 17 * DAY - 1, 5.0), did("before_as_of", AS_OF - 1, 7.0), did("before_as_of", AS_OF, 9.0),
+    did("windows_end", START + 17 * DAY - 1, 5.0), did("before_as_of", AS_OF - 1, 7.0),
+    did("before_as_of", AS_OF, 9.0),
     # A condition that is NULL, and one whose negation is NULL too.
     did("wheres", SHOWN, event=None), did("wheres", SHOWN, event="look"), did("wheres", SHOWN),
     did("wheres", SHOWN, 50.0, flag=False), did("wheres", SHOWN, 60.0, flag=None),
     # Values that are none.
     did("values", SHOWN, None), did("values", SHOWN, float("nan")), did("values", SHOWN, float("inf")),
-    did("values", SHOWN, float("-inf")), did("values", SHOWN, 1.5, quantity=0), did("values", SHOWN, 2.5, quantity=None),
+    did("values", SHOWN, float("-inf")), did("values", SHOWN, 1.5, quantity=0),
+    did("values", SHOWN, 2.5, quantity=None),
     did("values", SHOWN, -4.0, quantity=46_341), did("values", SHOWN, 0.0, quantity=-46_340),
-    did("texts", SHOWN, None, event="12.5"), did("texts", SHOWN, None, event="12,5"), did("texts", SHOWN, None, event="NaN"),
+    did("texts", SHOWN, None, event="12.5"), did("texts", SHOWN, None, event="12,5"),
+    did("texts", SHOWN, None, event="NaN"),
     did("texts", SHOWN, None, event=" 7 "), did("texts", SHOWN, None, event="1e400"),
     # Rows without an id are counted as often as they are there.
     did("duplicates", SHOWN, 3.0), did("duplicates", SHOWN, 3.0),
@@ -189,14 +192,16 @@ ORDERS = [
     did("alone", SHOWN, event="look", event_id="o1"), did("alone", SHOWN, float("nan"), event_id="o2"),
 ]  # fmt: skip
 CREDITS = [
-    did("carried", SHOWN, experiment="red", variant="treatment"), did("carried", SHOWN, experiment="red", variant="control"),
+    did("carried", SHOWN, experiment="red", variant="treatment"),
+    did("carried", SHOWN, experiment="red", variant="control"),
     did("carried", SHOWN, experiment="red", variant=None), did("carried", SHOWN, experiment="red", variant="unheard"),
     did("carried", SHOWN, experiment="blue", variant="a"), did("carried", SHOWN, experiment="blue", variant="b"),
     did("carried", SHOWN, experiment="mauve", variant="a"), did("carried", SHOWN, experiment=None, variant=None),
     did("carried", SHOWN, experiment="wide", variant="v0"), did("many", SHOWN + DAY, experiment="blue", variant="b"),
     did("many", SHOWN, experiment="blue", variant="b"), did("several", SHOWN, experiment="red", variant="treatment"),
     did("several", SHOWN, experiment="red", variant="control"), did("fifth", SHOWN, experiment="wide", variant="v4"),
-    did("several_blue", SHOWN, experiment="blue", variant="c"), did("nobody", SHOWN, experiment="red", variant="control"),
+    did("several_blue", SHOWN, experiment="blue", variant="c"),
+    did("nobody", SHOWN, experiment="red", variant="control"),
 ]  # fmt: skip
 
 WORLD = World(
@@ -211,7 +216,8 @@ WORLD = World(
     ),
     (
         Log("actions", ACTIONS, passes=FLAGGED, properties=("quantity", "flag")),
-        Log("orders", ORDERS, passes=FLAGGED, properties=("flag",), has_event_id=True, complete_until=START + 15 * DAY),
+        Log("orders", ORDERS, passes=FLAGGED, properties=("flag",), has_event_id=True,
+            complete_until=START + 15 * DAY),
         Log("credits", CREDITS, carries_experiment=True, carries_variant=True, complete_until=START + 99 * DAY),
     ),
     AS_OF,

@@ -195,6 +195,13 @@ def test_lake_below_a_file_cannot_be_written(spark: SparkSession, tmp_path: Path
         open_lake(spark, config).ensure_writable()
 
 
+def test_table_that_another_process_has_begun_to_create_reads_as_empty(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "commits" / "_delta_log").mkdir(parents=True)
+    assert open_lake(spark, LakeConfig(path=str(tmp_path))).heads() == {}
+
+
 def test_lake_in_an_unknown_catalog_cannot_be_written(spark: SparkSession) -> None:
     config = LakeConfig.model_validate({"catalog": "nowhere", "schema": "experiments"})
     with pytest.raises(LakeError, match=r"^the lake nowhere\.experiments is in no catalog of this session"):

@@ -35,7 +35,11 @@ def test_columns_are_found_in_any_case_and_in_structs(spark: SparkSession) -> No
     source = events(
         "/logs",
         format="csv",
-        properties={"a": {"type": "int", "column": "Geo.x.y"}, "b": {"type": "int", "column": "q.r"}},
+        properties={
+            "a": {"type": "int", "column": "Geo.x.y"},
+            "b": {"type": "int", "column": "q.r"},
+            "c": {"type": "int", "column": "TS"},
+        },
     )
     frame = spark.createDataFrame([], "USER string, ts string, geo struct<x:struct<Y:int>>, `q.r` int")
     require_columns(source, frame)

@@ -142,7 +142,8 @@ def test_nothing_at_the_path(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "exposures").mkdir()
     with pytest.raises(
         DataError,
-        match=rf"^source purchases: no files, or only empty ones, at {tmp_path}/exposure/day=1\.\n  allowed: {tmp_path} has exposures\n",
+        match=rf"^source purchases: no files, or only empty ones, at {tmp_path}/exposure/day=1\.\n"
+        rf"  allowed: {tmp_path} has exposures\n",
     ):
         pin(spark, events(tmp_path / "exposure" / "day=1", format="csv"))
     with pytest.raises(

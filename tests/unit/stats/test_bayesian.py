@@ -124,6 +124,33 @@ def test_arms_of_very_different_sizes():
     assert probability_greater(huge, tiny)[0] == pytest.approx(betainc(2, 3, 0.4), abs=1e-8)
 
 
+@pytest.mark.parametrize("arms", [((500_000, 1_000_000), (20, 40)), ((20, 40), (500_000, 1_000_000))])
+def test_the_interval_of_arms_of_very_different_sizes(arms):
+    (w0, t0), (w1, t1) = arms
+    result = compare_proportions([[w0, w1]], [[t0, t1]], prior=UNIFORM, alpha=0.1)
+    control, treatment = (beta_distribution(1 + w, 1 + t - w) for w, t in arms)
+    large = control if t0 > t1 else treatment
+    around = large.mean() + np.linspace(-9, 9, 7) * large.std()
+    for end, tail in ((result.low[0], 0.05), (result.high[0], 0.95)):
+        if large is control:
+            held = integrate.quad(
+                lambda x, end=end: control.pdf(x) * treatment.cdf(x + end),
+                around[0],
+                around[-1],
+                points=around[1:-1],
+                epsabs=1e-12,
+            )[0]
+        else:
+            held = integrate.quad(
+                lambda x, end=end: treatment.pdf(x) * control.sf(x - end),
+                around[0],
+                around[-1],
+                points=around[1:-1],
+                epsabs=1e-12,
+            )[0]
+        assert held == pytest.approx(tail, abs=1e-8)
+
+
 def test_large_counts_approach_the_normal():
     won, tried = np.array([[5_000_000, 5_004_000]]), np.array([[100_000_000, 100_000_000]])
     result = compare_proportions(won, tried, prior=UNIFORM, alpha=0.05)

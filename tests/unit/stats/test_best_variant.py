@@ -60,6 +60,16 @@ def test_means_with_a_flat_prior_are_independent_arms():
             assert best[row, arm] == pytest.approx(expected, abs=1e-8)
 
 
+def test_a_wide_treatment_against_a_narrow_one():
+    mean, error = np.array([10.0, 10.3, 10.25]), np.array([0.002, 1.0, 0.01])
+    best = best_mean([mean], [error], prior=FLAT)[0][0]
+    expected = integrate.quad(
+        lambda x: norm.pdf(x, mean[1], error[1]) * norm.cdf(x, mean[0], error[0]) * norm.cdf(x, mean[2], error[2]),
+        9, 20, points=[10.2, 10.22, 10.25, 10.28, 10.3, 11.0], epsabs=1e-12, limit=300,
+    )[0]  # fmt: skip
+    assert best[1] == pytest.approx(expected, abs=1e-8)
+
+
 def test_two_means_with_a_prior_are_the_normal_model():
     prior = EffectPrior(0.01, 0.03)
     best = best_mean([[10.0, 10.4]], [[0.2, 0.3]], prior=prior)[0][0]

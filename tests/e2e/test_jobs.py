@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from committed_tables import assert_same, committed, heads, rows_of_run, run_records
+from conftest import Undisturbed
+from project_builder import AS_OF, TinyProject, make_project
+from pyspark.sql import SparkSession
+
+import jobs.analyze
+import jobs.assignments
+import jobs.moments
+import jobs.run
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+
+
+def exit_code(job: object, project: TinyProject, *options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        job.main(["--conf", str(project.conf), "--env", "here", *options])  # type: ignore[attr-defined]
+    return int(ended.value.code or 0)
+
+
+def test_three_stage_jobs_equal_one_run(
+    spark: SparkSession, undisturbed: Undisturbed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = make_project(tmp_path)
+    project = tiny.load()
+    assert exit_code(jobs.assignments, tiny, "--as-of", AS_OF) == 0
+    run_id = capsys.readouterr().out.strip()
+    assert rows_of_run(spark, project, run_id)["assignments"] == len(undisturbed.tables["assignments"])
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 0
+    assert heads(spark, project) == {}
+    assert [row["status"] for row in run_records(spark, project)] == ["running"]
+    assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 0
+    assert heads(spark, project) == {"banner": run_id, "button": run_id}
+    assert_same(committed(spark, project), undisturbed.tables)
+    [record] = run_records(spark, project)
+    assert (record["run_id"], record["status"]) == (run_id, "committed")
+    assert {"assignments", "moments", "results", "commit"} <= record["seconds"].keys()
+    capsys.readouterr()
+    assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 2
+    assert f"run {run_id} has ended: committed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[TinyProject, str]:
+    """A run of `button` that has its assignments."""
+    tiny = make_project(tmp_path, "parquet")
+    assert exit_code(jobs.assignments, tiny, "--as-of", AS_OF, "--experiment", "button", "--quiet") == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    return tiny, output.out.strip()
+
+
+@pytest.mark.usefixtures("spark")
+def test_later_jobs_refuse_what_has_changed(
+    begun: tuple[TinyProject, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, run_id = begun
+    assert exit_code(jobs.moments, tiny, "--run-id", "nonsense") == 2
+    assert "no run nonsense in the lake" in capsys.readouterr().err
+    tiny.edit("experiments/button.yaml", "status: running", "status: paused")
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 2
+    assert f"the configuration has changed since run {run_id} began" in capsys.readouterr().err
+    tiny.edit("experiments/button.yaml", "status: paused", "status: running")
+    (tiny.root / "data" / "exposures" / "more.csv").write_text("experiment,user,variant,ts,id,platform\n")
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 3
+    assert f"have changed since run {run_id} began" in capsys.readouterr().err
+
+
+def test_a_failed_experiment_is_named_at_the_end(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The job that finds the fault and the one that commits are different processes."""
+    tiny = make_project(tmp_path, "parquet")
+    (tiny.root / "data" / "visits" / "part.csv").unlink()
+    assert exit_code(jobs.assignments, tiny, "--as-of", AS_OF) == 0
+    run_id = capsys.readouterr().out.strip()
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 0
+    assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 1
+    told = capsys.readouterr().err
+    assert "some experiments failed, the others are committed:\nbanner: source visits: no files" in told
+    assert heads(spark, tiny.load()) == {"button": run_id}
+
+
+def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    for job, option in ((jobs.run, "--fail-on-health"), (jobs.assignments, "--as-of"), (jobs.analyze, "--run-id")):
+        with pytest.raises(SystemExit) as ended:
+            job.main(["--help"])
+        assert ended.value.code == 0
+        assert option in capsys.readouterr().out

@@ -1,0 +1,101 @@
+"""Health checks from counted assignments; chi-square p-values by scipy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scipy.stats import chisquare
+
+from abspark.analysis.health import health
+from abspark.config import Experiment
+
+
+def experiment(**given: Any) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "id": "e",
+            "variants": [
+                {"key": "a", "weight": 0.5},
+                {"key": "b", "weight": 0.3},
+                {"key": "c", "weight": 0.2},
+            ],
+            "control": "a",
+            "start": "2026-01-01T00:00:00Z",
+            "end": "2026-01-15T00:00:00Z",
+            "exposures": "x",
+            "metrics": {"primary": ["m"]},
+            **given,
+        }
+    )
+
+
+def count(
+    variant: str, n: int, *, excluded: str | None = None, status: str = "match", several: int = 0
+) -> dict[str, Any]:
+    return {
+        "experiment_id": "e", "variant": variant, "excluded_reason": excluded, "hash_status": status,
+        "n": n, "several": several,
+    }  # fmt: skip
+
+
+def checks(rows: list[dict[str, Any]], **given: Any) -> dict[str, dict[str, Any]]:
+    return {row["check"]: row for row in health(rows, [experiment(**given)])}
+
+
+def test_sample_ratio_is_that_of_scipy_and_counts_a_variant_nobody_saw() -> None:
+    row = checks([count("a", 500), count("b", 300)])["srm"]
+    expected = chisquare([500, 300, 0], [400, 240, 160])
+    assert row["p_value"] == pytest.approx(expected.pvalue, rel=1e-10)
+    assert row["statistic"] == pytest.approx(expected.statistic, rel=1e-12)
+    assert row["status"] == "fail"
+    assert row["observed"] == "a 500, b 300, c 0"
+    assert row["expected"] == "a 400, b 240, c 160"
+    assert "Do not read the results" in row["advice"]
+
+
+def test_sample_ratio_threshold_and_severity_are_configurable() -> None:
+    rows = [count("a", 520), count("b", 290), count("c", 190)]
+    p = chisquare([520, 290, 190], [500, 300, 200]).pvalue
+    assert checks(rows)["srm"]["status"] == "pass"
+    settings = {"health": {"srm": {"threshold": p * 1.01, "severity": "warn"}}}
+    assert checks(rows, **settings)["srm"]["status"] == "warn"
+    assert checks(rows, health={"srm": {"threshold": p * 0.99}})["srm"]["status"] == "pass"
+
+
+def test_excluded_units_count_at_first_exposure_but_not_among_the_analysed() -> None:
+    rows = [count("a", 400), count("b", 300), count("c", 200), count("a", 100, excluded="multiple_variants")]
+    found = checks(rows)
+    assert found["srm"]["observed"] == "a 500, b 300, c 200"
+    assert found["srm_after_exclusions"]["observed"] == "a 400, b 300, c 200"
+
+
+def test_tied_units_belong_to_no_variant() -> None:
+    rows = [count("a", 500), count("b", 300), count("c", 200), count("a", 90, excluded="tied_variants")]
+    assert checks(rows)["srm"]["observed"] == "a 500, b 300, c 200"
+
+
+def test_without_units_checks_are_skipped() -> None:
+    assert {row["status"] for row in checks([]).values()} == {"skipped"}
+
+
+@pytest.mark.parametrize(("several", "status"), [(10, "pass"), (11, "warn"), (50, "warn"), (51, "fail")])
+def test_units_in_several_variants(several: int, status: str) -> None:
+    rows = [count("a", 1000 - several), count("a", several, excluded="multiple_variants", several=several)]
+    row = checks(rows)["several_variants"]
+    assert row["status"] == status
+    assert row["statistic"] == several / 1000
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(0, "pass"), (1, "warn"), (10, "warn"), (11, "fail")])
+@pytest.mark.parametrize("kind", ["mismatch", "not_allocated"])
+def test_units_with_another_variant_than_their_hash_gives(wrong: int, status: str, kind: str) -> None:
+    rows = [count("a", 10_000 - wrong), count("b", wrong, status=kind), count("c", 7, status="override")]
+    row = checks([row for row in rows if row["n"]])["hash"]
+    assert row["status"] == status
+    assert row["statistic"] == wrong / 10_000
+
+
+def test_underivable_assignments_skip_the_hash_check() -> None:
+    row = checks([count("a", 10, status="not_derivable")])["hash"]
+    assert (row["status"], row["observed"]) == ("skipped", "not_derivable 10")

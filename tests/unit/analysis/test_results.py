@@ -1,0 +1,215 @@
+"""Results rows from moments rows; expected numbers by scipy and statsmodels on the same summary statistics."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from abspark.analysis.results import results
+from abspark.config import Experiment, Metric
+from abspark.schemas import MOMENTS, RESULTS
+
+END = datetime(2026, 1, 15, tzinfo=UTC)
+AFTER = END + timedelta(days=7)
+DAY = date(2026, 1, 21)
+
+
+def metric(name: str, kind: str, **given: Any) -> Metric:
+    value = {"value": "value"} if kind == "mean" else {}
+    return Metric.model_validate(
+        {"name": name, "kind": kind, "source": "s", "window": {"end": "7d"}, **value, **given}
+    )
+
+
+def experiment(**given: Any) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "id": "e",
+            "variants": [
+                {"key": key, "weight": weight} for key, weight in (("a", 0.5), ("b", 0.3), ("c", 0.2))
+            ],
+            "control": "a",
+            "start": "2026-01-01T00:00:00Z",
+            "end": "2026-01-15T00:00:00Z",
+            "exposures": "x",
+            "metrics": {"primary": ["conv"], "secondary": ["rev"]},
+            **given,
+        }
+    )
+
+
+def moments(
+    metric: str, variant: str, n: int, mean: float | None, var: float | None, **given: Any
+) -> dict[str, Any]:
+    blank = {name: None for name in MOMENTS.names if name != "run_id"}
+    return blank | {
+        "experiment_id": "e", "metric": metric, "variant": variant, "day": DAY,
+        "n": n, "n_complete": n - 10, "mean_num": mean, "var_num": var, **given,
+    }  # fmt: skip
+
+
+def bernoulli(metric: str, variant: str, n: int, hits: int, **given: Any) -> dict[str, Any]:
+    p = hits / n
+    return moments(metric, variant, n, p, p * (1 - p) * n / (n - 1), **given)
+
+
+METRICS = {"conv": metric("conv", "proportion"), "rev": metric("rev", "mean")}
+ROWS = [
+    bernoulli("conv", "a", 5000, 400),
+    bernoulli("conv", "b", 3100, 301),
+    bernoulli("conv", "c", 2050, 170),
+    moments("rev", "a", 5000, 3.0, 40.0),
+    moments("rev", "b", 3100, 3.4, 55.0),
+    moments("rev", "c", 2050, 2.9, 30.0),
+]
+
+
+def by_key(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["metric"], row["treatment"]): row for row in rows}
+
+
+def test_every_treatment_is_compared_with_control_on_every_metric() -> None:
+    found = results(ROWS, [experiment()], METRICS, as_of=AFTER)
+    assert [(row["metric"], row["treatment"], row["role"]) for row in found] == [
+        ("conv", "b", "primary"), ("conv", "c", "primary"), ("rev", "b", "secondary"), ("rev", "c", "secondary"),
+    ]  # fmt: skip
+    assert all(tuple(row) == tuple(name for name in RESULTS.names if name != "run_id") for row in found)
+
+
+def test_proportions_have_the_pooled_test_and_the_unpooled_interval() -> None:
+    row = by_key(results(ROWS, [experiment()], METRICS, as_of=AFTER))["conv", "b"]
+    z, p = proportions_ztest([301, 400], [3100, 5000])
+    low, high = confint_proportions_2indep(301, 3100, 400, 5000, compare="diff", method="wald")
+    assert row["statistic"] == pytest.approx(z, rel=1e-12)
+    assert row["p_value"] == pytest.approx(p, rel=1e-10)
+    assert (row["effect_low"], row["effect_high"]) == (
+        pytest.approx(low, rel=1e-10),
+        pytest.approx(high, rel=1e-10),
+    )
+    assert row["dof"] is None
+    assert row["relative_effect"] == pytest.approx((301 / 3100) / (400 / 5000) - 1, rel=1e-12)
+    assert row["share_complete"] == pytest.approx((3090 + 4990) / 8100)
+
+
+def test_means_have_welchs_test() -> None:
+    row = by_key(results(ROWS, [experiment()], METRICS, as_of=AFTER))["rev", "c"]
+    expected = stats.ttest_ind_from_stats(2.9, np.sqrt(30), 2050, 3.0, np.sqrt(40), 5000, equal_var=False)
+    assert row["statistic"] == pytest.approx(expected.statistic, rel=1e-12)
+    assert row["p_value"] == pytest.approx(expected.pvalue, rel=1e-10)
+    assert (row["n_control"], row["n_treatment"]) == (5000, 2050)
+    assert (row["mean_control"], row["mean_treatment"]) == (3.0, 2.9)
+
+
+@pytest.mark.parametrize(
+    ("correction", "method"),
+    [("holm", "holm"), ("bonferroni", "bonferroni"), ("hochberg", "simes-hochberg"), ("benjamini_hochberg", "fdr_bh"),
+     ("benjamini_yekutieli", "fdr_by")],
+)  # fmt: skip
+def test_primary_metrics_and_treatments_are_one_family(correction: str, method: str) -> None:
+    chosen = experiment(metrics={"primary": ["conv", "rev"]}, analysis={"correction": correction})
+    found = results(ROWS, [chosen], METRICS, as_of=AFTER)
+    expected = multipletests([row["p_value"] for row in found], method=method)[1]
+    assert [row["p_adjusted"] for row in found] == pytest.approx(list(expected), rel=1e-10)
+
+
+def test_secondary_metrics_and_segments_stay_outside_the_family() -> None:
+    sliced = [row | {"segment_name": "country", "segment_value": "DE"} for row in ROWS]
+    found = results([*ROWS, *sliced], [experiment()], METRICS, as_of=AFTER)
+    inside = {(row["metric"], row["segment_name"]) for row in found if row["p_adjusted"] is not None}
+    assert inside == {("conv", None)}
+
+
+def test_no_correction_leaves_p_adjusted_empty() -> None:
+    found = results(ROWS, [experiment(analysis={"correction": "none"})], METRICS, as_of=AFTER)
+    assert {row["p_adjusted"] for row in found} == {None}
+
+
+def test_significance_is_judged_on_the_adjusted_p() -> None:
+    row = by_key(results(ROWS, [experiment()], METRICS, as_of=AFTER))["conv", "b"]
+    between = (row["p_value"] + row["p_adjusted"]) / 2
+    verdict = by_key(results(ROWS, [experiment(analysis={"alpha": between})], METRICS, as_of=AFTER))[
+        "conv", "b"
+    ]
+    assert row["p_value"] < between < row["p_adjusted"]
+    assert verdict["significant"] is False
+    plain = experiment(analysis={"alpha": between, "correction": "none"})
+    assert by_key(results(ROWS, [plain], METRICS, as_of=AFTER))["conv", "b"]["significant"] is True
+
+
+def test_before_the_end_there_are_numbers_but_no_verdict() -> None:
+    early = results(ROWS, [experiment()], METRICS, as_of=AFTER - timedelta(microseconds=1))
+    assert {(row["significant"], row["reason"]) for row in early} == {(None, "not_finished")}
+    assert all(row["p_value"] is not None for row in early)
+    assert {row["reason"] for row in results(ROWS, [experiment()], METRICS, as_of=AFTER)} == {None}
+
+
+def test_below_the_minimal_sample_size_there_is_no_verdict() -> None:
+    found = by_key(results(ROWS, [experiment(min_sample_size=2051)], METRICS, as_of=AFTER))
+    assert (found["conv", "c"]["significant"], found["conv", "c"]["reason"]) == (
+        None,
+        "below_min_sample_size",
+    )
+    assert found["conv", "b"]["reason"] is None
+    assert (
+        by_key(results(ROWS, [experiment(min_sample_size=2050)], METRICS, as_of=AFTER))["conv", "c"]["reason"]
+        is None
+    )
+
+
+def test_an_empty_variant_gives_reasons_and_no_numbers() -> None:
+    rows = [*ROWS[:2], moments("conv", "c", 0, None, None, n_complete=0), *ROWS[3:]]
+    found = by_key(results(rows, [experiment()], METRICS, as_of=AFTER))
+    assert (found["conv", "c"]["p_value"], found["conv", "c"]["reason"]) == (None, "n_below_2")
+    assert found["conv", "c"]["significant"] is None
+    assert found["conv", "b"]["p_value"] is not None
+
+
+def test_one_sided_tests_look_in_the_metrics_direction() -> None:
+    chosen = experiment(analysis={"sides": 1})
+    up = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "b"]
+    down = by_key(
+        results(
+            ROWS,
+            [chosen],
+            METRICS | {"conv": metric("conv", "proportion", direction="decrease")},
+            as_of=AFTER,
+        )
+    )["conv", "b"]
+    assert up["p_value"] == pytest.approx(
+        proportions_ztest([301, 400], [3100, 5000], alternative="larger")[1]
+    )
+    assert down["p_value"] == pytest.approx(1 - up["p_value"])
+    assert up["relative_high"] is None
+    assert down["relative_low"] is None
+
+
+@pytest.mark.parametrize(("margin", "held"), [(0.05, False), (0.5, True)])
+def test_guardrails_rule_out_a_worsening_by_the_margin(margin: float, *, held: bool) -> None:
+    chosen = experiment(
+        metrics={"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": margin}}]}
+    )
+    row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "c"]
+    assert (row["role"], row["margin"], row["non_inferior"]) == ("guardrail", margin, held)
+
+
+def test_without_margin_there_is_no_non_inferiority() -> None:
+    chosen = experiment(metrics={"primary": ["rev"], "guardrails": [{"metric": "conv"}]})
+    row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "c"]
+    assert (row["margin"], row["non_inferior"]) == (None, None)
+
+
+def test_swapping_the_arms_negates_the_effect_and_keeps_p() -> None:
+    there = by_key(results(ROWS, [experiment()], METRICS, as_of=AFTER))["conv", "b"]
+    back = by_key(results(ROWS, [experiment(control="b")], METRICS, as_of=AFTER))["conv", "a"]
+    assert back["effect"] == pytest.approx(-there["effect"], rel=1e-12)
+    assert back["p_value"] == pytest.approx(there["p_value"], rel=1e-12)
+
+
+def test_a_run_without_moments_has_no_results() -> None:
+    assert results([], [experiment()], METRICS, as_of=AFTER) == []
