@@ -105,7 +105,7 @@ def run(
     from abspark.progress import Progress, on_stderr
 
     progress = Progress() if quiet else on_stderr()
-    with session(project.environment, progress.stage) as spark:
+    with session(project.environment, progress.stage, reads=project) as spark:
         outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
         if fail_on_health:
@@ -208,7 +208,7 @@ def demo(out: Path, units: int, seed: int) -> None:
     progress = on_stderr()
     with local_session(progress.stage) as spark:
         with progress.stage("simulate raw logs"):
-            write(spark, Simulation(units=units, seed=seed, experiments=2), out, format="delta")
+            write(spark, Simulation(units=units, seed=seed, experiments=2, effect=0.25), out, format="delta")
         project = load(out / "conf", "local")
         outcome = runner.run(spark, project, progress=progress)
         shown = {name: queries.rows(spark, project, name) for name in ("drops", "health", "results")}
@@ -308,9 +308,14 @@ def local_session(stage: Callable[[str], Any] | None = None) -> AbstractContextM
 
 @contextmanager
 def session(
-    environment: Environment | None, stage: Callable[[str], Any] | None = None
+    environment: Environment | None,
+    stage: Callable[[str], Any] | None = None,
+    *,
+    reads: Project | None = None,
 ) -> Iterator[SparkSession]:
     """The environment's session, its time zone UTC meanwhile; `stage` times its start.
+
+    `reads` is the project whose logs are going to be read; without one, little is.
 
     Raises:
         UsageError: pyspark is not installed.
@@ -319,16 +324,18 @@ def session(
     _require_pyspark()
     from contextlib import ExitStack
 
-    from abspark.storage import open_session, utc_session
+    from abspark.storage import bytes_at, open_session, utc_session
 
     if environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
+    logs = [*reads.exposures.values(), *reads.events.values()] if reads else []
+    opened = open_session(environment, input_bytes=bytes_at(source.path for source in logs))
     with ExitStack() as stack:
         if stage is None:
-            spark = stack.enter_context(open_session(environment))
+            spark = stack.enter_context(opened)
         else:
             with stage("start Spark"):
-                spark = stack.enter_context(open_session(environment))
+                spark = stack.enter_context(opened)
         stack.enter_context(utc_session(spark))
         yield spark
 
@@ -368,3 +375,7 @@ def _require_health(spark: SparkSession, project: Project, experiments: tuple[st
         raise HealthError(
             "\n".join([f"{len(failed)} health checks failed:", *lines]), advice="abspark health"
         )
+
+
+if __name__ == "__main__":
+    main()

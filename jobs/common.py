@@ -26,18 +26,27 @@ def opened(conf: Path, env: str, *, quiet: bool) -> Iterator[tuple[SparkSession,
     """The session, project and progress of a job; the session's time zone is UTC meanwhile."""
     project = load(conf, env)
     progress = Progress() if quiet else on_stderr()
-    with session(project.environment, progress.stage) as spark:
+    with session(project.environment, progress.stage, reads=project) as spark:
         yield spark, project, progress
 
 
 def resumed(
-    conf: Path, env: str, run_id: str, *, quiet: bool, stages: Sequence[Callable[[RunState], None]]
+    conf: Path,
+    env: str,
+    run_id: str,
+    *,
+    quiet: bool,
+    writes: str,
+    stages: Sequence[Callable[[RunState], None]],
 ) -> None:
-    """Carry a run that is under way through some stages, and record what they found for the next job."""
+    """Carry a run that is under way through some stages, and record what they found for the next job.
+
+    `writes` is the table that the first of them writes first.
+    """
     from abspark import runner
 
     with opened(conf, env, quiet=quiet) as (spark, project, progress):
-        state = runner.resume(spark, project, run_id, progress=progress)
+        state = runner.resume(spark, project, run_id, writes=writes, progress=progress)
         with runner.recorded_failure(state):
             for stage in stages:
                 stage(state)

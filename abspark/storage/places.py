@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -77,3 +78,15 @@ def tables_beside(spark: SparkSession, table: str) -> str | None:
         return None
     names = [row["tableName"] for row in rows if not row["isTemporary"]]
     return f"schema {schema or 'in use'} has {shortened(names)}"
+
+
+def bytes_at(locations: Iterable[str | None]) -> int | None:
+    """What the files at some locations hold together; None where one is not on this machine's disk."""
+    total = 0
+    for location in locations:
+        path = local_path(location) if location is not None else None
+        if path is None or _GLOB.search(str(path)):
+            return None
+        files = path.rglob("*") if path.is_dir() else [path]
+        total += sum(file.stat().st_size for file in files if file.is_file())
+    return total

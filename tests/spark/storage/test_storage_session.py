@@ -124,3 +124,14 @@ def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
 def test_a_cluster_gets_no_settings() -> None:
     assert local_settings("yarn") == {}
     assert local_settings("local[*]")["spark.ui.enabled"] == "false"
+    assert local_settings("local-cluster[2,1,1024]") == {}
+
+
+def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
+    little, much = local_settings("local[2]", 64 * 1024**2 - 1), local_settings("local[2]", 64 * 1024**2)
+    assert (
+        little["spark.driver.memory"],
+        "TieredStopAtLevel=1" in little["spark.driver.extraJavaOptions"],
+    ) == ("2g", True)
+    assert "TieredStopAtLevel" not in much["spark.driver.extraJavaOptions"]
+    assert local_settings("local[2]") == much
