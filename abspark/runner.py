@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from pyspark.sql import SparkSession
 
@@ -18,6 +19,9 @@ from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
 from abspark.storage import Lake, open_lake, utc_session
+
+_STAGE_BEFORE: Final = {"moments": "assignments", "results": "moments"}
+"""Table that a stage writes first: the stage whose end has to be on record."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +102,30 @@ def begin(
 
 
 def resume(
-    spark: SparkSession, project: Project, run_id: str, *, progress: Progress | None = None
+    spark: SparkSession, project: Project, run_id: str, *, writes: str, progress: Progress | None = None
 ) -> RunState:
-    """The state of a run whose earlier stages ran in another process.
+    """The state of a run whose earlier stages ran in another process, for the stage that first `writes` a table.
 
     Raises:
-        UsageError: There is no such run under way, or the configuration has changed.
+        UsageError: There is no such run under way, it is not this stage's turn, or the configuration has changed.
         DataError: The files it pinned have changed.
     """
     state = recorded(spark, project, lake_of(spark, project), run_id, progress=progress or Progress())
+    _require_turn(state, writes)
     pin_again(state)
     return state
+
+
+def _require_turn(state: RunState, writes: str) -> None:
+    """A stage that died left rows but no record of its end; doing it again would write them twice."""
+    before = _STAGE_BEFORE[writes]
+    if before not in state.progress.seconds:
+        raise UsageError(
+            f"run {state.run_id} has no {before} yet, or what wrote them died",
+            advice=f"run jobs/{before}.py first, or begin a new run",
+        )
+    if not state.lake.read_run(writes, state.run_id).isEmpty():
+        raise UsageError(f"run {state.run_id} already has {writes}", advice="begin a new run")
 
 
 def choose(project: Project, experiments: Sequence[str]) -> tuple[str, ...]:

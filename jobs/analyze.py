@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from abspark.cli import CONF, ENV, QUIET, invoke
+from abspark.cli import invoke
+from abspark.command_common import CONF, ENV, QUIET
 from jobs.common import RUN_ID, resumed
 
 
@@ -21,7 +22,7 @@ def analyze(conf: Path, env: str, run_id: str, *, quiet: bool) -> None:
     from abspark.stages.analyze import analyze as analysis
     from abspark.stages.analyze import commit
 
-    resumed(conf, env, run_id, quiet=quiet, stages=(analysis, commit))
+    resumed(conf, env, run_id, quiet=quiet, writes="results", stages=(analysis, commit))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from abspark.cli import AS_OF, CONF, ENV, EXPERIMENTS, QUIET, invoke
+from abspark.cli import invoke
+from abspark.command_common import AS_OF, CONF, ENV, EXPERIMENTS, QUIET
 from jobs.common import opened
 
 

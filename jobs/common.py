@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abspark.cli import load, session
+from abspark.command_common import load, session
 from abspark.progress import Progress, on_stderr
 
 if TYPE_CHECKING:

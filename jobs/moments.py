@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from abspark.cli import CONF, ENV, QUIET, invoke
+from abspark.cli import invoke
+from abspark.command_common import CONF, ENV, QUIET
 from jobs.common import RUN_ID, resumed
 
 
@@ -20,7 +21,7 @@ def moments(conf: Path, env: str, run_id: str, *, quiet: bool) -> None:
     """Write the moments of a run that has its assignments."""
     from abspark.stages.measure import measure
 
-    resumed(conf, env, run_id, quiet=quiet, stages=(measure,))
+    resumed(conf, env, run_id, quiet=quiet, writes="moments", stages=(measure,))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field
 
+from abspark.config.analysis import Analysis
 from abspark.config.assignment import Assignment, NotDerivable
 from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.health import Health
 from abspark.config.values import Count, Instant, Name, Number
 
 MAX_VARIANTS: Final = 64
 WEIGHT_TOLERANCE: Final = 1e-6
 
 Positive = Annotated[Number, Field(gt=0)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Severity = Literal["warn", "fail"]
 
 
 class Variant(ConfigModel):
@@ -73,58 +73,6 @@ class MetricRoles(ConfigModel):
             seen.setdefault(name, str(path[0]))
         if not seen:
             yield Problem((), "lists no metric", "at least one under primary, secondary or guardrails")
-
-
-class Analysis(ConfigModel):
-    """Test and error rate. `correction` adjusts p over primary metrics x treatments."""
-
-    method: Literal["fixed"] = "fixed"
-    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
-    sides: Annotated[int, Strict(), Field(ge=1, le=2)] = 2
-    correction: Literal[
-        "none", "bonferroni", "holm", "hochberg", "benjamini_hochberg", "benjamini_yekutieli"
-    ] = "holm"
-
-
-class SrmCheck(ConfigModel):
-    """Sample ratio mismatch: p-value below which the check does not pass, and what it then says."""
-
-    threshold: Annotated[Number, Field(gt=0, lt=1)] = 0.001
-    severity: Severity = "fail"
-
-
-class _ShareCheck(ConfigModel):
-    """Shares above which a check warns and fails."""
-
-    warn: Share
-    fail: Share
-
-    @rule("warn", "fail")
-    def _in_order(self) -> Iterator[Problem]:
-        if self.warn > self.fail:
-            yield Problem(("warn",), "is above fail, so it could never warn", "warn <= fail")
-
-
-class SeveralVariantsCheck(_ShareCheck):
-    """Share of units seen in several variants."""
-
-    warn: Share = 0.01
-    fail: Share = 0.05
-
-
-class HashCheck(_ShareCheck):
-    """Share of units whose recorded variant is not the one the hash gives."""
-
-    warn: Share = 0.0
-    fail: Share = 0.001
-
-
-class Health(ConfigModel):
-    """Thresholds of the health checks."""
-
-    srm: SrmCheck = SrmCheck()
-    several_variants: SeveralVariantsCheck = SeveralVariantsCheck()
-    hash: HashCheck = HashCheck()
 
 
 class Experiment(ConfigModel):

@@ -6,16 +6,17 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from abspark.analysis.health import health
+from abspark.analysis.decisions import Evidence, decisions
+from abspark.analysis.guardrails import harms
 from abspark.analysis.results import results
 from abspark.errors import ConflictError, ExperimentsFailedError
-from abspark.pipeline.station import assignment_counts
+from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
 from abspark.stages.state import COMMITTED, RunState
 
 
 def analyze(state: RunState) -> None:
-    """Write the run's results and health checks.
+    """Write the run's results, health checks and decisions.
 
     Raises:
         AbsparkError: The lake can't be read or written.
@@ -24,11 +25,14 @@ def analyze(state: RunState) -> None:
     tag = {"run_id": state.run_id}
     with explained(state), state.progress.stage("results") as stage:
         moments = plain_rows(state.lake.read_run("moments", state.run_id))
-        counts = plain_rows(assignment_counts(state.lake.read_run("assignments", state.run_id)))
         found = results(moments, experiments, state.project.metrics, as_of=state.as_of)
-        checks = health(counts, experiments)
+        checks = health_rows(state)
         state.lake.append_rows("results", [row | tag for row in found])
         state.lake.append_rows("health", [row | tag for row in checks])
+        harmed = harms(moments, experiments, state.project.metrics)
+        evidence = Evidence(found, checks, harmed, state.as_of)
+        decided = decisions(evidence, experiments, state.project.metrics)
+        state.lake.append_rows("decisions", [row | tag for row in decided])
         stage.rows = len(found)
 
 
@@ -46,8 +50,8 @@ def commit(state: RunState) -> None:
             state.experiments[name] = COMMITTED
         for name, winner in ended.conflicted.items():
             state.experiments[name] = f"conflict: {winner} committed first"
-        state.record(ended_as(state), finished=True)
         stage.note = ", ".join(ended.committed)
+    state.record(ended_as(state), finished=True)
     failures = [f"{name}: {error}" for name, error in state.errors.items()]
     if ended.conflicted:
         conflicts = [

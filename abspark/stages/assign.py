@@ -42,10 +42,11 @@ def assign(state: RunState) -> None:
             state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
             counts = assignment_counts(state.lake.read_run("assignments", state.run_id)).collect()
             stage.rows = sum(row["n"] for row in counts)
-        assigned = {row["experiment_id"] for row in counts}
         for experiment in state.running:
-            if experiment.id not in assigned:
-                state.progress.say(f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops")
+            if all(row["experiment_id"] != experiment.id for row in counts):
+                state.progress.say(
+                    f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops"
+                )
         repeated = assignment_drops(counts, tallies, study)
         for name, tally in tallies.items():
             mine = {e.id for e in experiments_of(state, name)}

@@ -1,0 +1,164 @@
+"""One decision per experiment: ship, do_not_ship, keep_running, stop_for_harm or do_not_trust.
+
+The first rule that applies decides, over the headline rows of everyone on the latest day:
+
+1. `do_not_trust`: a health check has failed.
+2. `keep_running`: the end and the longest window are not over. All tests here are made for one look, so neither
+   a winner nor harm is called before; stopping early for harm takes a sequential bound.
+3. `keep_running`: a variant has fewer units than `min_sample_size`; `do_not_ship` once `max_duration_days` is used up.
+4. `ship`: a treatment ships. It ships when
+   a. its primary metrics are better: all of them, or with `ship_when: any` at least one;
+   b. none of its primary metrics is worse;
+   c. every guardrail with a margin is non-inferior, and no guardrail is harmed.
+   Of several such treatments the one with the largest relative improvement of the first primary metric (first
+   guardrail, without one) is named; the configured order decides ties.
+5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
+   significantly worse at all.
+6. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which.
+
+Better and worse mean, with method `fixed`, `significant` (so after adjustment) in the metric's direction or against
+it; with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2. An experiment without primary metrics ships
+on its guardrails alone, of which at least one must have a margin; without one nothing can show that to ship.
+
+**False ships**, by treatment and two-sided (one-sided: alpha in place of alpha / 2; figures in docs/statistics.md):
+
+* `all`: one that is not truly better on *every* primary metric ships with probability <= alpha / 2, whatever the
+  correction, because it must pass each test (Berger 1982, intersection-union).
+* `any`: one that is better on *no* primary metric ships with probability <= alpha under bonferroni, holm, hochberg
+  (alpha / 2 with one treatment: under rule b its smallest p is then on the good side). The Benjamini corrections
+  promise that only where no treatment moves any metric, `none` never.
+* Over all treatments together: <= alpha under bonferroni, holm, hochberg; otherwise up to the sum over treatments.
+* Method `bayesian` adjusts nothing, so `any` errs once per primary metric; with flat priors about as `none` does.
+* Either way one that is worse than a margin ships with probability <= alpha / 2, guardrails unadjusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from abspark.analysis.comparisons import Row, verdict_at
+from abspark.analysis.guardrails import Harm
+from abspark.analysis.judgement import Judgement, judge
+from abspark.config import Experiment, Metric
+
+SHIP: Final = "ship"
+DO_NOT_SHIP: Final = "do_not_ship"
+KEEP_RUNNING: Final = "keep_running"
+STOP_FOR_HARM: Final = "stop_for_harm"
+DO_NOT_TRUST: Final = "do_not_trust"
+
+_EVERY_EXPERIMENT: Final = "*"
+
+Decision = tuple[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails.harms`."""
+
+    results: Sequence[Row]
+    health: Sequence[Row]
+    harmed: Set[Harm]
+    as_of: datetime
+
+
+def decisions(
+    evidence: Evidence, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
+) -> list[dict[str, object]]:
+    """Rows of the table decisions (all columns but run_id), one per experiment."""
+    results, health = _grouped(evidence.results), _grouped(evidence.health)
+    harmed: dict[str, set[Harm]] = {}
+    for harm in evidence.harmed:
+        harmed.setdefault(harm[0], set()).add(harm)
+    rows: list[dict[str, object]] = []
+    for experiment in experiments:
+        id_ = experiment.id
+        checks = [*health.get(id_, ()), *health.get(_EVERY_EXPERIMENT, ())]
+        own = Evidence(results.get(id_, ()), checks, harmed.get(id_, set()), evidence.as_of)
+        decision, reasons = _decide(own, experiment, metrics)
+        rows.append({"experiment_id": id_, "decision": decision, "reasons": reasons})
+    return rows
+
+
+def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision:
+    results = _headlines(evidence.results)
+    waiting = _failed(evidence) or _unfinished(evidence, experiment, metrics)
+    waiting = waiting or _too_few(evidence, experiment, results)
+    if waiting is not None:
+        return waiting
+    judged = [
+        judge(
+            [row for row in results if row["treatment"] == treatment],
+            experiment,
+            metrics,
+            harmed={metric for _, metric, harming in evidence.harmed if harming == treatment},
+        )
+        for treatment in experiment.treatments
+    ]
+    named = list(zip(experiment.treatments, judged, strict=True))
+    winners = [(treatment, found) for treatment, found in named if found.ships]
+    if winners:
+        return SHIP, _of_winner(winners, named)
+    sentences = [f"{treatment}: {sentence}" for treatment, found in named for sentence in found.sentences]
+    return (STOP_FOR_HARM if any(found.harmed for found in judged) else DO_NOT_SHIP), sentences
+
+
+def _failed(evidence: Evidence) -> Decision | None:
+    failed = [
+        f"The check {row['check']} failed: {row['message']}"
+        for row in evidence.health
+        if row["status"] == "fail"
+    ]
+    return (DO_NOT_TRUST, failed) if failed else None
+
+
+def _unfinished(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision | None:
+    over = verdict_at(experiment, metrics)
+    if evidence.as_of >= over:
+        return None
+    return KEEP_RUNNING, [
+        f"There is no verdict before {over:%Y-%m-%d %H:%M} UTC, when the experiment and its longest window are over."
+    ]
+
+
+def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row]) -> Decision | None:
+    least = experiment.min_sample_size
+    units = {row["control"]: row["n_control"] for row in results}
+    for row in results:
+        units[row["treatment"]] = min(row["n_treatment"], units.get(row["treatment"], row["n_treatment"]))
+    days = experiment.max_duration_days
+    used_up = days is not None and evidence.as_of >= experiment.start + timedelta(days=days)
+    then = "max_duration_days is used up" if used_up else "move the end"
+    short = [
+        f"{variant} has {n:,} units, and no decision is made below {least:,}: {then}."
+        for variant, n in units.items()
+        if n < least
+    ]
+    return (DO_NOT_SHIP if used_up else KEEP_RUNNING, short) if short else None
+
+
+def _of_winner(winners: Sequence[tuple[str, Judgement]], named: Sequence[tuple[str, Judgement]]) -> list[str]:
+    best, judged = max(winners, key=lambda winner: winner[1].gain)
+    others = [
+        f"{treatment} {'could ship too' if found.ships else 'does not ship'}: {' '.join(found.sentences)}"
+        for treatment, found in named
+        if treatment != best
+    ]
+    return [f"Ship {best}.", *judged.sentences, *others]
+
+
+def _headlines(results: Sequence[Row]) -> list[Row]:
+    """Rows of the configured estimator for everyone on the latest day."""
+    rows = [row for row in results if row["headline"] and row["segment_name"] is None]
+    latest = max((row["day"] for row in rows), default=None)
+    return [row for row in rows if row["day"] == latest]
+
+
+def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["experiment_id"], []).append(row)
+    return groups

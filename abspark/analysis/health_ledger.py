@@ -1,0 +1,160 @@
+"""Checks on what was left out: drops that hit one variant, events of nobody, events logged twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from abspark.analysis.health_row import (
+    HealthRow,
+    Row,
+    by_variant,
+    graded,
+    skipped,
+    tested,
+    variant_keys,
+)
+from abspark.config import Experiment
+from abspark.stats.contingency import RatesTest, equal_rates
+from abspark.stats.multiplicity import holm
+from abspark.stats.reasons import NONE
+
+_OWN_CHECK: Final = frozenset({"tied_variants", "multiple_variants", "excluded_unit"})
+"""Units of several variants are compared by `several_variants_balanced`; a tie has no variant."""
+_OF_BEHAVIOUR: Final = frozenset({"repeated_exposure", "outside_windows", "after_window", "no_metric"})
+"""Reasons that what units do after exposure decides: a treatment that works may shift them."""
+_ADVICE: Final = (
+    "Find out why rows of one variant are dropped more often: its logging, its redirects, its filter."
+)
+_BEHAVIOUR_ADVICE: Final = (
+    "The treatment itself may do this. If it should not change how often units come back or act, "
+    "compare the logging of the variants."
+)
+
+
+class SourceCount(NamedTuple):
+    """An event source: rows read, events that met a unit, and whether events have ids. None: not counted."""
+
+    source: str
+    read: int | None
+    matched: int | None
+    identified: bool
+
+
+def drops_balanced(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
+    """For each source and reason that knows the variant: do the variants lose equal shares of their units?
+
+    p is adjusted by Holm over the reasons. Units are compared, not rows, as a unit's rows drop together.
+    """
+    check, keys = "drops_balanced", variant_keys(experiment)
+    assigned, dropped = Counter[str](), dict[tuple[str, str, str], Counter[str]]()
+    for row in profile:
+        assigned[row["variant"]] += row["n"]
+    for row in drops:
+        if _comparable(row, experiment):
+            key = (row["source"], row["reason"], row["stage"])
+            dropped.setdefault(key, Counter())[row["variant"]] += row["units"]
+    tests = {key: _rates(key, lost, assigned, keys) for key, lost in sorted(dropped.items())}
+    tests = {key: test for key, test in tests.items() if test.reason == NONE}
+    if not tests:
+        return [skipped(experiment, check, "No row was dropped for a reason that knows the variant.")]
+    adjusted = holm([test.p_value for test in tests.values()], np.zeros(len(tests), dtype=np.int64))
+    return [
+        _drop_row(experiment, key, dropped[key], (test, float(p)))
+        for (key, test), p in zip(tests.items(), adjusted, strict=True)
+    ]
+
+
+def _comparable(row: Row, experiment: Experiment) -> bool:
+    mine = row["experiment_id"] == experiment.id and row["reason"] not in _OWN_CHECK
+    return mine and row["variant"] is not None and row["units"] is not None
+
+
+def _rates(
+    key: tuple[str, str, str], lost: Counter[str], assigned: Counter[str], keys: Sequence[str]
+) -> RatesTest:
+    """Repeated exposures and pairs are of assigned units; units of other reasons may have no valid exposure."""
+    _, reason, stage = key
+    among = stage == "pairs" or reason == "repeated_exposure"
+    return equal_rates(
+        [lost[v] for v in keys], [max(assigned[v] - lost[v], 0) if among else assigned[v] for v in keys]
+    )
+
+
+def _drop_row(
+    experiment: Experiment, key: tuple[str, str, str], lost: Counter[str], found: tuple[RatesTest, float]
+) -> HealthRow:
+    (source, reason, _), (test, p), keys = key, found, variant_keys(experiment)
+    settings = experiment.health.drops_balanced
+    verdict = "different" if p < settings.threshold else "equal"
+    return tested(
+        experiment,
+        "drops_balanced",
+        settings,
+        p,
+        advice=_BEHAVIOUR_ADVICE if reason in _OF_BEHAVIOUR else _ADVICE,
+        slice_name="source: reason",
+        slice_value=f"{source}: {reason}",
+        statistic=test.statistic,
+        observed=by_variant(keys, (lost[v] for v in keys)),
+        expected=by_variant(keys, test.expected),
+        message=f"{verdict.capitalize()} shares of the variants' units have rows of {source} dropped as {reason} "
+        f"(p = {p:.3g} after Holm over the reasons).",
+    )
+
+
+def event_checks(
+    drops: Sequence[Row], sources: Sequence[SourceCount], experiment: Experiment
+) -> list[HealthRow]:
+    """Unmatched and duplicate events of each source that the experiment's metrics read."""
+    lost = Counter[tuple[str, str]]()
+    for row in drops:
+        if row["stage"] == "events":
+            lost[row["source"], row["reason"]] += row["rows"]
+    rows = []
+    for source in sources:
+        rows.append(_unmatched(source, lost[source.source, "unmatched_unit"], experiment))
+        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], experiment))
+    return rows
+
+
+def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment) -> HealthRow:
+    check, where = "unmatched_events", {"slice_name": "source", "slice_value": source.source}
+    if source.matched is None or not source.matched + unmatched:
+        return skipped(experiment, check, f"{source.source} has no events to match.", **where)
+    total = source.matched + unmatched
+    share = unmatched / total
+    return graded(
+        experiment,
+        check,
+        experiment.health.unmatched_events,
+        share,
+        advice="Compare the unit ids of the event log with those of the exposures: their form, and what they name.",
+        observed=f"{unmatched:,} of {total:,} events ({share:.4%})",
+        message=f"{share:.4%} of the events in {source.source} are of units that are in no experiment of the run.",
+        **where,
+    )
+
+
+def _duplicates(source: SourceCount, duplicates: int, experiment: Experiment) -> HealthRow:
+    check, where = "duplicates", {"slice_name": "source", "slice_value": source.source}
+    if not source.identified:
+        why = f"{source.source} maps no event_id, so repeated rows can't be told from repeated events."
+        return skipped(experiment, check, why, **where)
+    if not source.read:
+        return skipped(experiment, check, f"{source.source} has no rows.", **where)
+    share = duplicates / source.read
+    return graded(
+        experiment,
+        check,
+        experiment.health.duplicates,
+        share,
+        advice="They count once, so nothing is biased; look for retries or for ids that are not unique.",
+        observed=f"{duplicates:,} of {source.read:,} rows ({share:.4%})",
+        expected="none",
+        message=f"{share:.4%} of the rows in {source.source} repeat the id of another event of their unit.",
+        **where,
+    )

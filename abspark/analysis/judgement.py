@@ -1,0 +1,116 @@
+"""What the results of one treatment say: does it ship, is a guardrail harmed, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Final
+
+from abspark.analysis.comparisons import Row
+from abspark.config import Experiment, Metric
+
+BETTER: Final = "better"
+WORSE: Final = "worse"
+OPEN: Final = "not shown to be better"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`gain` is the improvement that ranks treatments, relative where defined; -inf where there is none."""
+
+    ships: bool
+    harmed: bool
+    gain: float
+    sentences: tuple[str, ...]
+
+
+def judge(
+    rows: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric], *, harmed: Set[str]
+) -> Judgement:
+    """The judgement of the treatment whose results rows are given; `harmed` are its harmed guardrails.
+
+    A metric without a row counts as not shown.
+    """
+    by_metric = {row["metric"]: row for row in rows}
+    roles = experiment.metrics
+    found = {name: _standing(by_metric.get(name), metrics[name]) for name in roles.primary}
+    sentences = [f"{name} is {standing}{_numbers(by_metric.get(name))}." for name, standing in found.items()]
+    standings = list(found.values())
+    enough = {"all": all, "any": any}[experiment.analysis.ship_when]
+    won = enough(standing == BETTER for standing in standings) if standings else True
+    margins = [given.metric for given in roles.guardrails if given.margin is not None]
+    held = {name for name in margins if by_metric.get(name, {}).get("non_inferior")}
+    for given in roles.guardrails:
+        sentences.append(_guardrail_sentence(given.metric, margins=margins, held=held, harmed=harmed))
+    nothing = not standings and not margins
+    if nothing:
+        sentences.append("There is neither a primary metric nor a guardrail with a margin to ship on.")
+    ships = won and WORSE not in standings and held == set(margins) and not harmed and not nothing
+    return Judgement(ships, bool(harmed), _gain(by_metric, experiment, metrics), tuple(sentences))
+
+
+def _standing(row: Row | None, metric: Metric) -> str:
+    if row is None or row["effect"] is None:
+        return OPEN
+    if row["method"] == "bayesian":
+        return _standing_of_posterior(row)
+    if not row["significant"]:
+        return OPEN
+    return BETTER if _sign(metric) * row["effect"] > 0 else WORSE
+
+
+def _standing_of_posterior(row: Row) -> str:
+    probability, tail = row["prob_better"], row["alpha"] / 2
+    if probability is None:
+        return OPEN
+    if probability > 1 - tail:
+        return BETTER
+    return WORSE if probability < tail else OPEN
+
+
+def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], harmed: Set[str]) -> str:
+    if name in harmed:
+        worse = "worse than its margin" if name in margins else "worse"
+        return f"The guardrail {name} is harmed: significantly {worse}."
+    if name not in margins:
+        return f"The guardrail {name} is not shown to be worse."
+    if name in held:
+        return f"The guardrail {name} holds: a worsening by its margin is ruled out."
+    return f"The guardrail {name} is open: a worsening by its margin is not ruled out."
+
+
+def _numbers(row: Row | None) -> str:
+    if row is None:
+        return ": there is no result"
+    if row["effect"] is None:
+        return f": {row['reason']}"
+    change = (
+        f"effect {row['effect']:+.4g}"
+        if row["relative_effect"] is None
+        else f"relative effect {row['relative_effect']:+.2%}"
+    )
+    told = [change]
+    if row["p_adjusted"] is not None:
+        told.append(f"adjusted p = {row['p_adjusted']:.3g}")
+    elif row["p_value"] is not None:
+        told.append(f"p = {row['p_value']:.3g}")
+    elif row["prob_better"] is not None:
+        told.append(f"probability to be better {row['prob_better']:.2%}")
+    if row["reason"] is not None:
+        told.append(row["reason"])
+    return f" ({', '.join(told)})"
+
+
+def _gain(by_metric: Mapping[str, Row], experiment: Experiment, metrics: Mapping[str, Metric]) -> float:
+    roles = experiment.metrics
+    first = (*roles.primary, *(given.metric for given in roles.guardrails))[:1]
+    row = by_metric.get(first[0]) if first else None
+    if row is None:
+        return -math.inf
+    effect = row["effect"] if row["relative_effect"] is None else row["relative_effect"]
+    return -math.inf if effect is None else _sign(metrics[first[0]]) * float(effect)
+
+
+def _sign(metric: Metric) -> int:
+    return 1 if metric.direction == "increase" else -1

@@ -1,0 +1,117 @@
+"""Results by posterior: beta-binomial for proportions, for the rest a normal prior of the relative effect.
+
+There is no p-value and no significance. Losses and the effect are in the metric's unit. A relative effect and
+its losses become one of the metric's unit by the control mean, whose own error the relative effect's standard
+error already holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abspark.analysis.comparisons import Batch, effects_by_kind
+from abspark.config import Experiment
+from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
+from abspark.stats.effects import Effect
+from abspark.stats.moments import NUM, Bools, Floats
+from abspark.stats.reasons import either
+
+Columns = dict[str, NDArray[Any]]
+
+_NUMBERS: Final = (
+    "effect", "effect_low", "effect_high", "relative_effect", "relative_low", "relative_high",
+    "prob_better", "expected_loss_treatment", "expected_loss_control",
+)  # fmt: skip
+
+
+def bayesian_columns(batch: Batch) -> Columns:
+    """Every comparison by its metric's model; `reason` is "" where nothing is undefined."""
+    columns: Columns = {name: np.full(len(batch), np.nan) for name in _NUMBERS}
+    columns["reason"] = np.full(len(batch), "", dtype=object)
+    for mask, part, effect in effects_by_kind(batch):
+        for chosen, experiment in _same_settings(part):
+            binary = part.binary.all()
+            model = _proportions if binary else _means
+            found = model(part.take(chosen), effect.take(chosen), experiment)
+            rows = np.flatnonzero(mask)[chosen]
+            for name, values in found.items():
+                columns[name][rows] = values
+    return columns
+
+
+def _same_settings(batch: Batch) -> Iterator[tuple[Bools, Experiment]]:
+    """Comparisons of one analysis configuration, with an experiment that has it."""
+    analyses = [pair.experiment.analysis for pair in batch.pairs]
+    for analysis in dict.fromkeys(analyses):
+        chosen = np.array([given == analysis for given in analyses])
+        yield chosen, batch.pairs[int(np.argmax(chosen))].experiment
+
+
+def _proportions(batch: Batch, effect: Effect, experiment: Experiment) -> Columns:
+    prior = experiment.analysis.prior.proportion
+    units = np.stack([batch.control.n, batch.treatment.n], axis=1)
+    means = np.stack([batch.control.mean[:, NUM], batch.treatment.mean[:, NUM]], axis=1)
+    means[effect.reason == "not_a_proportion"] = np.nan
+    posterior = compare_proportions(
+        np.round(means * units),
+        units,
+        prior=BetaPrior(prior.successes, prior.failures),
+        alpha=experiment.analysis.alpha,
+    )
+    return _directed(
+        batch,
+        {
+            "effect": posterior.effect,
+            "effect_low": posterior.low,
+            "effect_high": posterior.high,
+            "relative_effect": posterior.relative_effect,
+            "relative_low": posterior.relative_low,
+            "relative_high": posterior.relative_high,
+            "prob_better": posterior.prob_better,
+            "expected_loss_treatment": posterior.expected_loss_treatment,
+            "expected_loss_control": posterior.expected_loss_control,
+            "reason": posterior.reason,
+        },
+    )
+
+
+def _means(batch: Batch, effect: Effect, experiment: Experiment) -> Columns:
+    prior = experiment.analysis.prior.relative_effect
+    posterior = compare_relative_effect(
+        effect.relative,
+        np.sqrt(effect.relative_variance),
+        prior=EffectPrior(prior.mean, np.inf if prior.sd is None else prior.sd),
+        alpha=experiment.analysis.alpha,
+    )
+    base: Floats = batch.control.mean[:, NUM]
+    return _directed(
+        batch,
+        {
+            "effect": posterior.relative_effect * base,
+            "effect_low": posterior.relative_low * base,
+            "effect_high": posterior.relative_high * base,
+            "relative_effect": posterior.relative_effect,
+            "relative_low": posterior.relative_low,
+            "relative_high": posterior.relative_high,
+            "prob_better": posterior.prob_better,
+            "expected_loss_treatment": posterior.expected_loss_treatment * base,
+            "expected_loss_control": posterior.expected_loss_control * base,
+            "reason": either(effect.relative_reason, posterior.reason),
+        },
+    )
+
+
+def _directed(batch: Batch, columns: Columns) -> Columns:
+    """Where less is better, better means smaller: the probability turns and the losses change places."""
+    less = batch.direction < 0
+    better = columns["prob_better"]
+    treatment, control = columns["expected_loss_treatment"], columns["expected_loss_control"]
+    return columns | {
+        "prob_better": np.where(less, 1 - better, better),
+        "expected_loss_treatment": np.where(less, control, treatment),
+        "expected_loss_control": np.where(less, treatment, control),
+    }

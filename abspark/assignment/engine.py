@@ -1,0 +1,60 @@
+"""The default scheme as a service would call it: who gets which variant, now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from abspark.assignment.unit import assign
+from abspark.config import Experiment
+from abspark.config.assignment import NotDerivable
+from abspark.config.schemes.sha256 import Sha256
+from abspark.errors import UsageError
+
+_NOBODY: Mapping[str, str] = {}
+
+
+class AssignmentEngine:
+    """Variants by the scheme `sha256` under one salt, the same that a run derives from such an experiment."""
+
+    def __init__(self, salt: str) -> None:
+        self._salt = salt
+
+    def assign(
+        self,
+        experiment: Experiment,
+        unit: str,
+        *,
+        overrides: Mapping[str, str] = _NOBODY,
+        at: datetime | None = None,
+    ) -> str | None:
+        """The variant of a unit at an offset-aware time (None: now).
+
+        None where the experiment isn't running then (its status, or the time is outside [start, end)) or the unit is
+        outside its traffic. `overrides` gives units the variant listed, before the experiment's own. A salt in the
+        experiment's history, which is dated, beats the engine's.
+
+        Raises:
+            UsageError: The experiment has another scheme, or an override names no variant of it.
+        """
+        scheme = self._scheme(experiment)
+        keys = [variant.key for variant in experiment.variants]
+        if unknown := sorted({variant for variant in overrides.values() if variant not in keys}):
+            raise UsageError(f"overrides name {', '.join(unknown)}", allowed=", ".join(keys))
+        instant = datetime.now(UTC) if at is None else at
+        if experiment.status != "running" or not experiment.start <= instant < experiment.end:
+            return None
+        if unit in overrides:
+            return overrides[unit]
+        return assign(experiment.model_copy(update={"assignment": scheme}), unit, at=instant).variant
+
+    def _scheme(self, experiment: Experiment) -> Sha256:
+        given = experiment.assignment
+        if isinstance(given, NotDerivable):
+            return Sha256(scheme="sha256", salt=self._salt)
+        if isinstance(given, Sha256):
+            return given.model_copy(update={"salt": self._salt})
+        raise UsageError(
+            f"{experiment.id} is assigned by the scheme {given.scheme}, not by the engine's",
+            allowed="scheme sha256, or none",
+        )

@@ -1,0 +1,143 @@
+"""What the commands share: options, the checked project, the session, and how rows are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from abspark.errors import UsageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from abspark.config import Environment, Project
+
+Format = Literal["table", "json", "csv"]
+
+CONF = click.option(
+    "--conf",
+    type=click.Path(path_type=Path),
+    default=Path("conf"),
+    show_default=True,
+    help="Configuration directory.",
+)
+ENV = click.option("--env", required=True, help="Environment: conf/environments/NAME.yaml.")
+EXPERIMENTS = click.option(
+    "--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all."
+)
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+class Instant(click.ParamType[datetime]):
+    """An ISO 8601 time with offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The aware datetime, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time; write e.g. 2026-10-15T00:00:00Z", param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} states no offset; write e.g. {value}Z", param, ctx)
+        return instant.astimezone(UTC)
+
+
+AS_OF = click.option(
+    "--as-of", type=Instant(), help="Cut of event time, e.g. 2026-10-15T00:00:00Z. Default: now."
+)
+
+
+def load(conf: Path, env: str) -> Project:
+    """The checked project, for one environment of a command that needs Spark.
+
+    Raises:
+        ConfigError: The configuration has faults.
+        UsageError: pyspark is not installed.
+    """
+    from abspark.config import load_project
+
+    project = load_project(conf, env)
+    _require_pyspark()
+    return project
+
+
+def local_session(stage: Callable[[str], Any] | None = None) -> AbstractContextManager[SparkSession]:
+    """A session of our own on this machine, with Delta."""
+    from abspark.config import Environment
+
+    local = Environment.model_validate(
+        {"name": "local", "lake": {"path": "lake"}, "spark": {"master": "local[*]"}}
+    )
+    return session(local, stage)
+
+
+@contextmanager
+def session(
+    environment: Environment | None,
+    stage: Callable[[str], Any] | None = None,
+    *,
+    reads: Project | None = None,
+) -> Iterator[SparkSession]:
+    """The environment's session, its time zone UTC meanwhile; `stage` times its start.
+
+    `reads` is the project whose logs are going to be read; without one, little is.
+
+    Raises:
+        UsageError: pyspark is not installed.
+        AbsparkError: Java is missing, or Spark does not start.
+    """
+    _require_pyspark()
+    from contextlib import ExitStack
+
+    from abspark.storage import bytes_at, open_session, utc_session
+
+    if environment is None:
+        raise UsageError("no environment was chosen", advice="name one with --env")
+    logs = [*reads.exposures.values(), *reads.events.values()] if reads else []
+    opened = open_session(environment, input_bytes=bytes_at(source.path for source in logs))
+    with ExitStack() as stack:
+        if stage is None:
+            spark = stack.enter_context(opened)
+        else:
+            with stage("start Spark"):
+                spark = stack.enter_context(opened)
+        stack.enter_context(utc_session(spark))
+        yield spark
+
+
+def _require_pyspark() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pyspark") is None:
+        raise UsageError(
+            "this command needs Spark, and pyspark is not installed here",
+            advice="on one machine: pip install 'abspark[local]'; on a cluster use spark-submit with jobs/run.py",
+        )
+
+
+def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
+    """Rows of a table on stdout: for people, or as JSON or CSV and nothing else."""
+    from abspark.report import tables
+    from abspark.schemas import TABLES
+
+    if form == "json":
+        click.echo(tables.as_json(rows))
+    elif form == "csv":
+        click.echo(tables.as_csv(rows, TABLES[table].names), nl=False)
+    elif rows:
+        tables.SHOW[table](rows, sys.stdout)
+    else:
+        click.echo("nothing committed yet", err=True)

@@ -1,0 +1,247 @@
+"""`abspark power`: units, detectable effect or days of a planned comparison, from assumptions alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from abspark.errors import UsageError
+
+if TYPE_CHECKING:
+    from abspark.stats.power import Design, Question
+
+Answer = dict[str, float | int | str | None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the options say. Exactly one of `rate`, and of `mean` with `sd`, is the baseline.
+
+    `effect` and `margin` are relative to the baseline; the effect is in the metric's unit times its direction
+    when it is worked with: 0.1 is ten percent more, -0.1 ten percent less.
+    """
+
+    rate: float | None
+    mean: float | None
+    sd: float | None
+    effect: float | None
+    margin: float | None
+    direction: int
+    units: float | None
+    units_per_day: float | None
+    window_days: float
+    power: float
+    design: Design
+
+    @property
+    def baseline(self) -> float:
+        """The control's rate or mean."""
+        return self.rate if self.rate is not None else float(self.mean or 0.0)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation per unit."""
+        return float(self.sd or 0.0) if self.rate is None else math.sqrt(self.rate * (1 - self.rate))
+
+
+@click.command(name="power")
+@click.option("--rate", type=float, help="Baseline of a proportion, between 0 and 1.")
+@click.option("--mean", type=float, help="Baseline mean per unit; needs --sd.")
+@click.option("--sd", type=float, help="Standard deviation per unit; for a ratio the linearised one.")
+@click.option("--effect", type=float, help="Relative effect to detect: 0.05 is five percent more.")
+@click.option("--margin", type=float, help="Non-inferiority: tolerated relative worsening, > 0.")
+@click.option(
+    "--direction",
+    type=click.Choice(["increase", "decrease"]),
+    help="Which way is better, for --margin (default increase); without --effect, which way to detect.",
+)
+@click.option("--units", type=float, help="Units in all variants: gives the detectable effect, or the power.")
+@click.option("--units-per-day", type=float, help="New units per day in all variants: gives days.")
+@click.option("--window-days", type=float, default=0.0, show_default=True, help="Longest metric window.")
+@click.option(
+    "--share-control", type=float, default=0.5, show_default=True, help="Share of units in control."
+)
+@click.option("--share-treatment", type=float, default=0.5, show_default=True, help="And in the treatment.")
+@click.option("--alpha", type=float, help="Level of the experiment.  [default: 0.05]")
+@click.option("--power", "target", type=float, help="Power wanted.  [default: 0.8]")
+@click.option("--sides", type=click.Choice(["1", "2"]), help="Sides of the test.  [default: 2]")
+@click.option("--comparisons", type=int, default=1, show_default=True, help="Alpha is split over this many.")
+@click.option(
+    "--variance-reduction", type=float, default=0.0, show_default=True, help="Share removed by CUPED."
+)
+@click.option(
+    "--inflation", type=float, default=1.0, show_default=True, help="Units of a sequential method over fixed."
+)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def power(form: Literal["table", "json"], **options: Any) -> None:
+    """Plan a comparison: give --effect for units, --units for the detectable effect, both for power.
+
+    With --units-per-day the days as well. Starts no Java.
+    """
+    rows = [answer(_plan(options))]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(map(len, rows[0]))
+    for name, value in rows[0].items():
+        shown = (
+            f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        )
+        click.echo(f"{name:<{width}}  {'-' if shown is None else shown}")
+
+
+def answer(plan: Plan) -> Answer:
+    """What the plan asks for, beside what it assumed; `units` are those of all variants.
+
+    Raises:
+        UsageError: The options don't ask for anything, or nothing answers them.
+    """
+    found: Answer = {"baseline": plan.baseline, "sd": plan.spread, "alpha": plan.design.alpha}
+    for asked, kind in ((plan.margin, _non_inferiority), (plan.effect, _difference)):
+        if asked is not None:
+            return found | _days(plan, kind(plan))
+    if plan.units is None:
+        raise UsageError(
+            "nothing to solve for", allowed="--effect or --margin for units, --units for the effect"
+        )
+    return found | _days(plan, _detectable(plan))
+
+
+def _non_inferiority(plan: Plan) -> Answer:
+    from abspark.stats.power import MeanQuestion, non_inferior_relative
+
+    question = non_inferior_relative(
+        plan.margin or 0.0,
+        mean=plan.baseline,
+        sd_control=plan.spread,
+        sd_treatment=plan.spread,
+        direction=plan.direction,
+    )
+    if plan.rate is not None:
+        question = MeanQuestion(question.distance, question.sd_control, question.sd_treatment, normal=True)
+    return {"margin": plan.margin} | _units_or_power(plan, question)
+
+
+def _difference(plan: Plan) -> Answer:
+    from abspark.stats.power import MeanQuestion, ProportionQuestion
+
+    effect = plan.effect or 0.0
+    if plan.rate is not None:
+        treated = plan.rate * (1 + effect)
+        if not 0 <= treated <= 1:
+            raise UsageError(f"--effect {effect:g} makes a rate of {treated:g}", allowed="rates of 0 to 1")
+        question: Question = ProportionQuestion(plan.rate, treated)
+    else:
+        question = MeanQuestion(abs(effect) * plan.baseline, plan.spread, plan.spread)
+    return {"relative_effect": effect, "effect": effect * plan.baseline} | _units_or_power(plan, question)
+
+
+def _units_or_power(plan: Plan, question: Question) -> Answer:
+    from abspark.stats.power import power as power_of
+    from abspark.stats.power import units_needed
+
+    if plan.units is not None:
+        return {"power": float(power_of(question, plan.units, design=plan.design)), "units": plan.units}
+    units = float(units_needed(question, plan.power, design=plan.design))
+    if math.isnan(units):
+        raise UsageError("no number of units has that power", advice="give a larger effect or margin")
+    return {"power": plan.power, "units": math.ceil(units)}
+
+
+def _detectable(plan: Plan) -> Answer:
+    from abspark.stats.power import detectable_mean, detectable_proportion
+
+    units = plan.units or 0.0
+    if plan.rate is not None:
+        effect = detectable_proportion(
+            units, plan.power, control=plan.rate, direction=plan.direction, design=plan.design
+        )
+    else:
+        spreads = {"sd_control": plan.spread, "sd_treatment": plan.spread}
+        effect = plan.direction * detectable_mean(units, plan.power, design=plan.design, **spreads)
+    if math.isnan(float(effect)):
+        raise UsageError("no effect is detected with that power", advice="give more units")
+    found = float(effect)
+    return {"relative_effect": found / plan.baseline, "effect": found, "power": plan.power, "units": units}
+
+
+def _days(plan: Plan, found: Answer) -> Answer:
+    from abspark.stats.power import days_needed
+
+    shares = plan.design.share_control, plan.design.share_treatment
+    units = float(found["units"] or 0.0)
+    arms: Answer = {
+        name: math.ceil(units * share)
+        for name, share in zip(("units_control", "units_treatment"), shares, strict=True)
+    }
+    if plan.units_per_day is None:
+        return found | arms
+    days = days_needed(units, units_per_day=plan.units_per_day, window_days=plan.window_days)
+    return found | arms | {"days": int(days)}
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    from abspark.stats.power import Design
+
+    _check(options)
+    alpha, sides = options["alpha"], options["sides"]
+    with_margin = options["margin"] is not None
+    level = 0.05 if alpha is None else alpha
+    try:
+        design = Design(
+            # a guardrail is tested one-sided at alpha / 2
+            alpha=level,
+            sides=2 if with_margin or sides is None else int(sides),
+            share_control=options["share_control"],
+            share_treatment=options["share_treatment"],
+            comparisons=options["comparisons"],
+            variance_reduction=options["variance_reduction"],
+            inflation=options["inflation"],
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    units = options["units"]
+    if units is not None and units * min(design.share_control, design.share_treatment) < 2 * design.inflation:
+        raise UsageError(f"{units:g} units leave a variant with fewer than two", advice="give more --units")
+    same = ("rate", "mean", "sd", "effect", "margin", "units", "units_per_day", "window_days")
+    return Plan(
+        **{name: options[name] for name in same},
+        direction=-1 if options["direction"] == "decrease" else 1,
+        power=0.8 if options["target"] is None else options["target"],
+        design=design,
+    )
+
+
+_POSITIVE = ("sd", "mean", "margin", "units", "units_per_day")
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse combinations that mean nothing, or hold an option that would have no effect."""
+    given = {name for name, value in options.items() if value is not None}
+    faults: list[tuple[bool, str]] = [
+        (("rate" in given) == ("mean" in given), "exactly one of --rate and --mean must be given"),
+        (("sd" in given) != ("mean" in given), "--mean and --sd go together"),
+        ({"effect", "margin"} <= given, "--effect and --margin ask different questions: give one"),
+        ({"effect", "direction"} <= given, "--effect has its own sign: leave out --direction"),
+        ({"margin", "sides"} <= given, "--margin is one-sided at alpha / 2: leave out --sides"),
+        (options["window_days"] != 0 and "units_per_day" not in given, "--window-days needs --units-per-day"),
+        (options["window_days"] < 0, "--window-days must not be below 0"),
+        (options["effect"] == 0, "--effect must not be 0"),
+        ("rate" in given and not 0 < (options["rate"] or 0) < 1, "--rate must lie between 0 and 1"),
+        ("target" in given and not 0 < (options["target"] or 0) < 1, "--power must lie between 0 and 1"),
+        ("units" in given and "target" in given and bool({"effect", "margin"} & given),
+         "--units with --effect or --margin gives the power: leave out --power"),
+        (options["margin"] is not None and options["margin"] >= 1 and options["direction"] != "decrease",
+         "--margin must be below 1 where more is better"),
+        *(
+            (name in given and not options[name] > 0, f"--{name.replace('_', '-')} must be above 0")
+            for name in _POSITIVE
+        ),
+    ]  # fmt: skip
+    told = [message for broken, message in faults if broken]
+    if told:
+        raise UsageError("\n".join(told), advice="abspark power --help")

@@ -1,0 +1,71 @@
+"""`abspark simulate` and `abspark demo`: raw logs with known truth, and what the main job makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abspark.command_common import load, local_session, show
+
+if TYPE_CHECKING:
+    from abspark.simulate import LogFormat
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Directory for the logs and their project."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["delta", "parquet", "csv"]), default="parquet", show_default=True
+)
+@click.option("--units", type=int, default=10_000, show_default=True, help="Units that exist.")
+@click.option("--experiments", type=int, default=4, show_default=True, help="Experiments at once.")
+@click.option("--days", type=int, default=14, show_default=True, help="Length of the experiments.")
+@click.option(
+    "--share", type=float, default=0.5, show_default=True, help="Share of units in each experiment."
+)
+@click.option(
+    "--exposures-per-unit", type=float, default=3.0, show_default=True, help="Exposure rows per unit."
+)
+@click.option("--events-per-unit", type=float, default=20.0, show_default=True, help="Event rows per unit.")
+@click.option(
+    "--effect", type=float, default=0.1, show_default=True, help="True relative effect of odd experiments."
+)
+@click.option("--variants", type=int, default=2, show_default=True, help="Variants of each experiment.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
+@click.option("--carry-variant", is_flag=True, help="Events carry experiment and variant.")
+@click.option("--clean", is_flag=True, help="No faults in the logs.")
+def simulate(out: Path, form: LogFormat, *, clean: bool, **sizes: Any) -> None:
+    """Write seeded raw logs with stated truth, and a project that analyses them."""
+    from abspark.simulate import Simulation, write
+
+    simulation = Simulation(**sizes)
+    with local_session() as spark:
+        write(spark, simulation.clean() if clean else simulation, out, format=form)
+    click.echo(f"written to {out}; next: abspark run --conf {out / 'conf'} --env local")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
+@click.option("--units", type=int, default=20_000, show_default=True, help="Units that exist.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
+def demo(out: Path, units: int, seed: int) -> None:
+    """Simulate raw logs, run the main job on local Spark and Delta, and print the results."""
+    from abspark import queries, runner
+    from abspark.progress import on_stderr
+    from abspark.simulate import Simulation, write
+
+    progress = on_stderr()
+    with local_session(progress.stage) as spark:
+        with progress.stage("simulate raw logs"):
+            write(spark, Simulation(units=units, seed=seed, experiments=2, effect=0.25), out, format="delta")
+        project = load(out / "conf", "local")
+        outcome = runner.run(spark, project, progress=progress)
+        shown = {name: queries.rows(spark, project, name) for name in ("drops", "health", "results")}
+    for name, rows in shown.items():
+        everyone = [row for row in rows if row.get("segment_name") is None]
+        show(name, everyone, "table")
+    click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
+    click.echo(f"next: abspark results --conf {out / 'conf'} --env local")

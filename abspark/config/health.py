@@ -1,0 +1,101 @@
+"""When each health check warns or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.values import Number
+
+Share = Annotated[Number, Field(ge=0, le=1)]
+Severity = Literal["warn", "fail"]
+Level = Annotated[Number, Field(gt=0, lt=1)]
+
+_LEVEL: Final = 0.001
+
+
+class LevelCheck(ConfigModel):
+    """A test: p-value below which the check does not pass, and what it then says."""
+
+    threshold: Level = _LEVEL
+    severity: Severity = "fail"
+
+
+class WarningLevelCheck(LevelCheck):
+    """A test that warns unless told to fail."""
+
+    severity: Severity = "warn"
+
+
+class SeverityCheck(ConfigModel):
+    """A plain yes or no, and what the check says when it does not pass."""
+
+    severity: Severity = "fail"
+
+
+class ShareCheck(ConfigModel):
+    """Shares above which a check warns and fails."""
+
+    warn: Share
+    fail: Share
+
+    @rule("warn", "fail")
+    def _in_order(self) -> Iterator[Problem]:
+        if self.warn > self.fail:
+            yield Problem(("warn",), "is above fail, so it could never warn", "warn <= fail")
+
+
+class SeveralVariantsCheck(ShareCheck):
+    """Share of units seen in several variants."""
+
+    warn: Share = 0.01
+    fail: Share = 0.05
+
+
+class HashCheck(ShareCheck):
+    """Share of units whose recorded variant is not the one the hash gives."""
+
+    warn: Share = 0.0
+    fail: Share = 0.001
+
+
+class UnmatchedEventsCheck(ShareCheck):
+    """Share of a source's events whose unit is in no experiment of the run; high where experiments are small."""
+
+    warn: Share = 0.99
+    fail: Share = 0.999
+
+
+class DuplicatesCheck(ShareCheck):
+    """Share of a source's events that repeat the id of another event of their unit."""
+
+    warn: Share = 0.05
+    fail: Share = 0.5
+
+
+class Health(ConfigModel):
+    """Thresholds of the health checks."""
+
+    srm: LevelCheck = Field(
+        default=LevelCheck(), description="sample ratio: all units, analysed ones, segments"
+    )
+    srm_sequential: LevelCheck = Field(
+        default=LevelCheck(), description="sample ratio, sound under daily looks"
+    )
+    weights_changed: SeverityCheck = SeverityCheck()
+    several_variants: SeveralVariantsCheck = SeveralVariantsCheck()
+    several_variants_balanced: WarningLevelCheck = WarningLevelCheck()
+    hash: HashCheck = HashCheck()
+    hash_capture: LevelCheck = Field(default=LevelCheck(), description="which units reached the log")
+    hash_assignment: LevelCheck = Field(
+        default=LevelCheck(), description="whether mismatches shift the counts"
+    )
+    drops_balanced: WarningLevelCheck = WarningLevelCheck()
+    traffic: WarningLevelCheck = Field(
+        default=WarningLevelCheck(), description="days without exposures, variants that stop"
+    )
+    unmatched_events: UnmatchedEventsCheck = UnmatchedEventsCheck()
+    duplicates: DuplicatesCheck = DuplicatesCheck()

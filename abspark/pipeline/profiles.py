@@ -1,0 +1,126 @@
+"""Assignments counted finely enough for every health check: frames as small as moments.
+
+A period is the position of an entry in the experiment's `history`, by the first exposure; 0 without history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from abspark.assignment.compiled import dated_plans
+from abspark.config import Experiment
+from abspark.local_frame import local_frame
+from abspark.pipeline.segments import KEPT_VALUES, LABELS, MISSING, OTHER
+from abspark.pipeline.study import epoch_micros
+
+_ASCII: Final = r"^[\x00-\x7F]*$"
+_DIMENSION: Final = (
+    "experiment_id string, changes array<bigint>, bounds array<struct<low: bigint, high: bigint>>"
+)
+_FINE: Final = 20
+"""Buckets of more than this many bits are compared with boundaries at this many."""
+_WRONG: Final = ("mismatch", "not_allocated")
+
+
+def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+    """Assignments by experiment_id, period, day, what is recorded of them, not_ascii and near.
+
+    Recorded are variant, expected_variant, hash_status and excluded_reason.
+    `day` is the UTC date of the first exposure, `not_ascii` whether the unit's id has other characters, `near` whether
+    its bucket lies within a step of a boundary (of fine buckets: a millionth of their range). Columns besides: n;
+    several, units of several variants; earliest and latest first exposure, epoch microseconds.
+    """
+    time = F.unix_micros("first_exposure_at")
+    near = F.exists("bounds", lambda bound: F.col("bucket").between(bound["low"], bound["high"]))
+    keyed = _with_period(table, experiments).select(
+        "experiment_id",
+        "period",
+        F.to_date("first_exposure_at").alias("day"),
+        "variant",
+        "expected_variant",
+        "hash_status",
+        "excluded_reason",
+        (~F.col("unit_id").rlike(_ASCII)).alias("not_ascii"),
+        F.coalesce(near, F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
+        time.alias("t"),
+        F.col("second_variant_at").isNotNull().alias("second"),
+    )
+    keys = [name for name in keyed.columns if name not in ("t", "second")]
+    return keyed.groupBy(*keys).agg(
+        F.count("*").alias("n"),
+        F.count_if("second").alias("several"),
+        F.min("t").alias("earliest"),
+        F.max("t").alias("latest"),
+    )
+
+
+def segment_profile(
+    table: DataFrame, experiments: Sequence[Experiment], attributes: Mapping[str, Sequence[str]]
+) -> DataFrame:
+    """Units by experiment_id, segment_name, segment_value, period, variant, wrong: n. Tied units are left out.
+
+    `attributes` names those of each exposure source in configured order. `wrong`: whether the hash gives another
+    variant or none. Values beyond the 50 most frequent are `(other)`, NULL is `(missing)`.
+    """
+    places = [
+        (experiment.id, name, list(attributes[experiment.exposures]).index(name))
+        for experiment in experiments
+        for name in experiment.segments
+    ]
+    dimension = local_frame(table.sparkSession, places, "experiment_id string, segment_name string, i int")
+    counted = (
+        _with_period(table, experiments)
+        .where(~F.col("excluded_reason").eqNullSafe("tied_variants"))
+        .join(F.broadcast(dimension), on="experiment_id", how="inner")
+        .withColumn("value", F.get("attributes", F.col("i")))
+        .withColumn("wrong", F.col("hash_status").isin(*_WRONG))
+        .groupBy("experiment_id", "segment_name", "value", "period", "variant", "wrong")
+        .agg(F.count("*").alias("n"))
+    )
+    segment = ("experiment_id", "segment_name")
+    sizes = counted.groupBy(*segment, "value").agg(F.sum("n").alias("size"))
+    order = Window.partitionBy(*segment).orderBy(F.col("value").isNull(), F.desc("size"), "value")
+    ranked = sizes.select(*segment, F.col("value").alias("of"), F.row_number().over(order).alias("place"))
+    same = [F.col(f"c.{name}") == F.col(f"r.{name}") for name in segment]
+    named = counted.alias("c").join(
+        ranked.alias("r"), on=[*same, F.col("c.value").eqNullSafe(F.col("r.of"))], how="inner"
+    )
+    label = _label(F.col("c.value"), F.col("r.place")).alias("segment_value")
+    chosen = named.select(
+        *(f"c.{name}" for name in segment), label, "c.period", "c.variant", "c.wrong", "c.n"
+    )
+    return chosen.groupBy(*segment, "segment_value", "period", "variant", "wrong").agg(F.sum("n").alias("n"))
+
+
+def _label(value: Column, place: Column) -> Column:
+    return F.when(value.isNull(), LABELS[MISSING]).when(place > KEPT_VALUES, LABELS[OTHER]).otherwise(value)
+
+
+def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+    known = [(experiment.id, _changes(experiment), _bounds(experiment)) for experiment in experiments]
+    dimension = local_frame(table.sparkSession, known, _DIMENSION)
+    joined = table.join(F.broadcast(dimension), on="experiment_id", how="inner")
+    time = F.unix_micros("first_exposure_at")
+    return joined.withColumn("period", F.size(F.filter("changes", lambda change: change <= time)))
+
+
+def _changes(experiment: Experiment) -> list[int]:
+    """Instants of all entries of history but the first."""
+    return [epoch_micros(entry.since) for entry in experiment.assignment.history[1:]]
+
+
+def _bounds(experiment: Experiment) -> list[dict[str, int]]:
+    """The buckets next to a boundary between two outcomes, in any stage and period, as inclusive ranges."""
+    stages = [stage for dated in dated_plans(experiment) for stage in dated.plan.stages]
+    places = {
+        (bound, max(1, stage.modulus >> _FINE))
+        for stage in stages
+        for segment in stage.segments
+        for bound in (segment.start, segment.end)
+        if stage.offset < bound < stage.modulus + stage.offset
+    }
+    return [{"low": bound - step, "high": bound + step - 1} for bound, step in sorted(places)]
