@@ -1,10 +1,15 @@
-"""`abspark power`: units, detectable effect or days of a planned comparison, from assumptions alone."""
+"""`abspark power`: units, detectable effect or days of a planned comparison.
+
+The baseline is assumed (`--rate`, `--mean`), or what a committed run measured in the control (`--experiment`,
+`--metric`).
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -76,13 +81,17 @@ class Plan:
 @click.option(
     "--inflation", type=float, default=1.0, show_default=True, help="Units of a sequential method over fixed."
 )
+@click.option("--conf", type=click.Path(path_type=Path), help="Configuration directory.  [default: conf]")
+@click.option("--env", help="Environment whose lake has the baseline.")
+@click.option("--experiment", help="Take the baseline from the control of this experiment; starts Spark.")
+@click.option("--metric", help="And from this metric of it.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def power(form: Literal["table", "json"], **options: Any) -> None:
     """Plan a comparison: give --effect for units, --units for the detectable effect, both for power.
 
-    With --units-per-day the days as well. Starts no Java.
+    With --units-per-day the days as well. Without --experiment it starts no Java.
     """
-    rows = [answer(_plan(options))]
+    rows = [answer(_plan(_measured(options)))]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
@@ -184,6 +193,27 @@ def _days(plan: Plan, found: Answer) -> Answer:
     return found | arms | {"days": int(days)}
 
 
+def _measured(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the baseline of the lake in place of assumptions, where they name one."""
+    lake = {name: options[name] for name in _LAKE}
+    rest = {name: value for name, value in options.items() if name not in _LAKE}
+    if all(value is None for value in lake.values()):
+        return rest
+    if lake["env"] is None or lake["experiment"] is None or lake["metric"] is None:
+        raise UsageError("a baseline from the lake needs --env, --experiment and --metric")
+    if any(rest[name] is not None for name in ("rate", "mean", "sd")):
+        raise UsageError(
+            "the baseline is measured or assumed: leave out --rate, --mean and --sd, or --metric"
+        )
+    from abspark.baseline import read_baseline
+
+    conf = Path("conf") if lake["conf"] is None else lake["conf"]
+    found, direction = read_baseline(conf, lake["env"], experiment=lake["experiment"], metric=lake["metric"])
+    if rest["direction"] is None and rest["effect"] is None:
+        rest["direction"] = "increase" if direction > 0 else "decrease"
+    return rest | found
+
+
 def _plan(options: dict[str, Any]) -> Plan:
     from abspark.stats.power import Design
 
@@ -216,6 +246,7 @@ def _plan(options: dict[str, Any]) -> Plan:
     )
 
 
+_LAKE = ("conf", "env", "experiment", "metric")
 _POSITIVE = ("sd", "mean", "margin", "units", "units_per_day")
 
 

@@ -102,14 +102,22 @@ def raw_frame(spark: SparkSession, log: Log) -> DataFrame:
 
 
 def run_world(
-    spark: SparkSession, world: World, raws: Mapping[str, DataFrame] | None = None, *, split: bool = False
+    spark: SparkSession,
+    world: World,
+    raws: Mapping[str, DataFrame] | None = None,
+    *,
+    split: bool = False,
+    per_unit: bool = True,
 ) -> Tables:
-    """The stages of a run over all logs of a world; `raws` replaces raw frames by name."""
+    """The stages of a run over all logs of a world; `raws` replaces raw frames by name.
+
+    Without `per_unit` the table unit_metrics, which most runs leave out, stays empty.
+    """
     study = study_of(world)
     frames = {log.name: raw_frame(spark, log) for log in (*world.exposures, *world.events)} | dict(raws or {})
     exposures = {log.name: exposure_source(log) for log in world.exposures}
     events = {source.name: source for source in study.event_sources}
-    return run_frames(study, (exposures, events), frames, split=split)
+    return run_frames(study, (exposures, events), frames, split=split, per_unit=per_unit)
 
 
 def run_frames(
@@ -118,6 +126,7 @@ def run_frames(
     frames: Mapping[str, DataFrame],
     *,
     split: bool = False,
+    per_unit: bool = True,
 ) -> Tables:
     exposures, events = sources
     drops: list[Drop] = []
@@ -139,7 +148,7 @@ def run_frames(
         _assignments(table),
         _moments(moments_rows(rows, study, analysis.kept)),
         _drops(drops),
-        unit_values(analysis),
+        unit_values(analysis) if per_unit else {},
     )
     return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows), study))
 

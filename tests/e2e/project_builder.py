@@ -191,7 +191,12 @@ def exposure_rows() -> list[tuple[str, ...]]:
 def purchases() -> dict[str, Any]:
     """`number % 4` events per unit, a day and a half apart, the first an hour before the exposure; one id twice."""
     rows = [
-        (user_name(number), exposed_at(number) + timedelta(hours=36 * turn - 1), ("buy", "view")[turn % 2], turn)
+        (
+            user_name(number),
+            exposed_at(number) + timedelta(hours=36 * turn - 1),
+            ("buy", "view")[turn % 2],
+            turn,
+        )
         for number in range(UNITS + 20)
         for turn in range(number % 4)
     ]

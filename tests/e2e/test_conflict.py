@@ -82,9 +82,7 @@ def up_to_results(state: RunState) -> None:
 
 
 @pytest.fixture(scope="module")
-def overlapping(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> Overlapping:
+def overlapping(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Overlapping:
     """Of two runs under way at once, the first commits `button`, the second wants both; the second's error text."""
     tiny = make_project(tmp_path_factory.mktemp("overlapping"))
     poller = Poller(spark, tiny)
@@ -173,7 +171,9 @@ def test_conflict_through_the_jobs(
     records = {row["run_id"]: row["status"] for row in run_records(spark, project)}
     assert records == {ids["banner"]: "committed", ids["winner"]: "committed", ids["loser"]: "conflict"}
     assert rows_of_run(spark, project, ids["loser"])["results"] > 0
-    assert all(row["run_id"] != ids["loser"] for row in runner.lake_of(spark, project).current("results").collect())
+    assert all(
+        row["run_id"] != ids["loser"] for row in runner.lake_of(spark, project).current("results").collect()
+    )
 
 
 @pytest.fixture
@@ -207,12 +207,13 @@ def test_all_failing_on_data_is_exit_3_and_commits_nothing(
     spark: SparkSession, tiny_parquet: TinyProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(tiny_parquet.root / "data" / "visits")
-    tiny_parquet.edit("sources/logs.yaml", "unit: user, time: ts, event: kind", "unit: buyer, time: ts, event: kind")
+    tiny_parquet.edit("experiments/banner.yaml", "[conversion], secondary: [visit_count]", "[visit_count]")
+    tiny_parquet.edit("sources/logs.yaml", "user, time: ts, event: kind", "buyer, time: ts, event: kind")
     assert invoke(cli, tiny_parquet.command("run", "--as-of", AS_OF)) == 3
     told = capsys.readouterr().err
     assert "error: all experiments failed:\n" in told
     assert "banner: source visits: no files" in told
-    assert "button: source purchases names 1 column that is not there:\n    columns.unit: buyer\n" in told
+    assert "button: source purchases names 1 column that is not there:\n    columns.unit: buyer" in told
     project = tiny_parquet.load()
     assert heads(spark, project) == {}
     [record] = run_records(spark, project)

@@ -30,7 +30,11 @@ def test_three_stage_jobs_equal_one_run(
     assert exit_code(jobs.assignments, tiny, "--as-of", AS_OF) == 0
     run_id = capsys.readouterr().out.strip()
     assert rows_of_run(spark, project, run_id)["assignments"] == len(undisturbed.tables["assignments"])
+    assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 2
+    assert f"run {run_id} has no moments yet" in capsys.readouterr().err
     assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 0
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 2
+    assert f"run {run_id} already has moments" in capsys.readouterr().err
     assert heads(spark, project) == {}
     assert [row["status"] for row in run_records(spark, project)] == ["running"]
     assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 0
@@ -86,7 +90,11 @@ def test_a_failed_experiment_is_named_at_the_end(
 
 
 def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
-    for job, option in ((jobs.run, "--fail-on-health"), (jobs.assignments, "--as-of"), (jobs.analyze, "--run-id")):
+    for job, option in (
+        (jobs.run, "--fail-on-health"),
+        (jobs.assignments, "--as-of"),
+        (jobs.analyze, "--run-id"),
+    ):
         with pytest.raises(SystemExit) as ended:
             job.main(["--help"])
         assert ended.value.code == 0

@@ -41,7 +41,15 @@ def test_records_of_both_runs(spark: SparkSession, undisturbed: Undisturbed, sec
     assert (newest["run_id"], oldest["run_id"]) == (second_run, undisturbed.run_id)
     assert newest["predecessors"] == dict.fromkeys(("banner", "button"), undisturbed.run_id)
     assert oldest["predecessors"] == dict.fromkeys(("banner", "button"), None)
-    same = ("status", "experiments", "as_of", "configuration_hash", "inputs", "code_version", "schema_version")
+    same = (
+        "status",
+        "experiments",
+        "as_of",
+        "configuration_hash",
+        "inputs",
+        "code_version",
+        "schema_version",
+    )
     assert {name: newest[name] for name in same} == {name: oldest[name] for name in same}
     assert newest["status"] == "committed"
     assert {found["source"]: (found["rows"], found["kept"]) for found in newest["inputs"]} == {

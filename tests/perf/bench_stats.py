@@ -71,7 +71,7 @@ def scipy_loop(control: Moments, treatment: Moments) -> None:
 def main() -> None:
     """Measure and print."""
     control, treatment = batch(np.random.default_rng(1))
-    whole = best(lambda: everything(control, treatment), 5)
+    whole = best(lambda: everything(control, treatment), 15)
     ours = best(lambda: welch(mean_effect(control, treatment)), 7) / ROWS
     theirs = best(lambda: scipy_loop(control, treatment), 3) / SAMPLE
     measured = [

@@ -53,10 +53,11 @@ def test_all_tables_whatever_the_order_partitions_and_files(
         log.name: _rearranged(spark, log, random.Random(seed), parts).repartition(partitions)
         for log in (*world.exposures, *world.events)
     }
-    assert_same(run_world(spark, world, frames).outcome, oracle.run(world))
+    expected = oracle.run(world)._replace(unit_metrics={})
+    assert_same(run_world(spark, world, frames, per_unit=False).outcome, expected)
 
 
-@settings(max_examples=4, **COMMON)
+@settings(max_examples=3, **COMMON)
 @given(world=worlds, seed=st.integers(0, 99))
 def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
     spark: SparkSession, world: World, seed: int
@@ -69,7 +70,8 @@ def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
             row for row in rows["orders"] for _ in range(chosen.choice([1, 2]) if row["event_id"] else 1)
         ],
     }
-    found, base = run_world(spark, with_rows(world, doubled)).outcome, oracle.run(world)
+    found = run_world(spark, with_rows(world, doubled), per_unit=False).outcome
+    base = oracle.run(world)._replace(unit_metrics={})
     assert _uncounted(found.assignments) == _uncounted(base.assignments)
     late = ("units", "pairs")
     assert {k: n for k, n in found.drops.items() if k[1] in late} == {

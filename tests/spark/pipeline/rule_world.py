@@ -202,6 +202,8 @@ CREDITS = [
     did("several", SHOWN, experiment="red", variant="control"), did("fifth", SHOWN, experiment="wide", variant="v4"),
     did("several_blue", SHOWN, experiment="blue", variant="c"),
     did("nobody", SHOWN, experiment="red", variant="control"),
+    # A unit whose window is not over brings nothing to a metric of complete units, though its event is kept.
+    did("before_as_of", AS_OF - 1, experiment="blue", variant="b"),
 ]  # fmt: skip
 
 WORLD = World(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from scipy.stats import chisquare
 
 from abspark.analysis.health import health
 from abspark.config import Experiment
+
+DAY = 86_400_000_000
 
 
 def experiment(**given: Any) -> Experiment:
@@ -31,16 +34,23 @@ def experiment(**given: Any) -> Experiment:
 
 
 def count(
-    variant: str, n: int, *, excluded: str | None = None, status: str = "match", several: int = 0
+    variant: str, n: int, *, excluded: str | None = None, status: str = "match", several: int = 0, **more: Any
 ) -> dict[str, Any]:
+    """A row of the profile; a mismatch is predicted `a`, and the first day is 2026-01-01."""
+    expected = {"match": variant, "override": variant, "mismatch": "a"}.get(status)
+    day = more.pop("day", 0)
     return {
         "experiment_id": "e", "variant": variant, "excluded_reason": excluded, "hash_status": status,
-        "n": n, "several": several,
+        "expected_variant": expected, "n": n, "several": several, "period": 0, "not_ascii": False, "near": False,
+        "day": date(2026, 1, 1) + timedelta(days=day), "earliest": day * DAY, "latest": day * DAY + DAY - 1,
+        **more,
     }  # fmt: skip
 
 
 def checks(rows: list[dict[str, Any]], **given: Any) -> dict[str, dict[str, Any]]:
-    return {row["check"]: row for row in health(rows, [experiment(**given)])}
+    """The checks of everyone, by name."""
+    found = health(rows, [experiment(**given)])
+    return {row["check"]: row for row in found if row["slice_name"] is None}
 
 
 def test_sample_ratio_is_that_of_scipy_and_counts_a_variant_nobody_saw() -> None:

@@ -104,17 +104,57 @@ ADDED_TO_EXPERIMENT = [
     ("analysis: {alpha: 0}", ["analysis.alpha = 0: is out of range [above 0.0]"]),
     (
         "analysis: {alpa: 0.1}",
-        ["analysis.alpa: unknown key; did you mean 'alpha'? [method, alpha, sides, correction]"],
+        [
+            "analysis.alpa: unknown key; did you mean 'alpha'? [method, alpha, sides, correction,"
+            " interval, relative_interval, prior, ship_when]"
+        ],
     ),
     ("analysis: {sides: 3}", ["analysis.sides = 3: is out of range [at most 2]"]),
     ("analysis: {sides: true}", ["analysis.sides = true: must be a whole number"]),
-    ("analysis: {method: guess}", ["analysis.method = guess: is not among the choices ['fixed']"]),
+    (
+        "analysis: {method: guess}",
+        ["analysis.method = guess: is not among the choices ['fixed' or 'bayesian']"],
+    ),
     (
         "analysis: {correction: sidak}",
         [
             "analysis.correction = sidak: is not among the choices ['none', 'bonferroni', 'holm', 'hochberg',"
             " 'benjamini_hochberg' or 'benjamini_yekutieli']"
         ],
+    ),
+    (
+        "analysis: {interval: exact}",
+        ["analysis.interval = exact: is not among the choices ['wald', 'newcombe' or 'agresti_caffo']"],
+    ),
+    (
+        "analysis: {relative_interval: log}",
+        ["analysis.relative_interval = log: is not among the choices ['delta' or 'fieller']"],
+    ),
+    ("analysis: {ship_when: most}", ["analysis.ship_when = most: is not among the choices ['all' or 'any']"]),
+    (
+        "analysis: {prior: {}}",
+        ["analysis.prior: has no effect with method fixed [leave it out]"],
+    ),
+    (
+        "analysis: {method: bayesian, sides: 1, correction: none, interval: wald, relative_interval: delta}",
+        [
+            "analysis.correction = none: has no effect with method bayesian [leave it out]",
+            "analysis.interval = wald: has no effect with method bayesian [leave it out]",
+            "analysis.relative_interval = delta: has no effect with method bayesian [leave it out]",
+            "analysis.sides = 1: has no effect with method bayesian [leave it out]",
+        ],
+    ),
+    (
+        "analysis: {method: bayesian, prior: {proportion: {failures: 0.05}}}",
+        ["analysis.prior.proportion.failures = 0.05: is out of range [at least 0.1]"],
+    ),
+    (
+        "analysis: {method: bayesian, prior: {relative_effect: {mean: 0.1}}}",
+        ["analysis.prior.relative_effect.mean = 0.1: a flat prior has no mean [give sd as well]"],
+    ),
+    (
+        "analysis: {method: bayesian, prior: {relative_effect: {sd: 0}}}",
+        ["analysis.prior.relative_effect.sd = 0: is out of range [above 0.0]"],
     ),
     ("analysis: fixed", ["analysis = fixed: must be a mapping of key: value"]),
     ("health: {srm: {threshold: 1}}", ["health.srm.threshold = 1: is out of range [below 1.0]"]),

@@ -17,6 +17,11 @@ EXPOSURE: dict[str, Any] = {
     "columns": {"unit": "u", "variant": "v"},
 }
 
+FLAT_PRIOR = {
+    "proportion": {"successes": 1.0, "failures": 1.0},
+    "relative_effect": {"mean": 0.0, "sd": None},
+}
+
 
 def test_a_source_with_one_fixed_time() -> None:
     source = ExposureSource.model_validate({**EXPOSURE, "fixed_time": "2026-01-01T00:00:00+01:00"})
@@ -64,7 +69,8 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         BUTTON,
         "segments: [country]\n",
         "name: Button\nhypothesis: Greener sells.\nowner: growth\nstatus: paused\nmultiple_variants: first\n"
-        "analysis: {method: fixed, alpha: 0.1, sides: 1, correction: hochberg}\n"
+        "analysis: {method: fixed, alpha: 0.1, sides: 1, correction: hochberg, interval: newcombe,"
+        " relative_interval: fieller, ship_when: any}\n"
         "health:\n  srm: {threshold: 0.01, severity: warn}\n  several_variants: {warn: 0.02, fail: 0.03}\n"
         "  hash: {warn: 0.001, fail: 0.002}\n"
         "min_sample_size: 50\nmax_duration_days: 14\n",
@@ -92,8 +98,12 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         "alpha": 0.1,
         "sides": 1,
         "correction": "hochberg",
+        "interval": "newcombe",
+        "relative_interval": "fieller",
+        "prior": FLAT_PRIOR,
+        "ship_when": "any",
     }
-    assert experiment.health.model_dump() == {
+    assert experiment.health.model_dump(include={"srm", "several_variants", "hash"}) == {
         "srm": {"threshold": 0.01, "severity": "warn"},
         "several_variants": {"warn": 0.02, "fail": 0.03},
         "hash": {"warn": 0.001, "fail": 0.002},
@@ -117,6 +127,20 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
     assert (environment.keep_unit_metrics, environment.ledger) == (True, "full")
 
 
+def test_priors_arrive(conf: Conf) -> None:
+    conf.edit(
+        BUTTON,
+        "segments: [country]\n",
+        "analysis:\n  method: bayesian\n  prior:\n    proportion: {successes: 2, failures: 40}\n"
+        "    relative_effect: {mean: 0.01, sd: 0.2}\n",
+    )
+    prior = conf.load().experiments["button"].analysis.prior
+    assert prior.model_dump() == {
+        "proportion": {"successes": 2.0, "failures": 40.0},
+        "relative_effect": {"mean": 0.01, "sd": 0.2},
+    }
+
+
 def test_defaults(conf: Conf) -> None:
     project = conf.load()
     experiment = project.experiments["button"]
@@ -125,8 +149,12 @@ def test_defaults(conf: Conf) -> None:
         "alpha": 0.05,
         "sides": 2,
         "correction": "holm",
+        "interval": "wald",
+        "relative_interval": "delta",
+        "prior": FLAT_PRIOR,
+        "ship_when": "all",
     }
-    assert experiment.health.model_dump() == {
+    assert experiment.health.model_dump(include={"srm", "several_variants", "hash"}) == {
         "srm": {"threshold": 0.001, "severity": "fail"},
         "several_variants": {"warn": 0.01, "fail": 0.05},
         "hash": {"warn": 0.0, "fail": 0.001},

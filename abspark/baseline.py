@@ -1,0 +1,53 @@
+"""Baseline of a planned comparison, from what a committed run measured in the control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from abspark.config import Metric
+from abspark.errors import UsageError
+
+
+def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: str) -> dict[str, float]:
+    """`rate` of a proportion, else `mean` and `sd`: of everyone in the control on the latest day.
+
+    Raises:
+        UsageError: The control has no such rows, or fewer than two units.
+    """
+    rows = [
+        row
+        for row in moments
+        if row["metric"] == metric.name and row["variant"] == control and row["segment_name"] is None
+    ]
+    newest = max(rows, key=lambda row: row["day"], default=None)
+    if newest is None or newest["var_num"] is None:
+        raise UsageError(f"{control} has no measured {metric.name} of at least two units")
+    if metric.kind == "proportion":
+        return {"rate": newest["mean_num"]}
+    return {"mean": newest["mean_num"], "sd": math.sqrt(newest["var_num"])}
+
+
+def read_baseline(conf: Path, env: str, *, experiment: str, metric: str) -> tuple[dict[str, float], int]:
+    """The baseline of a metric in an experiment's committed run, and +1 or -1: which way is better.
+
+    Raises:
+        ConfigError: The configuration has faults.
+        UsageError: The experiment or the metric is not there, or nothing is committed.
+    """
+    from abspark.command_common import load, session
+
+    project = load(conf, env)
+    found = project.experiments.get(experiment)
+    if found is None:
+        raise UsageError(f"there is no experiment {experiment}", allowed=", ".join(project.experiments))
+    if metric not in found.metrics.names:
+        raise UsageError(f"{experiment} has no metric {metric}", allowed=", ".join(found.metrics.names))
+    from abspark import queries
+
+    with session(project.environment) as spark:
+        moments = queries.rows(spark, project, "moments", experiments=(experiment,))
+    defined = project.metrics[metric]
+    return baseline_of(moments, defined, found.control), 1 if defined.direction == "increase" else -1

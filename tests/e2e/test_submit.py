@@ -1,0 +1,107 @@
+"""Clusters: executors that are processes of their own, and Spark Connect. Both have to give what a run here gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+import pytest
+from committed_tables import assert_same, committed, run_records
+from conftest import Undisturbed
+from project_builder import AS_OF, TinyProject, make_project
+from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+
+REPOSITORY = Path(__file__).parents[2]
+CONF = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.memory": "1g",
+    "spark.ui.enabled": "false",
+    "spark.log.level": "ERROR",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+PACKAGES = "io.delta:delta-spark_4.2_2.13:4.4.0"
+LONGEST = 500.0
+_CONNECT = """
+import json, sys
+from datetime import datetime
+from pathlib import Path
+from pyspark.sql import SparkSession
+from abspark import load_project, rows, run
+
+builder = SparkSession.builder.remote("local[2]")
+for key, value in json.loads(sys.argv[2]).items():
+    builder = builder.config(key, value)
+spark = builder.getOrCreate()
+project = load_project(Path(sys.argv[1]), "here")
+outcome = run(spark, project, as_of=datetime.fromisoformat(sys.argv[3]))
+print(type(spark).__module__, len(rows(spark, project, "results")), outcome.run_id)
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinyProject:
+    return make_project(tmp_path)
+
+
+@pytest.fixture
+def spark_home(tmp_path: Path) -> Path:
+    """The installed Spark under another name, as executors leave their logs in its folder."""
+    home = tmp_path / "spark"
+    home.mkdir()
+    for entry in Path(pyspark.__file__).parent.iterdir():
+        (home / entry.name).symlink_to(entry)
+    return home
+
+
+def ended(arguments: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    # what this process's own Spark has set would be taken for an order by the new one
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK", "SPARK"))}
+    here = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, **variables}
+    return subprocess.run(
+        arguments,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**keep, **here, "PYTHONPATH": str(REPOSITORY), "SPARK_LOCAL_IP": "127.0.0.1"},
+        timeout=LONGEST,
+        check=False,
+    )
+
+
+def assert_equals_undisturbed(spark: SparkSession, tiny: TinyProject, undisturbed: Undisturbed) -> None:
+    assert [row["status"] for row in run_records(spark, tiny.load())] == ["committed"]
+    assert_same(committed(spark, tiny.load()), undisturbed.tables)
+
+
+def test_spark_submit_to_executor_processes(
+    spark: SparkSession, tiny: TinyProject, undisturbed: Undisturbed, tmp_path: Path, spark_home: Path
+) -> None:
+    options = [part for key, value in CONF.items() for part in ("--conf", f"{key}={value}")]
+    program = [str(spark_home / "bin" / "spark-submit"), "--master", "local-cluster[2,1,1024]"]
+    job = [str(REPOSITORY / "jobs" / "run.py"), *tiny.command("run", "--as-of", AS_OF)[1:]]
+    done = ended([*program, "--packages", PACKAGES, *options, *job], tmp_path, SPARK_HOME=str(spark_home))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert list((spark_home / "work").glob("app-*/[01]")) != []
+    assert " committed: banner, button\n" in done.stdout  # spark-submit merges what Python writes
+    assert_equals_undisturbed(spark, tiny, undisturbed)
+
+
+def test_spark_connect(
+    spark: SparkSession, tiny: TinyProject, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    conf = json.dumps({**CONF, "spark.jars.packages": PACKAGES})
+    done = ended([sys.executable, "-c", _CONNECT, str(tiny.conf), conf, AS_OF], tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    module, results, run_id = done.stdout.splitlines()[-1].split()
+    assert (module, int(results)) == ("pyspark.sql.connect.session", len(undisturbed.tables["results"]))
+    assert run_records(spark, tiny.load())[0]["run_id"] == run_id
+    assert_equals_undisturbed(spark, tiny, undisturbed)

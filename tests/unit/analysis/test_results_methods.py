@@ -1,0 +1,185 @@
+"""Methods and options of the analysis: what each configured key changes in the results rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+from statsmodels.stats.proportion import confint_proportions_2indep
+from test_results import AFTER, METRICS, ROWS, bernoulli, by_key, experiment, metric, moments
+
+from abspark.analysis.results import results
+
+N_C, N_T, HITS_C, HITS_T = 5000, 3100, 400, 301
+"""Units and conversions of a and b in ROWS."""
+
+
+def found(*, metrics: dict[str, Any] = METRICS, rows: list[dict[str, Any]] = ROWS, **given: Any) -> Any:
+    return by_key(results(rows, [experiment(**given)], metrics, as_of=AFTER))
+
+
+def bayesian(prior: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
+    analysis = {"method": "bayesian"} | ({} if prior is None else {"prior": prior})
+    return {"analysis": analysis | given}
+
+
+def numbers(row: dict[str, Any], *names: str) -> list[float]:
+    return [row[name] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("interval", "method"), [("wald", "wald"), ("newcombe", "newcomb"), ("agresti_caffo", "agresti-caffo")]
+)
+def test_interval_of_a_difference_of_proportions(interval: str, method: str) -> None:
+    row = found(analysis={"interval": interval})["conv", "b"]
+    expected = confint_proportions_2indep(HITS_T, N_T, HITS_C, N_C, compare="diff", method=method)
+    assert numbers(row, "effect_low", "effect_high") == pytest.approx(expected, rel=1e-10)
+    assert row["effect"] == pytest.approx(HITS_T / N_T - HITS_C / N_C)
+
+
+def test_the_interval_of_proportions_leaves_means_alone() -> None:
+    names = ("effect_low", "effect_high", "relative_low", "relative_high", "p_value")
+    plain, other = (found(analysis={"interval": name})["rev", "b"] for name in ("wald", "newcombe"))
+    assert numbers(plain, *names) == numbers(other, *names)
+
+
+def test_fiellers_interval_of_the_relative_effect() -> None:
+    """Its ends are the rho at which treatment - (1 + rho) control is just significant."""
+    delta, fieller = (
+        found(analysis={"relative_interval": name})["rev", "b"] for name in ("delta", "fieller")
+    )
+    critical = stats.t.isf(0.025, fieller["dof"])
+    for end in numbers(fieller, "relative_low", "relative_high"):
+        error = np.sqrt(55 / N_T + (1 + end) ** 2 * 40 / N_C)
+        assert abs(3.4 - (1 + end) * 3.0) == pytest.approx(critical * error, rel=1e-9)
+    assert delta["relative_low"] + delta["relative_high"] == pytest.approx(2 * delta["relative_effect"])
+    assert fieller["relative_low"] + fieller["relative_high"] > 2 * fieller["relative_effect"]
+    assert found(analysis={"relative_interval": "fieller"})["conv", "b"]["relative_low"] != pytest.approx(
+        found()["conv", "b"]["relative_low"], rel=1e-6
+    )
+
+
+def test_experiments_of_different_settings_in_one_run() -> None:
+    chosen = [
+        {"interval": "newcombe"},
+        {"interval": "wald", "relative_interval": "fieller"},
+        {"method": "bayesian"},
+        {"alpha": 0.2},
+    ]
+    together = results(
+        [row | {"experiment_id": str(i)} for i in range(4) for row in ROWS],
+        [experiment(id=str(i), analysis=analysis) for i, analysis in enumerate(chosen)],
+        METRICS,
+        as_of=AFTER,
+    )
+    alone = [
+        row | {"experiment_id": str(i)}
+        for i, analysis in enumerate(chosen)
+        for row in results(ROWS, [experiment(analysis=analysis)], METRICS, as_of=AFTER)
+    ]
+    assert together == alone
+
+
+@pytest.mark.parametrize("prior", [(1.0, 1.0), (20.0, 300.0)])
+def test_posterior_of_proportions(prior: tuple[float, float]) -> None:
+    given = {"proportion": {"successes": prior[0], "failures": prior[1]}}
+    row = found(**bayesian(given))["conv", "b"]
+    control = stats.beta(prior[0] + HITS_C, prior[1] + N_C - HITS_C)
+    treatment = stats.beta(prior[0] + HITS_T, prior[1] + N_T - HITS_T)
+    better = integrate.quad(lambda x: treatment.pdf(x) * control.cdf(x), 0, 0.3, points=[0.1], epsabs=1e-12)
+    assert row["prob_better"] == pytest.approx(better[0], abs=1e-9)
+    assert row["effect"] == pytest.approx(treatment.mean() - control.mean(), rel=1e-10)
+    # E max(c - t, 0) = integral of P(t < x) P(c > x) dx
+    lost = integrate.quad(lambda x: treatment.cdf(x) * control.sf(x), 0, 0.3, points=[0.09], epsabs=1e-12)
+    gained = integrate.quad(lambda x: control.cdf(x) * treatment.sf(x), 0, 0.3, points=[0.09], epsabs=1e-12)
+    assert row["expected_loss_treatment"] == pytest.approx(lost[0], abs=1e-9)
+    assert row["expected_loss_control"] == pytest.approx(gained[0], abs=1e-9)
+    rng = np.random.default_rng(1)
+    drawn = treatment.rvs(200_000, random_state=rng), control.rvs(200_000, random_state=rng)
+    difference = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
+    relative = np.quantile(drawn[0] / drawn[1] - 1, [0.025, 0.975])
+    assert numbers(row, "effect_low", "effect_high") == pytest.approx(difference, abs=2e-4)
+    assert numbers(row, "relative_low", "relative_high") == pytest.approx(relative, abs=4e-3)
+    assert (row["method"], row["reason"]) == ("bayesian", None)
+
+
+def relative_estimate(mean: float, variance: float, n: int) -> tuple[float, float]:
+    """Relative effect against the revenue of a, and its delta-method standard error."""
+    variance = variance / n / 9 + mean**2 * 40 / N_C / 81
+    return mean / 3 - 1, float(np.sqrt(variance))
+
+
+@pytest.mark.parametrize("prior", [None, {"mean": 0.02, "sd": 0.05}])
+def test_posterior_of_means(prior: dict[str, float] | None) -> None:
+    row = found(**bayesian(None if prior is None else {"relative_effect": prior}))["rev", "b"]
+    estimate, error = relative_estimate(3.4, 55, N_T)
+    weight = 0.0 if prior is None else 1 / prior["sd"] ** 2
+    precision = 1 / error**2 + weight
+    centre = (estimate / error**2 + weight * (prior or {"mean": 0.0})["mean"]) / precision
+    posterior = stats.norm(centre, precision**-0.5)
+    expected = [centre, *posterior.interval(0.95)]
+    relative = numbers(row, "relative_effect", "relative_low", "relative_high")
+    assert relative == pytest.approx(expected, rel=1e-9)
+    assert numbers(row, "effect", "effect_low", "effect_high") == pytest.approx(
+        [3 * value for value in expected], rel=1e-9
+    )
+    assert row["prob_better"] == pytest.approx(posterior.sf(0), rel=1e-9)
+    lost = integrate.quad(posterior.cdf, -1, 0, epsabs=1e-14)[0]
+    gained = integrate.quad(posterior.sf, 0, 2, epsabs=1e-14)[0]
+    assert row["expected_loss_treatment"] == pytest.approx(3 * lost, abs=1e-10)
+    assert row["expected_loss_control"] == pytest.approx(3 * gained, abs=1e-10)
+
+
+def test_a_posterior_has_no_p_value_and_no_significance() -> None:
+    tests = ("p_value", "p_adjusted", "significant", "statistic", "dof", "std_error")
+    rows = found(**bayesian()).values()
+    assert {row[name] for row in rows for name in tests} == {None}
+    assert {row["alpha"] for row in rows} == {0.05}
+
+
+def test_credible_intervals_follow_alpha() -> None:
+    wide, narrow = (found(**bayesian(alpha=alpha)) for alpha in (0.05, 0.4))
+    for key in (("conv", "b"), ("rev", "b")):
+        assert wide[key]["effect_low"] < narrow[key]["effect_low"]
+        assert wide[key]["relative_high"] > narrow[key]["relative_high"]
+        assert wide[key]["prob_better"] == narrow[key]["prob_better"]
+
+
+def test_where_less_is_better_the_posterior_turns() -> None:
+    down = {
+        "conv": metric("conv", "proportion", direction="decrease"),
+        "rev": metric("rev", "mean", direction="decrease"),
+    }
+    more, less = found(**bayesian()), found(metrics=down, **bayesian())
+    for key, row in more.items():
+        turned = less[key]
+        assert turned["prob_better"] == pytest.approx(1 - row["prob_better"], abs=1e-12)
+        assert turned["expected_loss_treatment"] == row["expected_loss_control"]
+        assert turned["expected_loss_control"] == row["expected_loss_treatment"]
+        assert numbers(turned, "effect", "effect_low") == numbers(row, "effect", "effect_low")
+
+
+def test_undefined_posteriors_have_reasons() -> None:
+    rows = [
+        bernoulli("conv", "a", 100, 0), bernoulli("conv", "b", 100, 4), moments("conv", "c", 0, None, None),
+        moments("rev", "a", 100, -1.0, 2.0), moments("rev", "b", 100, 1.0, 2.0),
+        moments("rev", "c", 1, 1.0, None),
+    ]  # fmt: skip
+    got = found(rows=rows, **bayesian())
+    assert got["conv", "b"]["reason"] == "relative_mean_undefined"
+    assert got["conv", "b"]["relative_effect"] is None
+    assert got["conv", "b"]["prob_better"] > 0.9
+    assert (got["conv", "c"]["reason"], got["conv", "c"]["prob_better"]) == ("bad_counts", None)
+    assert got["rev", "b"]["reason"] == "control_mean_not_positive"
+    assert (got["rev", "c"]["reason"], got["rev", "c"]["effect"]) == ("n_below_2", None)
+
+
+def test_guardrails_have_their_margin_test_with_every_method() -> None:
+    roles = {"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": 0.5}}]}
+    row = found(metrics=METRICS, **bayesian() | {})["conv", "b"]
+    assert row["non_inferior"] is None
+    chosen = experiment(metrics=roles, **bayesian())
+    row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "b"]
+    assert (row["margin"], row["non_inferior"]) == (0.5, True)

@@ -1,0 +1,218 @@
+"""`abspark power`; expected numbers by statsmodels and scipy, and the worked figures of the statistics page."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+from statsmodels.stats.power import NormalIndPower, TTestIndPower
+
+from abspark.baseline import baseline_of, read_baseline
+from abspark.command_power import power
+from abspark.config import Metric, load_project
+from abspark.config.starter import write_starter
+from abspark.errors import UsageError
+
+
+def run(*options: str) -> dict[str, Any]:
+    result = CliRunner().invoke(power, [*options, "--format", "json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert isinstance(row, dict)
+    return row
+
+
+def refused(*options: str) -> str:
+    result = CliRunner().invoke(power, list(options))
+    assert isinstance(result.exception, UsageError)
+    return str(result.exception)
+
+
+MEAN = ("--mean", "20", "--sd", "8")
+RATE = ("--rate", "0.05")
+UNITS = TTestIndPower().solve_power(effect_size=0.1, alpha=0.05, power=0.8) * 2
+"""An effect of 0.1 standard deviations, which is 4 % of 20 with sd 8."""
+
+
+def test_units_for_a_lift_of_a_proportion() -> None:
+    assert run(*RATE, "--effect", "0.01") == {
+        "baseline": 0.05, "sd": pytest.approx(math.sqrt(0.05 * 0.95)), "alpha": 0.05, "relative_effect": 0.01,
+        "effect": pytest.approx(0.0005), "power": 0.8, "units": pytest.approx(2 * 2_996_697, abs=2),
+        "units_control": pytest.approx(2_996_697, abs=1), "units_treatment": pytest.approx(2_996_697, abs=1),
+    }  # fmt: skip
+
+
+def test_power_and_detectable_lift_of_a_proportion() -> None:
+    assert run(*RATE, "--effect", "0.01", "--units", "60000")["power"] == pytest.approx(0.0465, abs=5e-5)
+    found = run(*RATE, "--units", "60000")
+    assert found["relative_effect"] == pytest.approx(0.102, abs=5e-4)
+    down = run(*RATE, "--units", "60000", "--direction", "decrease")
+    assert -0.102 < down["relative_effect"] < -0.09
+    back = run(*RATE, "--effect", str(down["relative_effect"]), "--units", "60000")
+    assert back["power"] == pytest.approx(0.8, abs=1e-6)
+
+
+def test_units_for_a_difference_of_means() -> None:
+    assert run(*MEAN, "--effect", "0.04")["units"] == math.ceil(UNITS)
+    assert run(*MEAN, "--effect", "-0.04")["units"] == math.ceil(UNITS)
+
+
+def test_detectable_difference_of_means() -> None:
+    found = run(*MEAN, "--units", str(UNITS))
+    assert (found["relative_effect"], found["effect"]) == (
+        pytest.approx(0.04, rel=1e-5),
+        pytest.approx(0.8, rel=1e-5),
+    )
+    assert run(*MEAN, "--units", str(UNITS), "--direction", "decrease")["effect"] == pytest.approx(
+        -0.8, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "solved"),
+    [
+        (("--alpha", "0.01"), {"alpha": 0.01}),
+        (("--power", "0.95"), {"power": 0.95}),
+        (("--sides", "1"), {"alternative": "larger"}),
+        (("--comparisons", "4"), {"alpha": 0.0125}),
+        (("--variance-reduction", "0.36"), {"effect_size": 0.125}),
+    ],
+)
+def test_options_of_the_design(options: tuple[str, ...], solved: dict[str, Any]) -> None:
+    settings = {"effect_size": 0.1, "alpha": 0.05, "power": 0.8} | solved
+    expected = TTestIndPower().solve_power(**settings) * 2
+    assert run(*MEAN, "--effect", "0.04", *options)["units"] == math.ceil(expected)
+
+
+def test_unequal_shares_and_inflation() -> None:
+    # statsmodels pools the degrees of freedom, Welch's are fewer: about 0.1 % more units
+    arm = TTestIndPower().solve_power(effect_size=0.1, alpha=0.05, power=0.8, ratio=0.25)
+    shares = ("--share-control", "0.4", "--share-treatment", "0.1")
+    found = run(*MEAN, "--effect", "0.04", *shares)
+    assert found["units"] == pytest.approx(arm / 0.4, rel=2e-3)
+    assert (found["units_control"], found["units_treatment"]) == (
+        pytest.approx(arm, rel=2e-3), pytest.approx(arm / 4, rel=3e-3),
+    )  # fmt: skip
+    inflated = run(*MEAN, "--effect", "0.04", "--inflation", "1.2")
+    assert inflated["units"] == math.ceil(1.2 * UNITS)
+
+
+def test_days() -> None:
+    found = run(*MEAN, "--effect", "0.04", "--units-per-day", "500")
+    assert found["days"] == math.ceil(UNITS / 500)
+    later = run(*MEAN, "--effect", "0.04", "--units-per-day", "500", "--window-days", "7")
+    assert later["days"] == found["days"] + 7
+
+
+def test_non_inferiority_of_a_mean_weighs_the_control() -> None:
+    """Normal approximation; the t-test needs a few units more."""
+    for direction, weight in (("increase", 0.9), ("decrease", 1.1)):
+        found = run(*MEAN, "--margin", "0.1", "--direction", direction)
+        quantiles = stats.norm.isf(0.025) + stats.norm.isf(0.2)
+        expected = 2 * (1 + weight**2) * 64 * quantiles**2 / 2**2
+        assert found["units"] == pytest.approx(expected, abs=6)
+        assert found["margin"] == 0.1
+
+
+def test_non_inferiority_of_a_proportion() -> None:
+    found = run("--rate", "0.2", "--margin", "0.1", "--units", "5000")
+    error = math.sqrt(0.16 * (1 + 0.9**2) / 2500)
+    expected = NormalIndPower(ddof=0).power(0.02 / error / math.sqrt(1 / 2), 1, 0.025, alternative="larger")
+    assert found["power"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_table_shows_the_same() -> None:
+    result = CliRunner().invoke(power, [*RATE, "--effect", "0.01"], catch_exceptions=False)
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert lines["baseline"] == "0.05"
+    assert int(lines["units"].replace(",", "")) == run(*RATE, "--effect", "0.01")["units"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "exactly one of --rate and --mean must be given"),
+        ((*RATE, *MEAN, "--effect", "0.1"), "exactly one of --rate and --mean must be given"),
+        (("--mean", "2", "--effect", "0.1"), "--mean and --sd go together"),
+        (RATE, "nothing to solve for"),
+        ((*RATE, "--effect", "0.1", "--margin", "0.1"), "ask different questions"),
+        ((*RATE, "--effect", "0.1", "--direction", "decrease"), "leave out --direction"),
+        ((*RATE, "--margin", "0.1", "--sides", "1"), "leave out --sides"),
+        ((*RATE, "--effect", "0.1", "--units", "9000", "--power", "0.9"), "leave out --power"),
+        ((*RATE, "--effect", "0.1", "--window-days", "7"), "--window-days needs --units-per-day"),
+        ((*RATE, "--effect", "0"), "--effect must not be 0"),
+        ((*RATE, "--effect", "30"), "makes a rate of 1.55"),
+        ((*RATE, "--margin", "1"), "--margin must be below 1"),
+        (("--rate", "1.2", "--effect", "0.1"), "--rate must lie between 0 and 1"),
+        ((*MEAN, "--effect", "0.1", "--power", "1"), "--power must lie between 0 and 1"),
+        ((*MEAN, "--units", "3"), "fewer than two"),
+        ((*MEAN, "--units", "-3"), "--units must be above 0"),
+        ((*RATE, "--effect", "0.1", "--share-control", "0.8"), "sum to at most 1"),
+        ((*RATE, "--units", "5"), "no effect is detected with that power"),
+    ],
+)  # fmt: skip
+def test_questions_without_meaning_are_refused(options: tuple[str, ...], message: str) -> None:
+    assert message in refused(*options)
+
+
+def measured(variant: str, mean: float, **given: Any) -> dict[str, Any]:
+    return {
+        "metric": "delay", "variant": variant, "segment_name": None, "day": date(2026, 1, 2),
+        "mean_num": mean, "var_num": 64.0, **given,
+    }  # fmt: skip
+
+
+MEASURED = [
+    measured("b", 21.0),
+    measured("a", 20.0),
+    measured("a", 22.0, day=date(2026, 1, 1)),
+    measured("a", 23.0, segment_name="country"),
+    measured("a", 24.0, metric="other"),
+]
+
+
+def metric(kind: str, **given: Any) -> Metric:
+    return Metric.model_validate(
+        {"name": "delay", "kind": kind, "source": "s", "window": {"end": "7d"}, **given}
+    )
+
+
+def test_a_baseline_is_the_controls_of_everyone_on_the_latest_day() -> None:
+    assert baseline_of(MEASURED, metric("count"), "a") == {"mean": 20.0, "sd": 8.0}
+    shares = [measured("a", 0.2, var_num=0.16)]
+    assert baseline_of(shares, metric("proportion"), "a") == {"rate": 0.2}
+    for rows in ([], [measured("a", 1.0, var_num=None)]):
+        with pytest.raises(UsageError, match="a has no measured delay of at least two units"):
+            baseline_of(rows, metric("count"), "a")
+
+
+def test_a_baseline_from_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def read(conf: Path, env: str, *, experiment: str, metric: str) -> tuple[dict[str, float], int]:
+        asked.append((conf, env, experiment, metric))
+        return {"mean": 20.0, "sd": 8.0}, -1
+
+    monkeypatch.setattr("abspark.baseline.read_baseline", read)
+    lake = ("--env", "local", "--experiment", "e", "--metric", "delay")
+    assert run(*lake, "--margin", "0.1") == run(*MEAN, "--margin", "0.1", "--direction", "decrease")
+    assert run(*lake, "--effect", "0.04", "--conf", "here")["units"] == math.ceil(UNITS)
+    assert asked == [(Path("conf"), "local", "e", "delay"), (Path("here"), "local", "e", "delay")]
+    assert "needs --env, --experiment and --metric" in refused("--env", "local", "--effect", "0.1")
+    assert "measured or assumed" in refused(*lake, *RATE, "--effect", "0.1")
+
+
+def test_a_baseline_of_what_is_not_configured(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    conf = tmp_path / "conf"
+    with pytest.raises(UsageError, match="there is no experiment unheard"):
+        read_baseline(conf, "local", experiment="unheard", metric="conversion")
+    name = next(iter(load_project(conf, "local").experiments))
+    with pytest.raises(UsageError, match=f"{name} has no metric unheard"):
+        read_baseline(conf, "local", experiment=name, metric="unheard")
