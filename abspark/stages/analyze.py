@@ -49,13 +49,15 @@ def commit(state: RunState) -> None:
         for name in ended.committed:
             state.experiments[name] = COMMITTED
         for name, winner in ended.conflicted.items():
-            state.experiments[name] = f"conflict: {winner} committed first"
+            state.experiments[name] = f"conflict: {winner or 'another run'} committed first"
         stage.note = ", ".join(ended.committed)
     state.record(ended_as(state), finished=True)
     failures = [f"{name}: {error}" for name, error in state.errors.items()]
     if ended.conflicted:
         conflicts = [
             f"{name}: run {winner} committed while {state.run_id} was under way"
+            if winner
+            else f"{name}: its committed run vanished while {state.run_id} was under way"
             for name, winner in ended.conflicted.items()
         ]
         raise ConflictError(

@@ -146,8 +146,10 @@ def _watch(process: psutil.Process, peak: list[int]) -> None:
 
 
 def _resident(process: psutil.Process) -> int:
+    """Resident bytes; 0 for what Java forks to run a shell command, which for a moment shares all of Java's pages."""
     try:
-        return int(process.memory_info().rss)
+        named = process.name().startswith(("java", "python", "abspark"))
+        return int(process.memory_info().rss) if named else 0
     except psutil.NoSuchProcess:
         return 0
 
