@@ -61,17 +61,19 @@ def show_health(rows: Sequence[Row], out: TextIO) -> None:
         table = _table(f"{experiment}: health")
         for name in ("check", "status", "message"):
             table.add_column(name, overflow="fold")
-        for row in sorted(
-            mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or "")
-        ):
-            style = _STATUS_STYLE[row["status"]]
-            advice = f"\n→ {row['advice']}" if row["advice"] else ""
-            table.add_row(
-                escape(row["check"]),
-                f"[{style}]{row['status']}[/]",
-                escape(f"{row['message'] or ''}{advice}"),
-            )
+        ordered = sorted(mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or ""))
+        for (check, status), same in _grouped(ordered, "check", "status"):
+            for message in _messages(same, status):
+                table.add_row(escape(check), f"[{_STATUS_STYLE[status]}]{status}[/]", escape(message))
         _print(table, out)
+
+
+def _messages(rows: Sequence[Row], status: str) -> list[str]:
+    """What to say of a check: each slice that does not pass, and of those that do, how many there are."""
+    if status in ("pass", "skipped") and len(rows) > 1:
+        everyone = [row["message"] for row in rows if row["slice_name"] is None]
+        return ["\n".join([*everyone, f"{len(rows) - len(everyone)} slices: {status}"])]
+    return [f"{row['message'] or ''}" + (f"\n→ {row['advice']}" if row["advice"] else "") for row in rows]
 
 
 def show_drops(rows: Sequence[Row], out: TextIO) -> None:
