@@ -16,6 +16,7 @@ from abspark.config.health import Health
 from abspark.config.values import Count, Instant, Name, Number
 
 MAX_VARIANTS: Final = 64
+MAX_SEGMENTS: Final = 10
 WEIGHT_TOLERANCE: Final = 1e-6
 
 Positive = Annotated[Number, Field(gt=0)]
@@ -91,7 +92,9 @@ class Experiment(ConfigModel):
     multiple_variants: Literal["exclude", "first"] = "exclude"
     assignment: Assignment = NotDerivable(scheme="none")
     metrics: MetricRoles
-    segments: tuple[Name, ...] = Field(default=(), description="attributes of the exposure source")
+    segments: Annotated[tuple[Name, ...], Field(max_length=MAX_SEGMENTS)] = Field(
+        default=(), description="attributes of the exposure source"
+    )
     analysis: Analysis = Analysis()
     health: Health = Health()
     min_sample_size: Count = 0

@@ -1,6 +1,7 @@
 """Segments: the values of an attribute as of the first exposure, coded so that a unit's fit in one long.
 
-Six bits each: the most frequent values have codes from 0 on, then `(other)` and `(missing)`; ten segments at most.
+Six bits each: the most frequent values have codes from 0 on, then `(other)` and `(missing)`; the configuration allows
+ten segments, sixty bits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from abspark.local_frame import local_frame
 from abspark.pipeline.study import Study
 
 KEPT_VALUES: Final = 50
-MAX_SEGMENTS: Final = 10
 OTHER: Final = 50
 MISSING: Final = 51
 _ABSENT: Final = 63

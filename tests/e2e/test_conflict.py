@@ -27,7 +27,8 @@ from abspark.storage import utc_session
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
-Seen = dict[str, tuple[str, int]]
+Seen = dict[tuple[str, str], int]
+"""Rows by experiment and run."""
 
 
 class Poller:
@@ -54,8 +55,7 @@ class Poller:
             self._ended.wait(0.2)
 
     def _look(self, table: str) -> Seen:
-        rows = self._lake.current(table).select("experiment_id", "run_id").collect()
-        return {experiment: (run, n) for (experiment, run), n in Counter(map(tuple, rows)).items()}
+        return Counter(map(tuple, self._lake.current(table).select("experiment_id", "run_id").collect()))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -68,7 +68,7 @@ class Poller:
         assert self.errors == []
 
 
-Overlapping = tuple[TinyProject, RunState, RunState, Poller, str]
+Overlapping = tuple[TinyProject, RunState, RunState, list[dict[str, Seen]], str]
 
 
 def begin(spark: SparkSession, tiny: TinyProject, *experiments: str) -> RunState:
@@ -83,17 +83,21 @@ def up_to_results(state: RunState) -> None:
 
 @pytest.fixture(scope="module")
 def overlapping(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Overlapping:
-    """Of two runs under way at once, the first commits `button`, the second wants both; the second's error text."""
+    """Of two runs under way at once, the first commits `button`, the second wants both.
+
+    Both runs, the views of a reader that looked all the while, and the second run's error.
+    """
     tiny = make_project(tmp_path_factory.mktemp("overlapping"))
     poller = Poller(spark, tiny)
     with utc_session(spark), poller.watching():
         first, second = begin(spark, tiny, "button"), begin(spark, tiny)
         up_to_results(first)
         up_to_results(second)
+        assert poller.views == [{"results": {}, "assignments": {}}]
         commit(first)
         with pytest.raises(ConflictError) as told, runner.recorded_failure(second):
             commit(second)
-    return tiny, first, second, poller, str(told.value)
+    return tiny, first, second, poller.views, str(told.value)
 
 
 def test_the_later_run_of_an_experiment_reports_the_conflict(overlapping: Overlapping) -> None:
@@ -110,7 +114,8 @@ def test_each_experiment_has_the_rows_of_its_winner(
     tiny, first, second, *_ = overlapping
     project = tiny.load()
     assert heads(spark, project) == {"banner": second.run_id, "button": first.run_id}
-    tables = tuple(table for table in COMMITTED if table != "drops")
+    # the ledger and the checks drawn from it also speak of what all experiments of a run leave over together
+    tables = tuple(table for table in COMMITTED if table not in ("drops", "health"))
     expected = {table: undisturbed.tables[table] for table in tables}
     assert_same(committed(spark, project, names=tables), expected)
     assert rows_of_run(spark, project, second.run_id) == {
@@ -132,21 +137,17 @@ def test_records_say_how_each_run_ended(spark: SparkSession, overlapping: Overla
 
 
 def test_a_reader_never_saw_part_of_a_run(overlapping: Overlapping, undisturbed: Undisturbed) -> None:
-    _, first, second, poller, _ = overlapping
-    sizes = {table: Counter(row["experiment_id"] for row in undisturbed.tables[table]) for table in COMMITTED}
+    _, first, second, views, _ = overlapping
     button, banner = ("button", first.run_id), ("banner", second.run_id)
     allowed = {
-        table: [
-            {name: (run, sizes[table][name]) for name, run in there}
-            for there in ([], [button], [button, banner])
-        ]
+        table: [{key: sizes[key[0]] for key in there} for there in ([], [button], [button, banner])]
         for table in ("results", "assignments")
+        for sizes in [Counter(row["experiment_id"] for row in undisturbed.tables[table])]
     }
-    for view in poller.views:
+    for view in views:
         for table, seen in view.items():
             assert seen in allowed[table]
-    assert poller.views[0] == {"results": {}, "assignments": {}}
-    assert poller.views[-1] == {table: states[-1] for table, states in allowed.items()}
+    assert views[-1] == {table: states[-1] for table, states in allowed.items()}
 
 
 def test_conflict_through_the_jobs(
