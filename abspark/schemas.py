@@ -123,6 +123,15 @@ MOMENTS: Final = Table(
             (f"cov_{first}_{second}", "double", f"sample covariance of {first} and {second} (ddof = 1)")
             for first, second in COVARIANCE_PAIRS
         ),
+        (
+            "n_units",
+            "bigint",
+            "units that the window policy lets in; more than n where units without events leave",
+        ),
+        ("n_history", "bigint", "units with an event before exposure; NULL without covariate"),
+        ("cap_lower", "double", "lower bound of the values of units; NULL: none"),
+        ("cap_upper", "double", "upper bound of the values of units; NULL: none"),
+        ("n_capped", "bigint", "units beyond a bound; NULL without bounds"),
     ),
 )
 

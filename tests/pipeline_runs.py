@@ -16,7 +16,10 @@ from world import Experiment, Log, Metric, World
 from abspark.config import EventSource, ExposureSource
 from abspark.config import Experiment as ExperimentModel
 from abspark.config import Metric as MetricModel
+from abspark.pipeline.calendar import calendar
+from abspark.pipeline.caps import stated_bounds
 from abspark.pipeline.conversions import units
+from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -39,7 +42,6 @@ from abspark.pipeline.station import (
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.schemas import ASSIGNMENTS
-from abspark.stages.measure import complete_until
 from abspark.storage import utc_session
 
 RAW = {
@@ -146,7 +148,7 @@ def run_frames(
     drops += pair_drops(ledger_rows(rows), tallies, study)
     outcome = Outcome(
         _assignments(table),
-        _moments(moments_rows(rows, study, analysis.kept)),
+        _moments(_last_days(moments_rows(rows, analysis))),
         _drops(drops),
         unit_values(analysis) if per_unit else {},
     )
@@ -175,7 +177,7 @@ def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -
 
 def unit_values(analysis: Analysis) -> dict[tuple[str, str, str], tuple[float, bool]]:
     """The table unit_metrics by experiment, unit id and metric."""
-    frame = unit_metrics_table(analysis.units, analysis.unit_metrics, analysis.study, analysis.cutoff)
+    frame = unit_metrics_table(analysis)
     ids = analysis.table.select("experiment_id", "unit_key_hi", "unit_key_lo", "unit_id")
     rows = frame.join(ids, on=["experiment_id", "unit_key_hi", "unit_key_lo"], how="inner").collect()
     found = {(r["experiment_id"], r["unit_id"], r["metric"]): (r["num"], r["complete"]) for r in rows}
@@ -249,14 +251,16 @@ def _analysis(
 ) -> Analysis:
     exposures, events = sources
     positions = segment_positions(study, {name: tuple(s.attributes) for name, s in exposures.items()})
-    rows = frequent_values(units(table, study), positions).collect() if positions else []
+    calendars = [calendar(experiment, study) for experiment in study.experiments]
+    rows = frequent_values(units(table, study, calendars), positions).collect() if positions else []
     return Analysis(
         table=table,
         raws={name: frames[name] for name in events},
         study=study,
-        complete_until={n: complete_until(s, tallies[n].newest, study.as_of) for n, s in events.items()},
+        fresh={n: freshness(s, tallies[n].newest) for n, s in events.items()},
         positions=positions,
         kept=[SegmentValue(**row.asDict()) for row in rows],
+        bounds=stated_bounds(study),
         split=split,
     )
 
@@ -282,6 +286,13 @@ def _moments(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
     }
     assert len(found) == len(rows), "a row of moments is not unique by its key"
     return found
+
+
+def _last_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    last = {row["experiment_id"]: row["day"] for row in rows if row["segment_name"] is None}
+    for row in rows:
+        last[row["experiment_id"]] = max(last[row["experiment_id"]], row["day"])
+    return [row for row in rows if row["day"] == last[row["experiment_id"]]]
 
 
 def _drops(drops: Sequence[Drop]) -> dict[tuple[Any, ...], tuple[int, int | None]]:

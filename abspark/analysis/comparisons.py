@@ -133,7 +133,7 @@ def effects_by_kind(batch: Batch) -> Iterator[tuple[Bools, Batch, Effect]]:
 
 def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetime:
     """The experiment's end plus its longest window: from then on every window is over."""
-    longest = max((metrics[name].window.end for name in experiment.metrics.names), default=timedelta())
+    longest = max((metrics[name].reach for name in experiment.metrics.names), default=timedelta())
     return experiment.end + longest
 
 

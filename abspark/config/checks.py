@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from abspark.config.expressions import Role, expression_faults
-from abspark.config.faults import Place, near_miss
+from abspark.config.faults import near_miss
 from abspark.config.items import Item, Items
+from abspark.config.metric_checks import covariate_faults, metric_faults
+from abspark.config.references import reference, written_expression
 from abspark.errors import Fault
 
 _NAMESPACES: Final = (("exposures", "events"), ("metrics",), ("experiments",))
@@ -18,35 +19,16 @@ def check_items(items: Items) -> Iterator[Fault]:
     for kinds in _NAMESPACES:
         yield from _repeated_names([item for kind in kinds for item in items.of(kind)])
     for metric in items.of("metrics"):
-        yield from _reference(items, metric.place, metric.data, "source", kind="events")
+        yield from metric_faults(items, metric)
     for experiment in items.of("experiments"):
-        yield from _reference(items, experiment.place, experiment.data, "exposures", kind="exposures")
+        yield from reference(items, experiment.place, experiment.data, "exposures", kind="exposures")
         yield from _metric_references(items, experiment)
         yield from _segment_references(items, experiment)
+        yield from covariate_faults(items, experiment)
     yield from _shared_sources(items)
     for source in (*items.of("exposures"), *items.of("events")):
         if source.model is not None:
-            yield from _expression(source.place, source.data, "filter", source.model.expression_types)
-    for metric in items.of("metrics"):
-        yield from _metric_expressions(items, metric)
-
-
-def _metric_expressions(items: Items, metric: Item) -> Iterator[Fault]:
-    wanted = metric.data.get("source")
-    source = next((item.model for item in items.of("events") if item.name == wanted), None)
-    if source is not None:
-        for key in ("where", "value"):
-            yield from _expression(metric.place, metric.data, key, source.expression_types)
-
-
-def _expression(
-    place: Place, data: Mapping[str, Any], key: str, types: Mapping[str, str | None]
-) -> Iterator[Fault]:
-    text = data.get(key)
-    if isinstance(text, str) and text:
-        role: Role = "value" if key == "value" else "condition"
-        for message, allowed in expression_faults(text, types, role):
-            yield place.inside(key).fault(message, allowed=allowed)
+            yield from written_expression(source.place, source.data, "filter", source.model.expression_types)
 
 
 def _repeated_names(items: list[Item]) -> Iterator[Fault]:
@@ -62,16 +44,6 @@ def _repeated_names(items: list[Item]) -> Iterator[Fault]:
         first.setdefault(item.name, item)
 
 
-def _reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: str) -> Iterator[Fault]:
-    name = holder[key] if isinstance(key, int) else holder.get(key)
-    known = items.names(kind)
-    if isinstance(name, str) and name not in known:
-        what = {"events": "event source", "exposures": "exposure source", "metrics": "metric"}[kind]
-        yield place.inside(key).fault(
-            f"there is no such {what}{near_miss(name, known)}", allowed=", ".join(sorted(set(known))) or None
-        )
-
-
 def _metric_references(items: Items, experiment: Item) -> Iterator[Fault]:
     roles = experiment.data.get("metrics")
     if not isinstance(roles, Mapping):
@@ -80,12 +52,12 @@ def _metric_references(items: Items, experiment: Item) -> Iterator[Fault]:
     for role in ("primary", "secondary"):
         names = roles.get(role)
         for index in range(len(names) if isinstance(names, list) else 0):
-            yield from _reference(items, place.inside(role), names, index, kind="metrics")
+            yield from reference(items, place.inside(role), names, index, kind="metrics")
     guardrails = roles.get("guardrails")
     for index, given in enumerate(guardrails if isinstance(guardrails, list) else ()):
         if isinstance(given, Mapping):
             here = place.inside("guardrails").inside(index)
-            yield from _reference(items, here, given, "metric", kind="metrics")
+            yield from reference(items, here, given, "metric", kind="metrics")
 
 
 def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:

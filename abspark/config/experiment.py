@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from abspark.config.analysis import Analysis
 from abspark.config.assignment import Assignment, NotDerivable
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.health import Health
-from abspark.config.values import Count, Instant, Name, Number
+from abspark.config.values import Count, Instant, Name, Number, Switch, check_time_zone
 
 MAX_VARIANTS: Final = 64
 MAX_SEGMENTS: Final = 10
@@ -76,6 +76,15 @@ class MetricRoles(ConfigModel):
             yield Problem((), "lists no metric", "at least one under primary, secondary or guardrails")
 
 
+class Series(ConfigModel):
+    """The day series: results as they stood at each day's end, days as that time zone has them."""
+
+    enabled: Switch = True
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = Field(
+        default="UTC", description="IANA zone whose midnights end the days"
+    )
+
+
 class Experiment(ConfigModel):
     """Exposures in [start, end) count; `min_sample_size` is per variant, no decision is made before."""
 
@@ -96,6 +105,7 @@ class Experiment(ConfigModel):
         default=(), description="attributes of the exposure source"
     )
     analysis: Analysis = Analysis()
+    series: Series = Series()
     health: Health = Health()
     min_sample_size: Count = 0
     max_duration_days: Annotated[Count, Field(gt=0)] | None = None

@@ -41,7 +41,7 @@ _NUMBER: Final = "a number"
 _TEXT: Final = "text"
 _NOT_BOOLEAN: Final = "something else"
 
-Role = Literal["condition", "value"]
+Role = Literal["condition", "value", "key"]
 Finding = tuple[str, str | None]
 """(message, what is allowed)"""
 
@@ -62,7 +62,8 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
     Args:
         expression: Spark SQL text.
         types: the columns it may read, with their Spark SQL type where that is declared.
-        role: a condition must not be known to be other than boolean, a value not known to be boolean or text.
+        role: a condition must not be known to be other than boolean, a value not known to be boolean or text,
+            a key (whose values are told apart) may be anything.
     """
     try:
         words, tree = parse(expression)

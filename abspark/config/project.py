@@ -46,8 +46,9 @@ class Project:
             known = ", ".join(sorted(self.experiments))
             raise UsageError(f"no experiment {', '.join(map(repr, unknown))}", allowed=known)
         experiments = [self.experiments[name] for name in chosen]
-        metrics = sorted({name for experiment in experiments for name in experiment.metrics.names})
-        events = sorted({self.metrics[name].source for name in metrics})
+        used = {name for experiment in experiments for name in experiment.metrics.names}
+        metrics = sorted({*used, *(self.covariate_metric(name) for name in used)})
+        events = sorted({source for name in metrics for source in self.metrics[name].sources})
         exposures = sorted({experiment.exposures for experiment in experiments})
         content = {
             "experiments": [_plain(experiment) for experiment in experiments],
@@ -57,6 +58,11 @@ class Project:
         }
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def covariate_metric(self, name: str) -> str:
+        """The metric whose value before exposure is the covariate of metric `name`: often itself."""
+        covariate = self.metrics[name].covariate
+        return name if covariate is None or covariate.metric is None else covariate.metric
 
     def _source(self, source: ExposureSource | EventSource) -> dict[str, Any]:
         plain = _plain(source)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.spark_types import check_type
-from abspark.config.values import ColumnName, Completeness, Instant, Name, Option, Text
+from abspark.config.values import (
+    ColumnName,
+    Completeness,
+    Instant,
+    Name,
+    Option,
+    Text,
+    check_time_zone,
+)
 
 CANONICAL_NAMES: Final = ("experiment", "unit", "variant", "time", "event", "value", "event_id")
 """The words an expression uses for mapped columns, whatever the raw columns are called."""
 
 _TEXT_FORMATS: Final = ("csv", "json")
 _PINNED_BY_THE_RUN: Final = ("versionasof", "timestampasof", "path")
-
-
-def _check_time_zone(name: str) -> str:
-    if name in ("localtime", "posixrules") or name.startswith(("posix/", "right/")):
-        raise ValueError("is no IANA time zone")
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise ValueError("is no IANA time zone") from None
-    return name
 
 
 def _attributes_by_name(value: Any) -> Any:
@@ -139,7 +136,7 @@ class _Source(ConfigModel):
     filter: Text | None = Field(
         default=None, description="Spark SQL condition; rows that fail it are dropped"
     )
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = Field(
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = Field(
         default="UTC", description="IANA zone of times that carry no offset"
     )
     fixed_time: Instant | None = Field(default=None, description="time of all rows of a log without times")

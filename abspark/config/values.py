@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
 
@@ -108,6 +109,21 @@ def _check_name(name: str) -> str:
         raise ValueError("must not contain control characters")
     if name == "*":
         raise ValueError("must not be '*', which means: no experiment")
+    return name
+
+
+def check_time_zone(name: str) -> str:
+    """The name of an IANA time zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if name in ("localtime", "posixrules") or name.startswith(("posix/", "right/")):
+        raise ValueError("is no IANA time zone")
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("is no IANA time zone") from None
     return name
 
 

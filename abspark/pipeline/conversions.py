@@ -6,6 +6,7 @@ and events that do not. Every event leaves the join at least once, so that the l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import reduce
 
@@ -13,10 +14,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
-from abspark.pipeline.events import any_bit, mask_names, value_names, variant_hash
+from abspark.pipeline.buckets import bucket_depth
+from abspark.pipeline.calendar import NEVER, Calendar, day_index
+from abspark.pipeline.events import any_bit, key_names, mask_names, value_names, variant_hash
 from abspark.pipeline.exposures import experiment_dimension
 from abspark.pipeline.keys import same_unit
+from abspark.pipeline.plans import Slot
+from abspark.pipeline.signatures import measures
 from abspark.pipeline.study import Study
+from abspark.pipeline.triggers import trigger_names, triggered
 
 
 class Status(IntEnum):
@@ -35,12 +41,13 @@ class Status(IntEnum):
     kept = 10
 
 
-def units(assignments: DataFrame, study: Study) -> DataFrame:
+def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -> DataFrame:
     """Assignments in coded form, unique by (hi, lo, x).
 
     `assignments` has the columns of the table of that name. Columns: hi, lo, x, v, t0 (epoch microseconds),
     vu, hash of the variant; excluded, lead (TRUE for one experiment of each unit), m0.., the slots of the experiment,
-    attributes.
+    b, start of the experiment (epoch microseconds), where a window counts from that; leaves, index of the day on which
+    the unit leaves the analysis (0 where it never was in it, NEVER where it stays); attributes.
     """
     spark = assignments.sparkSession
     masks = mask_names(study, "m")
@@ -59,10 +66,18 @@ def units(assignments: DataFrame, study: Study) -> DataFrame:
         F.unix_micros("first_exposure_at").alias("t0"),
         F.col("excluded_reason").isNotNull().alias("excluded"),
         *masks,
+        *(F.col("starts").alias(name) for name in base_names(study)),
+        _leaves(calendars).alias("leaves"),
         "attributes",
     )
     first_of_unit = Window.partitionBy("hi", "lo").orderBy("x")
     return coded.repartition("hi").withColumn("lead", F.row_number().over(first_of_unit) == 1)
+
+
+def _leaves(calendars: Sequence[Calendar]) -> Column:
+    reason = F.col("excluded_reason")
+    second = day_index(F.unix_micros("second_variant_at"), calendars)
+    return F.when(reason.isNull(), NEVER).when(reason == "multiple_variants", second).otherwise(0)
 
 
 def live_events(events: DataFrame, study: Study) -> DataFrame:
@@ -72,7 +87,7 @@ def live_events(events: DataFrame, study: Study) -> DataFrame:
     smallest value, then the smallest hash of all mapped columns. Rows without an event id are never duplicates.
     """
     columns = [
-        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study),
+        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study), *key_names(study),
         "claimed", "eh", "el", "tie0", "tie1",
     ]  # fmt: skip
     return events.where(F.col("reason").isNull()).select(*columns)
@@ -91,17 +106,31 @@ def with_event_status(events: DataFrame, study: Study, *, deduplicate: bool) -> 
         placed = placed.withColumn("copy", copy)
         status = F.when(F.col("copy"), int(Status.duplicate_event)).otherwise(status)
     return placed.select(
-        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study),
+        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study), *key_names(study),
         status.alias("event_status"),
     )  # fmt: skip
 
 
-def conversions(events: DataFrame, units: DataFrame, study: Study, *, split: bool) -> DataFrame:
-    """Signatures: events of one unit in one experiment that count for the same slots, summed.
+def base_names(study: Study) -> list[str]:
+    """The column `b` of units, where any window counts from the experiment's start."""
+    return ["b"] if any(slot.anchor == "experiment_start" for slot in study.slots) else []
+
+
+def unit_names(study: Study) -> list[str]:
+    """The columns that every row of one unit in one experiment shares, but for its codes and key."""
+    return ["t0", "lead", "g", "leaves", *base_names(study), *trigger_names(study)]
+
+
+def conversions(
+    events: DataFrame, units: DataFrame, study: Study, calendars: Sequence[Calendar], *, split: bool
+) -> DataFrame:
+    """Signatures: events of one unit in one experiment that count for the same slots, summed up.
 
     `events` from `with_event_status`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
-    lead, g (codes of the segment values), s, status, h0... Then c, events; d0.., sums of values. x, v, t0, lead and g
-    are NULL where no unit matched. With `split`, pairs outside the windows say on which side.
+    lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
+    windows count from those), s, status, h0.., day (index of the events' day, where sums grow by the day). Then the
+    columns of `measures`. What comes from the unit is NULL where none matched. Events of a unit that leaves on a later
+    day keep their slots: they count for the days before. With `split`, pairs outside the windows say on which side.
     """
     e, u = events.alias("e"), units.alias("u")
     on = (
@@ -110,48 +139,86 @@ def conversions(events: DataFrame, units: DataFrame, study: Study, *, split: boo
         & F.col("e.event_status").isNull()
         & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
     )
-    pairs = e.join(u, on=on, how="left")
+    event_columns = [
+        "s",
+        "t",
+        "ve",
+        "event_status",
+        *mask_names(study, "w"),
+        *value_names(study),
+        *key_names(study),
+    ]
+    unit_columns = [
+        "x",
+        "v",
+        "vu",
+        "excluded",
+        "t0",
+        "lead",
+        "g",
+        "leaves",
+        *mask_names(study, "m"),
+        *base_names(study),
+    ]
+    joined = e.join(u, on=on, how="left").select("e.hi", "e.lo", *event_columns, *unit_columns)
+    pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
     hits = _hits(study)
+    carried = ["t", *value_names(study), *key_names(study)]
     reasoned = pairs.select(
-        F.col("e.hi"), F.col("e.lo"), "x", "v", "t0", "lead", "g", "s",
+        "hi", "lo", "x", "v", *unit_names(study), "s",
         _status(study, hits, split=split).alias("status"),
         *(hit.alias(name) for hit, name in zip(hits, mask_names(study, "h"), strict=True)),
-        *value_names(study),
+        *carried,
     )  # fmt: skip
     kept = F.col("status") == int(Status.kept)
+    left = (F.col("status") == int(Status.excluded_unit)) & (F.col("leaves") > 0)
+    counting = kept | left if any(e.series.enabled for e in study.experiments) else kept
     hit_names = mask_names(study, "h")
+    day = F.when(counting, day_index(F.col("t"), calendars)).otherwise(0)
+    days = {"day": day} if bucket_depth(study, calendars) else {}
+    shared = ["hi", "lo", "x", "v", *unit_names(study), "s", "status"]
     keyed = reasoned.select(
-        "hi", "lo", "x", "v", "t0", "lead", "g", "s", "status",
-        *(F.when(kept, F.col(name)).otherwise(F.lit(0).cast("bigint")).alias(name) for name in hit_names),
-        *value_names(study),
-    )  # fmt: skip
-    key = ["hi", "lo", "x", "v", "t0", "lead", "g", "s", "status", *hit_names]
-    sums = [F.sum(name).alias(name) for name in value_names(study)]
-    return keyed.groupBy(*key).agg(F.count("*").alias("c"), *sums)
-
-
-def _windows(study: Study) -> dict[tuple[int, int], tuple[int, ...]]:
-    """Each distinct window with the masks of its slots."""
-    spans = dict.fromkeys((slot.start, slot.end) for slot in study.slots)
-    return {span: study.masks(s for s in study.slots if (s.start, s.end) == span) for span in spans}
+        *shared,
+        *(F.when(counting, F.col(name)).otherwise(F.lit(0).cast("bigint")).alias(name) for name in hit_names),
+        *(column.alias(name) for name, column in days.items()),
+        *carried,
+    )
+    return keyed.groupBy(*shared, *hit_names, *days).agg(*measures(study))
 
 
 def _hits(study: Study) -> list[Column]:
     """Per mask column the slots that this pair counts for: wanted, of this experiment, and within the window."""
-    age = F.col("t") - F.col("t0")
     zero = F.lit(0).cast("bigint")
     hits = []
     for column, (wanted, mine) in enumerate(zip(mask_names(study, "w"), mask_names(study, "m"), strict=True)):
         open_slots = [
-            F.when((age >= F.lit(start)) & (age < F.lit(end)), F.lit(masks[column]).cast("bigint")).otherwise(
-                zero
-            )
-            for (start, end), masks in _windows(study).items()
+            F.when(inside, F.lit(masks[column]).cast("bigint")).otherwise(zero)
+            for inside, masks in _windows(study)
             if masks[column]
         ]
         inside = reduce(lambda a, b: a.bitwiseOR(b), open_slots) if open_slots else zero
         hits.append(F.coalesce(F.col(wanted).bitwiseAND(F.col(mine)).bitwiseAND(inside), zero))
     return hits
+
+
+def _windows(study: Study) -> list[tuple[Column, tuple[int, ...]]]:
+    """Whether an event is inside each distinct window, with the masks of the window's slots."""
+    spans: dict[tuple[object, int, int], list[Slot]] = {}
+    for slot in study.slots:
+        spans.setdefault((slot.trigger or slot.anchor, slot.start, slot.end), []).append(slot)
+    found = []
+    for slots in spans.values():
+        age = F.col("t") - F.col(anchor_name(study, slots[0]))
+        inside = (age >= F.lit(slots[0].start)) & (age < F.lit(slots[0].end))
+        found.append((inside, study.masks(slots)))
+    return found
+
+
+def anchor_name(study: Study, slot: Slot) -> str:
+    """The column that holds the instant from which a slot's window counts."""
+    if slot.trigger is not None:
+        return trigger_names(study)[study.triggers.index(slot.trigger)]
+    return "b" if slot.anchor == "experiment_start" else "t0"
 
 
 def _status(study: Study, hits: list[Column], *, split: bool) -> Column:

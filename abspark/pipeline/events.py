@@ -15,10 +15,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abspark.config import EventSource
+from abspark.config import EventSource, Experiment
 from abspark.config.safe_sql import never_raising
 from abspark.pipeline.keys import key_hi, key_lo
-from abspark.pipeline.study import Study, Want, epoch_micros
+from abspark.pipeline.plans import Slot, Want
+from abspark.pipeline.study import Study
+from abspark.pipeline.time import epoch_micros
 
 _COMPLEX = (T.MapType, T.ArrayType, T.StructType, T.BinaryType, T.VariantType)
 
@@ -33,15 +35,20 @@ def value_names(study: Study) -> list[str]:
     return [f"d{index}" for index in range(study.value_count)]
 
 
+def key_names(study: Study) -> list[str]:
+    """Names of the key columns: hashes of the values that distinct counts tell apart."""
+    return [f"q{index}" for index in range(study.key_count)]
+
+
 def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> DataFrame:
     """One row per canonical event.
 
     Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; xe, code of the
     experiment the event carries (NULL where the source carries none, -1 where it is not in the run); ve, hash of
     the variant it carries; w0.., bits of the slots the event counts for within their windows; claimed, whether any
-    condition held; d0.., values, NULL where not finite; bad, array with one flag per value want, TRUE where the
-    condition held and the value was bad; eh, el, the event id's key; tie0, tie1, order among duplicates of one
-    instant.
+    condition held; d0.., values, NULL where not finite; q0.., keys, NULL where the value is; bad, array with one flag
+    per want of a value or key, TRUE where the condition held and that was of no use; eh, el, the event id's key;
+    tie0, tie1, order among duplicates of one instant.
     """
     wants = [want for want in study.wants if want.source == source.name]
     evaluated = canonical.select(
@@ -52,10 +59,10 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         *_event_key(canonical, source),
         *(_condition(want.where).alias(f"c{j}") for j, want in enumerate(wants)),
         *_values(source, study),
+        *_keys(source, study),
     )
-    values = study.values(source.name)
-    met = [_met(j, want, values) for j, want in enumerate(wants)]
-    bad = [F.col(f"c{j}") & ~met[j] for j, want in enumerate(wants) if want.value is not None]
+    met = [_met(j, want, study) for j, want in enumerate(wants)]
+    bad = [F.col(f"c{j}") & ~met[j] for j, want in enumerate(wants) if _can_be_bad(want)]
     coded = evaluated.select(
         F.lit(study.sources.index(source.name)).alias("s"),
         "unit",
@@ -68,6 +75,7 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         *_wanted(study, wants, met),
         _any([F.col(f"c{j}") for j in range(len(wants))]).alias("claimed"),
         *value_names(study),
+        *key_names(study),
         F.array(*bad).cast("array<boolean>").alias("bad"),
         "eh",
         "el",
@@ -80,7 +88,11 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
 
 def bad_value_wants(study: Study, source: str) -> tuple[Want, ...]:
     """The wants that the `bad` flags stand for, in their order."""
-    return tuple(want for want in study.wants if want.source == source and want.value is not None)
+    return tuple(want for want in study.wants if want.source == source and _can_be_bad(want))
+
+
+def _can_be_bad(want: Want) -> bool:
+    return want.value is not None or want.key is not None
 
 
 def _condition(condition: str | None) -> Column:
@@ -135,16 +147,26 @@ def _values(source: EventSource, study: Study) -> list[Column]:
     return [_finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
 
 
+def _keys(source: EventSource, study: Study) -> list[Column]:
+    """Hashes of 64 bits: of n values of one unit any two share one with probability n**2 / 2**65."""
+    present = [F.expr(never_raising(key)) for key in study.keys(source.name)]
+    hashed = [F.when(key.isNotNull(), F.xxhash64(key.cast("string"))) for key in present]
+    absent = [F.lit(None).cast("bigint")] * (study.key_count - len(present))
+    return [key.alias(name) for name, key in zip(key_names(study), [*hashed, *absent], strict=True)]
+
+
 def _finite(value: Column) -> Column:
     """The value, or NULL where it is NaN or infinite."""
     return F.when(F.abs(value) < F.lit(float("inf")), value)
 
 
-def _met(index: int, want: Want, values: Sequence[str]) -> Column:
+def _met(index: int, want: Want, study: Study) -> Column:
     condition = F.col(f"c{index}")
-    if want.value is None:
-        return condition
-    return condition & F.col(f"d{values.index(want.value)}").isNotNull()
+    if want.value is not None:
+        return condition & F.col(f"d{study.values(want.source).index(want.value)}").isNotNull()
+    if want.key is not None:
+        return condition & F.col(f"q{study.keys(want.source).index(want.key)}").isNotNull()
+    return condition
 
 
 def _wanted(study: Study, wants: Sequence[Want], met: Sequence[Column]) -> list[Column]:
@@ -180,12 +202,22 @@ def any_bit(names: Sequence[str]) -> Column:
 def time_range(study: Study, source: str) -> tuple[int, int]:
     """The instants `[low, high)`, in epoch microseconds, in which events of a source can count for any experiment."""
     reach = [
-        (epoch_micros(experiment.start) + slot.start, epoch_micros(experiment.end) + slot.end)
+        _reach(experiment, slot)
         for experiment in study.experiments
         for slot in study.slots_of(experiment)
         if slot.want.source == source
     ]
     return min(low for low, _ in reach), min(max(high for _, high in reach), epoch_micros(study.as_of))
+
+
+def _reach(experiment: Experiment, slot: Slot) -> tuple[int, int]:
+    """The instants `[low, high)` in which events can count for one slot of an experiment."""
+    start, end = epoch_micros(experiment.start), epoch_micros(experiment.end)
+    if slot.anchor == "experiment_start":
+        end = start
+    elif slot.trigger is not None:
+        end += slot.trigger.end
+    return start + slot.start, end + slot.end
 
 
 def _reason(source: EventSource, study: Study) -> Column:

@@ -14,7 +14,8 @@ from abspark.config.safe_sql import never_raising
 from abspark.local_frame import local_frame
 from abspark.pipeline.canonical import attribute_columns
 from abspark.pipeline.keys import key_hi, key_lo
-from abspark.pipeline.study import Study, epoch_micros
+from abspark.pipeline.study import Study
+from abspark.pipeline.time import epoch_micros
 
 _EXPERIMENT_DIMENSION = "experiment_id string, x int, starts bigint, ends bigint, variants array<string>"
 

@@ -16,11 +16,15 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
+from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import bad_value_wants
-from abspark.pipeline.study import Study, Want, slot_of
+from abspark.pipeline.plans import Want
+from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT
 
 KEPT: Final = "kept"
+SPAN: Final = 900_000_000
+"""A quarter of an hour: the midnights of all time zones lie between two of them."""
 _PAIR_REASONS: Final = {
     Status.variant_disagrees: "variant_disagrees",
     Status.excluded_unit: "excluded_unit",
@@ -29,6 +33,8 @@ _PAIR_REASONS: Final = {
     Status.after_window: "after_window",
     Status.outside_windows: "outside_windows",
 }
+_SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
+"""Reasons of events that show that their log was written at their time."""
 _EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
 
 
@@ -46,12 +52,12 @@ class Drop(NamedTuple):
 
 @dataclass
 class SourceTally:
-    """What the light read of one source found: rows read, rows kept, and for events the newest valid time."""
+    """What the light read of one source found: rows read and kept, and for events the newest valid time by span."""
 
     source: str
     read: int
     kept: int
-    newest: int | None = None
+    newest: Newest = ()
     kept_by_experiment: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -74,12 +80,14 @@ def exposure_counts(exposures: DataFrame) -> DataFrame:
 
 
 def event_counts(events: DataFrame, study: Study, source: str) -> DataFrame:
-    """Coded events of one source counted by reason (`kept` where valid), with the newest time.
+    """Coded events of one source counted by reason (`kept` where valid) and span of time, with the newest time.
 
-    Columns: reason, rows, newest (epoch microseconds), bad0.., rows whose value a metric wanted and could not use.
+    Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
+    whose value a metric wanted and could not use.
     """
     flags = range(len(bad_value_wants(study, source)))
-    return events.groupBy(F.coalesce("reason", F.lit(KEPT)).alias("reason")).agg(
+    span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
+    return events.groupBy(F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
         *(F.count_if(F.get("bad", F.lit(j))).alias(f"bad{j}") for j in flags),
@@ -103,26 +111,26 @@ def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list
 
 def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
     """The drops of an event log that its own columns decide, and its tally, from the rows of `event_counts`."""
-    drops, read, kept, newest = [], 0, 0, None
     wants = bad_value_wants(study, source)
     bad = [0] * len(wants)
+    counts: dict[str, int] = defaultdict(int)
+    newest: dict[int, int] = {}
     for row in rows:
-        read += row["rows"]
+        counts[row["reason"]] += row["rows"]
         if row["reason"] in (KEPT, Status.bad_value.name):
             bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
-        if row["reason"] == KEPT:
-            kept = row["rows"]
-        else:
-            drops.append(Drop(NO_EXPERIMENT, "events", source, row["reason"], None, row["rows"], None))
-        if row["reason"] in (KEPT, "no_metric", "bad_value", "outside_windows") and row["newest"] is not None:
-            newest = row["newest"] if newest is None else max(newest, row["newest"])
+        if row["reason"] in _SEEN and row["newest"] is not None:
+            newest[row["span"]] = max(newest.get(row["span"], row["newest"]), row["newest"])
+    left_out = {reason: count for reason, count in counts.items() if reason != KEPT}
+    drops = [Drop(NO_EXPERIMENT, "events", source, reason, None, n, None) for reason, n in left_out.items()]
     for want, count in zip(wants, bad, strict=True):
         drops.extend(_value_drops(study, want, count))
-    return drops, SourceTally(source, read, kept, newest)
+    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], tuple(sorted(newest.values())))
 
 
 def _value_drops(study: Study, want: Want, count: int) -> list[Drop]:
-    metrics = [metric for metric in study.metrics if slot_of(metric).want == want]
+    plans = zip(study.metrics, study.plans, strict=True)
+    metrics = [metric for metric, plan in plans if any(slot.want == want for slot in plan.slots)]
     return [
         Drop(NO_EXPERIMENT, "values", metric.name, "bad_value", None, count, None)
         for metric in metrics

@@ -15,7 +15,7 @@ from abspark.assignment.compiled import dated_plans
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
 from abspark.pipeline.segments import KEPT_VALUES, LABELS, MISSING, OTHER
-from abspark.pipeline.study import epoch_micros
+from abspark.pipeline.time import epoch_micros
 
 _ASCII: Final = r"^[\x00-\x7F]*$"
 _DIMENSION: Final = (

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
+from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.study import Study
 
 KEPT_VALUES: Final = 50
@@ -87,29 +88,30 @@ def _code(attribute: str, value: str) -> Column:
     )
 
 
-def exploded(rows: DataFrame, count: int) -> DataFrame:
-    """Each row once for everyone (p = -1, code = -1) and once for each of its `count` segments; `g` is consumed.
+def exploded(rows: DataFrame, count: int, fields: Mapping[str, Column], days: Column | None) -> DataFrame:
+    """Each row once for everyone (p = -1, code = -1), once for each of its `count` segments, once for each of `days`.
 
-    Rows whose m is negative (the ledger's) stay single.
+    `fields` are columns that the rows for everyone and for segments get; `days` is an array of structs with p, code
+    (NULL: leave it out) and the same fields. `g` is consumed. Rows of units that left stand for their days only, and
+    rows whose m is negative (the ledger's) stay single.
     """
     names = [name for name in rows.columns if name != "g"]
-    everyone = F.struct(F.lit(-1).alias("p"), F.lit(-1).alias("code"))
-    if count == 0:
-        return rows.select(*names, F.lit(-1).alias("p"), F.lit(-1).alias("code"))
-    single = F.array(everyone)
-    every = F.array(
-        everyone,
-        *(
-            F.struct(
-                F.lit(p).alias("p"),
-                F.shiftright("g", _BITS * p)
-                .bitwiseAND(F.lit(_ABSENT).cast("bigint"))
-                .cast("int")
-                .alias("code"),
-            )
-            for p in range(count)
-        ),
+    extra = [column.alias(name) for name, column in fields.items()]
+    gone = F.coalesce(F.col("leaves") < NEVER, F.lit(False))  # noqa: FBT003 - a literal, not a flag
+    ledger = F.col("m") < 0 if "m" in names else F.lit(False)  # noqa: FBT003
+    code = F.when(gone & ~ledger, _ABSENT).otherwise(-1)
+    everyone = F.struct(F.lit(-1).alias("p"), code.alias("code"), *extra)
+    slices = F.array(everyone, *(_slice(p, gone | ledger, extra) for p in range(count)))
+    if days is not None:
+        slices = F.when(ledger, F.array(everyone)).otherwise(F.concat(slices, days))
+    spread = rows.select(*names, F.explode(slices).alias("slice"))
+    chosen = spread.select(*names, "slice.*")
+    return chosen.where(
+        (F.col("p") < -1) & F.col("code").isNotNull() | (F.col("p") >= -1) & (F.col("code") != _ABSENT)
     )
-    chosen = F.when(F.col("m") < 0, single).otherwise(every) if "m" in names else every
-    spread = rows.select(*names, F.explode(chosen).alias("segment"))
-    return spread.select(*names, "segment.p", "segment.code").where(F.col("code") != _ABSENT)
+
+
+def _slice(position: int, absent: Column, extra: Sequence[Column]) -> Column:
+    bits = F.shiftright("g", _BITS * position).bitwiseAND(F.lit(_ABSENT).cast("bigint")).cast("int")
+    code = F.when(absent, _ABSENT).otherwise(F.coalesce(bits, F.lit(_ABSENT)))
+    return F.struct(F.lit(position).alias("p"), code.alias("code"), *extra)

@@ -11,14 +11,20 @@ from pyspark.sql import functions as F
 
 from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
-from abspark.pipeline import metrics as station_metrics
 from abspark.pipeline.assignments import assignments
+from abspark.pipeline.buckets import bucket_depth
+from abspark.pipeline.calendar import Calendar, calendar
 from abspark.pipeline.canonical import canonical, prune
+from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, units, with_event_status
+from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
 from abspark.pipeline.events import coded_events, time_range
 from abspark.pipeline.exposures import coded_exposures
+from abspark.pipeline.moments import event_moments, summary, unit_counts
 from abspark.pipeline.segments import SegmentValue, with_segments
-from abspark.pipeline.study import Study, epoch_micros
+from abspark.pipeline.study import Study
+from abspark.pipeline.time import epoch_micros
+from abspark.pipeline.unit_metrics import unit_metrics
 
 
 def exposure_rows(raw: DataFrame, source: ExposureSource, study: Study, *, pruned: bool) -> DataFrame:
@@ -67,27 +73,33 @@ def assignment_table(
 class Analysis:
     """The lazy frames from assignments and events to moments.
 
-    `table` are the run's rows of `assignments`; `raws` the event logs by source name; `complete_until` epoch
-    microseconds by source; `positions` and `kept` say which segment values have codes.
+    `table` are the run's rows of `assignments`; `raws` the event logs and `fresh` their freshness by source name;
+    `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics.
     """
 
     table: DataFrame
     raws: Mapping[str, DataFrame]
     study: Study
-    complete_until: Mapping[str, int]
+    fresh: Mapping[str, Freshness]
     positions: Sequence[tuple[int, int, int]]
     kept: Sequence[SegmentValue]
+    bounds: Mapping[Code, Bounds]
     split: bool
 
     @cached_property
-    def cutoff(self) -> dict[str, int]:
-        """Last complete first exposure per metric."""
-        return station_metrics.cutoffs(self.study, self.complete_until)
+    def calendars(self) -> list[Calendar]:
+        """The days of each experiment."""
+        return [calendar(experiment, self.study) for experiment in self.study.experiments]
+
+    @cached_property
+    def cutoffs(self) -> Cutoffs:
+        """Last complete anchor per experiment and metric."""
+        return cutoffs(self.study, self.calendars, self.fresh)
 
     @cached_property
     def units(self) -> DataFrame:
         """Coded units with the codes of their segment values."""
-        return with_segments(units(self.table, self.study), self.positions, self.kept)
+        return with_segments(units(self.table, self.study, self.calendars), self.positions, self.kept)
 
     @cached_property
     def unit_metrics(self) -> DataFrame:
@@ -99,16 +111,20 @@ class Analysis:
         ]
         identified = any(source.columns.event_id is not None for source in sources.values())
         events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
-        signatures = conversions(events, self.units, self.study, split=self.split)
-        return station_metrics.unit_metrics(signatures, self.study, self.cutoff)
+        signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)
+        return unit_metrics(signatures, self.study, self.cutoffs, bucket_depth(self.study, self.calendars))
+
+    @cached_property
+    def bounded_metrics(self) -> DataFrame:
+        """Unit metrics with num within its bounds."""
+        return bounded(self.unit_metrics, self.study, self.bounds)
 
     @cached_property
     def summary(self) -> DataFrame:
         """Moments and the ledger's counts: the frame that a run collects."""
         segments = 1 + max((p for _, p, _ in self.positions), default=-1)
-        found = station_metrics.event_moments(self.unit_metrics, segments)
-        counts = station_metrics.unit_counts(self.units, self.study, self.cutoff, segments)
-        return station_metrics.summary(found, counts)
+        given = (self.study, self.cutoffs, self.calendars, segments)
+        return summary(event_moments(self.bounded_metrics, *given), unit_counts(self.units, *given))
 
 
 def assignment_counts(table: DataFrame) -> DataFrame:

@@ -2,51 +2,22 @@
 
 An experiment is its position in the run, a variant its position in the experiment, a metric its position in the run.
 A *slot* is one way for an event to count: source, condition, value and window. Each slot is one bit of a mask, so an
-event's claim to all metrics fits in a long or two, and metrics that share a slot cost nothing.
+event's claim to all metrics fits in a long or two, and metrics that share a slot cost nothing. How metrics are made
+of slots is told in `plans`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from abspark.config import EventSource, Experiment, Metric, Project
+from abspark.pipeline.plans import MetricPlan, Operation, Slot, Want, metric_plan
 
 BITS_PER_MASK = 62
 """Slots per mask column: a long without its sign, and one bit to spare."""
-
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def micros(duration: timedelta) -> int:
-    """Whole microseconds of a duration, exactly."""
-    return duration // _MICROSECOND
-
-
-def epoch_micros(instant: datetime) -> int:
-    """Microseconds since 1970-01-01T00:00:00Z of an aware instant, exactly."""
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-@dataclass(frozen=True)
-class Want:
-    """What makes an event count: `where` holds (None: always) and `value` is finite (None: none is needed)."""
-
-    source: str
-    where: str | None
-    value: str | None
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A want within a window: half-open, in microseconds after the first exposure."""
-
-    want: Want
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -58,22 +29,40 @@ class Study:
         metrics: Each metric of any experiment once, in the order that gives each its code.
         event_sources: Each source of any metric once, in the order that gives each its code.
         as_of: Cut of event time, exclusive.
+        others: Metrics that only serve as covariates, by name.
     """
 
     experiments: tuple[Experiment, ...]
     metrics: tuple[Metric, ...]
     event_sources: tuple[EventSource, ...]
     as_of: datetime
+    others: Mapping[str, Metric] = field(default_factory=dict)
+
+    @cached_property
+    def plans(self) -> tuple[MetricPlan, ...]:
+        """How each metric is made, by its code."""
+        known = {**self.others, **{metric.name: metric for metric in self.metrics}}
+        return tuple(metric_plan(metric, known) for metric in self.metrics)
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """Every distinct slot; its position is its bit."""
-        return tuple(dict.fromkeys(slot_of(metric) for metric in self.metrics))
+        return tuple(dict.fromkeys(slot for plan in self.plans for slot in plan.slots))
 
     @cached_property
     def wants(self) -> tuple[Want, ...]:
         """Every distinct want of the slots."""
         return tuple(dict.fromkeys(slot.want for slot in self.slots))
+
+    @cached_property
+    def operations(self) -> frozenset[Operation]:
+        """What any metric does with the values of its events."""
+        return frozenset(part.operation for plan in self.plans for part in plan.parts)
+
+    @cached_property
+    def triggers(self) -> tuple[Slot, ...]:
+        """The distinct slots whose first event a window is counted from."""
+        return tuple(dict.fromkeys(plan.trigger for plan in self.plans if plan.trigger is not None))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -90,9 +79,18 @@ class Study:
         """How many value columns an event row needs: the largest number of distinct values of one source."""
         return max((len(self.values(source)) for source in self.sources), default=0)
 
+    @cached_property
+    def key_count(self) -> int:
+        """How many key columns an event row needs: the largest number of distinct keys of one source."""
+        return max((len(self.keys(source)) for source in self.sources), default=0)
+
     def values(self, source: str) -> tuple[str, ...]:
         """The distinct value expressions of a source; the position is the value column."""
         return tuple(dict.fromkeys(w.value for w in self.wants if w.source == source and w.value is not None))
+
+    def keys(self, source: str) -> tuple[str, ...]:
+        """The distinct expressions of a source whose values are told apart; the position is the key column."""
+        return tuple(dict.fromkeys(w.key for w in self.wants if w.source == source and w.key is not None))
 
     def masks(self, slots: Iterable[Slot]) -> tuple[int, ...]:
         """One long per mask column with the bits of `slots` set."""
@@ -102,40 +100,51 @@ class Study:
             masks[column] |= 1 << bit
         return tuple(masks)
 
+    def codes_of(self, experiment: Experiment) -> tuple[int, ...]:
+        """The codes of one experiment's metrics, in the run's order."""
+        names = frozenset(metric_names(experiment))
+        return tuple(code for code, metric in enumerate(self.metrics) if metric.name in names)
+
     def metrics_of(self, experiment: Experiment) -> tuple[Metric, ...]:
         """The metrics of one experiment, in the run's order."""
-        names = frozenset(metric_names(experiment))
-        return tuple(metric for metric in self.metrics if metric.name in names)
+        return tuple(self.metrics[code] for code in self.codes_of(experiment))
 
     def slots_of(self, experiment: Experiment) -> tuple[Slot, ...]:
         """The distinct slots of one experiment's metrics."""
-        return tuple(dict.fromkeys(slot_of(metric) for metric in self.metrics_of(experiment)))
+        plans = (self.plans[code] for code in self.codes_of(experiment))
+        return tuple(dict.fromkeys(slot for plan in plans for slot in plan.slots))
 
     def sources_of(self, experiment: Experiment) -> tuple[str, ...]:
         """The event sources that one experiment's metrics read."""
         return tuple(dict.fromkeys(slot.want.source for slot in self.slots_of(experiment)))
+
+    def complete_only(self, experiment: Experiment, code: int) -> bool:
+        """Whether only units with a complete window enter this metric of this experiment."""
+        return self.metrics[code].complete_only(experiment.analysis.method)
 
 
 def make_study(project: Project, experiments: Sequence[Experiment], as_of: datetime) -> Study:
     """The study of some experiments of a project, with the metrics and event sources that they use."""
     names = dict.fromkeys(name for experiment in experiments for name in metric_names(experiment))
     metrics = tuple(project.metrics[name] for name in names)
-    sources = dict.fromkeys(metric.source for metric in metrics)
-    return Study(tuple(experiments), metrics, tuple(project.events[name] for name in sources), as_of)
-
-
-def slot_of(metric: Metric) -> Slot:
-    """The slot that a metric's numerator counts or sums."""
-    want = Want(metric.source, metric.where, metric.value)
-    return Slot(want, micros(metric.window.start), micros(metric.window.end))
+    sources = dict.fromkeys(
+        source for experiment in experiments for source in sources_of(experiment, project.metrics)
+    )
+    events = tuple(project.events[name] for name in sources)
+    return Study(tuple(experiments), metrics, events, as_of, project.metrics)
 
 
 def metric_names(experiment: Experiment) -> tuple[str, ...]:
     """Primary, secondary and guardrail metrics of an experiment, in that order."""
-    roles = experiment.metrics
-    return (*roles.primary, *roles.secondary, *(guardrail.metric for guardrail in roles.guardrails))
+    return experiment.metrics.names
+
+
+def sources_of(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
+    """The event sources that an experiment's metrics and their covariates read, each once."""
+    plans = (metric_plan(metrics[name], metrics) for name in metric_names(experiment))
+    return tuple(dict.fromkeys(slot.want.source for plan in plans for slot in plan.slots))
 
 
 def longest_window(metrics: Sequence[Metric]) -> timedelta:
     """The latest window end of some metrics; zero for none."""
-    return max((metric.window.end for metric in metrics), default=timedelta())
+    return max((metric.reach for metric in metrics), default=timedelta())

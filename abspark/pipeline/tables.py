@@ -2,47 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from abspark.config import Experiment
 from abspark.local_frame import local_frame
-from abspark.pipeline.metrics import LEDGER
-from abspark.pipeline.segments import LABELS, SegmentValue
-from abspark.pipeline.study import Study, longest_window
-from abspark.schemas import MOMENTS, UNIT_METRICS
+from abspark.pipeline.assembly import daily_moments, whole_moments
+from abspark.pipeline.calendar import NEVER
+from abspark.pipeline.caps import Code, default_num
+from abspark.pipeline.plans import NUM
+from abspark.pipeline.segments import LABELS
+from abspark.pipeline.series import DAY_SLICE, in_series
+from abspark.pipeline.station import Analysis
+from abspark.pipeline.study import Study
+from abspark.pipeline.unit_metrics import LEDGER, anchor_of, used_variables
+from abspark.schemas import MOMENTS, UNIT_METRICS, VARIABLES
 
 _Slice = tuple[int, int]
 _EVERYONE: _Slice = (-1, -1)
 
 
-def last_day(experiment: Experiment, study: Study) -> date:
-    """The last day, in UTC, on which anything could count: before as_of and before the last window closes."""
-    end = min(study.as_of, experiment.end + longest_window(study.metrics_of(experiment)))
-    return (end.astimezone(UTC) - timedelta(microseconds=1)).date()
-
-
-def moments_rows(rows: Iterable[Row], study: Study, kept: Sequence[SegmentValue]) -> list[dict[str, Any]]:
-    """Rows of `moments` (all columns but run_id) from the rows of `summary`.
+def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of `moments` (all columns but run_id) from the rows of an analysis' `summary`.
 
     Every variant has a row for each metric and each segment value that any variant has, with n = 0 where it has none.
+    Everyone has a row for each day of a metric that has a series, else for the last day; segments for the last day.
     """
+    study = analysis.study
     found = {(r["x"], r["m"], (r["p"], r["code"]), r["v"]): r for r in rows if r["m"] != LEDGER}
-    slices: dict[tuple[int, int], dict[_Slice, None]] = {}
+    slices: dict[Code, dict[_Slice, None]] = {}
     for x, m, piece, _ in found:
         slices.setdefault((x, m), {})[piece] = None
-    values = {(k.x, k.p, k.code): k.value for k in kept}
+    values = {(k.x, k.p, k.code): k.value for k in analysis.kept}
+    made = []
+    for x, experiment in enumerate(study.experiments):
+        for m in study.codes_of(experiment):
+            pieces = sorted({_EVERYONE, *(piece for piece in slices.get((x, m), {}) if piece[0] >= 0)})
+            variants = range(len(experiment.variants))
+            made += [row for v in variants for row in _days_before(found, analysis, (x, m), v)]
+            for piece in pieces:
+                segment = _segment(study, x, piece, values)
+                made += [
+                    _last_row(found.get((x, m, piece, v)), analysis, (x, m), v, segment) for v in variants
+                ]
+    return made
+
+
+def _days_before(
+    found: Mapping[tuple[int, int, _Slice, int], Row], analysis: Analysis, code: Code, v: int
+) -> list[dict[str, Any]]:
+    """The rows of everyone on every day but the last, which `_last_row` makes with more precision."""
+    study, (x, m) = analysis.study, code
+    if not in_series(study, x, m):
+        return []
+    calendar = analysis.calendars[x]
+    days = len(calendar.ends)
+    rows = {day: row for day in range(days) if (row := found.get((x, m, (DAY_SLICE, day), v))) is not None}
+    strict = study.complete_only(study.experiments[x], m)
+    moments = daily_moments(rows, days, study, code, analysis.bounds, strict=strict)
     return [
-        _moments_row(found.get((x, m, piece, v)), study, (x, v, m), _segment(study, x, piece, values))
-        for x, experiment in enumerate(study.experiments)
-        for m in (study.metrics.index(metric) for metric in study.metrics_of(experiment))
-        for piece in sorted({_EVERYONE, *slices.get((x, m), {})})
-        for v in range(len(experiment.variants))
+        _row(study, code, v, (None, None), calendar.day(day)) | values
+        for day, values in enumerate(moments[:-1])
     ]
+
+
+def _last_row(
+    row: Row | None, analysis: Analysis, code: Code, v: int, segment: tuple[str | None, str | None]
+) -> dict[str, Any]:
+    study, (x, m) = analysis.study, code
+    calendar = analysis.calendars[x]
+    blank = _row(study, code, v, segment, calendar.day(len(calendar.ends) - 1))
+    if row is None:
+        return blank | {"n": 0, "n_complete": 0, "n_units": 0}
+    strict = study.complete_only(study.experiments[x], m)
+    return blank | whole_moments(row, study, code, analysis.bounds, strict=strict)
+
+
+def _row(
+    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date
+) -> dict[str, Any]:
+    x, m = code
+    experiment = study.experiments[x]
+    return {name: None for name in MOMENTS.names if name != "run_id"} | {
+        "experiment_id": experiment.id,
+        "variant": experiment.variants[v].key,
+        "metric": study.metrics[m].name,
+        "segment_name": segment[0],
+        "segment_value": segment[1],
+        "day": day,
+    }
 
 
 def ledger_rows(rows: Iterable[Row]) -> list[Row]:
@@ -60,67 +111,44 @@ def _segment(
     return name, LABELS[code] if code in LABELS else values[x, p, code]
 
 
-def _moments_row(
-    row: Row | None, study: Study, codes: tuple[int, int, int], segment: tuple[str | None, str | None]
-) -> dict[str, Any]:
-    x, v, m = codes
-    experiment = study.experiments[x]
-    blank: dict[str, Any] = {name: None for name in MOMENTS.names if name != "run_id"}
-    return blank | {
-        "experiment_id": experiment.id,
-        "variant": experiment.variants[v].key,
-        "metric": study.metrics[m].name,
-        "segment_name": segment[0],
-        "segment_value": segment[1],
-        "day": last_day(experiment, study),
-        "n": row["n"] if row else 0,
-        "n_complete": row["n_complete"] if row else 0,
-        "mean_num": row["mean_num"] if row else None,
-        "var_num": row["var_num"] if row else None,
-    }
-
-
-def unit_metrics_table(
-    units: DataFrame, unit_metrics: DataFrame, study: Study, cutoff: Mapping[str, int]
-) -> DataFrame:
+def unit_metrics_table(analysis: Analysis) -> DataFrame:
     """Rows of `unit_metrics` (all columns but run_id): every analysed unit and metric, zeros included."""
-    spark = units.sparkSession
+    study = analysis.study
     rows = [
         (
             x,
-            study.metrics.index(metric),
+            m,
             experiment.id,
-            metric.name,
-            cutoff[metric.name],
-            metric.window_policy == "complete",
+            study.metrics[m].name,
+            analysis.cutoffs.final[x, m],
+            study.complete_only(experiment, m),
+            study.plans[m].present_only,
+            default_num(study, (x, m), analysis.bounds),
+            *(variable in study.plans[m].variables for variable in range(len(VARIABLES))),
         )
         for x, experiment in enumerate(study.experiments)
-        for metric in study.metrics_of(experiment)
+        for m in study.codes_of(experiment)
     ]
+    has = ", ".join(f"has_{variable} boolean" for variable in range(len(VARIABLES)))
     dimension = local_frame(
-        spark, rows, "x int, m int, experiment_id string, metric string, cutoff bigint, strict boolean"
+        analysis.units.sparkSession,
+        rows,
+        f"x int, m int, experiment_id string, metric string, cutoff bigint, strict boolean, present boolean, "
+        f"base double, {has}",
     )
-    everyone = (
-        units.where(~F.col("excluded"))
-        .join(F.broadcast(dimension), on="x", how="inner")
-        .where(~F.col("strict") | (F.col("t0") <= F.col("cutoff")))
-    )
-    found = unit_metrics.where(F.col("m") != LEDGER).select("hi", "lo", "x", "m", "num")
-    joined = everyone.join(found, on=["hi", "lo", "x", "m"], how="left")
-    nothing = F.lit(None).cast("double")
-    given = {
-        "unit_key_hi": F.col("hi"),
-        "unit_key_lo": F.col("lo"),
-        "num": F.coalesce("num", F.lit(0.0)),
-        "den": nothing,
-        "pre_num": nothing,
-        "pre_den": nothing,
-        "complete": F.col("t0") <= F.col("cutoff"),
-    }
+    everyone = analysis.units.where(~F.col("excluded")).select("hi", "lo", "x", "t0")
+    each = everyone.join(F.broadcast(dimension), on="x", how="inner")
+    mine = analysis.bounded_metrics.where((F.col("m") != LEDGER) & (F.col("leaves") == NEVER))
+    anchor = anchor_of(study).alias("anchor")
+    used = [VARIABLES[variable] for variable in used_variables(study)]
+    found = mine.select("hi", "lo", "x", "m", anchor, F.lit(True).alias("seen"), *used)  # noqa: FBT003
+    joined = each.join(found, on=["hi", "lo", "x", "m"], how="left")
+    complete = F.coalesce("anchor", "t0") <= F.col("cutoff")
+    counted = joined.where((~F.col("strict") | complete) & (~F.col("present") | F.col("seen")))
+    given = {"unit_key_hi": F.col("hi"), "unit_key_lo": F.col("lo"), "complete": complete}
+    for variable, name in enumerate(VARIABLES):
+        value = F.coalesce(name, F.lit(0.0)) if name in used else F.lit(0.0)
+        base = F.col("base") if variable == NUM else F.lit(0.0)
+        given[name] = F.when(F.col(f"has_{variable}"), value + base)
     names = [name for name in UNIT_METRICS.names if name != "run_id"]
-    return joined.select(*(given.get(name, F.col(name)).alias(name) for name in names))
-
-
-def instant(microseconds: int) -> datetime:
-    """The instant that many microseconds after 1970-01-01T00:00:00Z."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    return counted.select(*(given.get(name, F.col(name)).alias(name) for name in names))

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from abspark.config import EventSource, Experiment, ExposureSource
 from abspark.errors import AbsparkError, DataError
 from abspark.pipeline.canonical import canonical
-from abspark.pipeline.study import metric_names
+from abspark.pipeline.study import sources_of
 from abspark.stages.state import Input, RunState
 from abspark.storage import as_data_error, pin, read, require_columns
 
@@ -93,5 +93,5 @@ def explained(state: RunState) -> Iterator[None]:
 
 
 def _needed(state: RunState, experiment: Experiment) -> tuple[str, ...]:
-    events = (state.project.metrics[name].source for name in metric_names(experiment))
+    events = sources_of(experiment, state.project.metrics)
     return tuple(dict.fromkeys((experiment.exposures, *events)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from pyspark.sql import functions as F
 
-from abspark.config import EventSource
+from abspark.pipeline.calendar import calendar
+from abspark.pipeline.caps import stated_bounds
 from abspark.pipeline.conversions import units
+from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -18,7 +18,7 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.segments import SegmentValue, frequent_values, segment_positions
 from abspark.pipeline.station import Analysis, event_rows
-from abspark.pipeline.study import Study, epoch_micros, micros
+from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.stages.assign import note_unread, prunes
 from abspark.stages.inputs import explained, failing, raw
@@ -44,7 +44,7 @@ def measure(state: RunState) -> None:
         analysis = _analysis(state, study, tallies)
         with state.progress.stage("moments") as stage:
             rows = analysis.summary.collect()
-            moments = moments_rows(rows, study, analysis.kept)
+            moments = moments_rows(rows, analysis)
             stage.rows = len(moments)
         pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
@@ -75,42 +75,24 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
     kept: list[SegmentValue] = []
     if positions:
         with state.progress.stage("segment values") as stage:
-            kept = [
-                SegmentValue(**r.asDict()) for r in frequent_values(units(table, study), positions).collect()
-            ]
+            calendars = [calendar(experiment, study) for experiment in study.experiments]
+            counted = frequent_values(units(table, study, calendars), positions)
+            kept = [SegmentValue(**r.asDict()) for r in counted.collect()]
             stage.rows = len(kept)
     environment = state.project.environment
     return Analysis(
         table=table,
         raws={name: raw(state, name) for name in sources},
         study=study,
-        complete_until={
-            name: complete_until(source, tallies[name].newest, state.as_of)
-            for name, source in sources.items()
-        },
+        fresh={name: freshness(source, tallies[name].newest) for name, source in sources.items()},
         positions=positions,
         kept=kept,
+        bounds=stated_bounds(study),
         split=environment is not None and environment.ledger == "full",
     )
 
 
-def complete_until(source: EventSource, newest: int | None, as_of: datetime) -> int:
-    """The instant, in epoch microseconds, up to which an event log is complete.
-
-    Configured as an instant, or as a lag behind as_of; else the newest event seen. A log without times is complete
-    by declaration; a log without events is complete up to nowhere.
-    """
-    given = source.complete_until
-    if isinstance(given, timedelta):
-        return epoch_micros(as_of) - micros(given)
-    if isinstance(given, datetime):
-        return epoch_micros(given)
-    if source.fixed_time is not None:
-        return epoch_micros(as_of)
-    return 0 if newest is None else newest
-
-
 def _write_unit_metrics(state: RunState, analysis: Analysis) -> None:
     with state.progress.stage("unit metrics"):
-        frame = unit_metrics_table(analysis.units, analysis.unit_metrics, analysis.study, analysis.cutoff)
+        frame = unit_metrics_table(analysis)
         state.lake.append("unit_metrics", frame.withColumn("run_id", F.lit(state.run_id)))

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from abspark.config import Experiment, Project
 from abspark.errors import AbsparkError, ExperimentsFailedError, UsageError
 from abspark.pipeline.study import Study, make_study
-from abspark.pipeline.tables import instant
+from abspark.pipeline.time import instant
 from abspark.progress import Progress
 from abspark.schemas import SCHEMA_VERSION
 from abspark.storage import Lake, PinnedSource

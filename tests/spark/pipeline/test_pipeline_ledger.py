@@ -12,8 +12,8 @@ from world import Log
 
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
+from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import Drop, SourceTally, assignment_drops, check_read, event_drops, pair_drops
-from abspark.stages.measure import complete_until
 
 STUDY = study_of(WORLD)
 TALLIES = {
@@ -74,7 +74,7 @@ def test_rows_read_must_be_those_there() -> None:
 def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() -> None:
     flags = {f"bad{j}": 1 for j in range(6)}
     rows = [
-        Row(reason=reason, rows=7, newest=newest, **flags)
+        Row(reason=reason, rows=7, span=0, newest=newest, **flags)
         for reason, newest in (
             ("filtered", 9),
             ("after_as_of", 8),
@@ -88,15 +88,17 @@ def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() 
     # spent and late_spent want the same value under the same condition, so they share a flag
     assert values == dict.fromkeys(("spent", "late_spent", "spent_before", "product", "share", "number"), 2)
     # rows that were not read as events say nothing about how far the log reaches
-    assert tally == SourceTally("actions", 35, 7, 6)
+    assert tally == SourceTally("actions", 35, 7, (6,))
 
 
 def test_how_far_a_log_is_complete() -> None:
-    as_of = instant(AS_OF)
     plain = event_source(Log("actions", ()))
-    assert complete_until(plain, 17, as_of) == 17
-    assert complete_until(plain, None, as_of) == 0
+    assert freshness(plain, (3, 17)).complete_until(AS_OF) == 17
+    assert freshness(plain, (3, 17)).complete_until(17) == 3
+    assert freshness(plain, ()).complete_until(AS_OF) == 0
     lagging = plain.model_copy(update={"complete_until": timedelta(hours=2)})
-    assert complete_until(lagging, 17, as_of) == AS_OF - 2 * HOUR
-    assert complete_until(plain.model_copy(update={"complete_until": instant(5)}), 17, as_of) == 5
-    assert complete_until(plain.model_copy(update={"fixed_time": instant(3)}), 17, as_of) == AS_OF
+    assert freshness(lagging, (17,)).complete_until(AS_OF) == AS_OF - 2 * HOUR
+    given = plain.model_copy(update={"complete_until": instant(5)})
+    assert freshness(given, (17,)).complete_until(AS_OF) == 5
+    timeless = plain.model_copy(update={"fixed_time": instant(3)})
+    assert freshness(timeless, (17,)).complete_until(AS_OF) == AS_OF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
 from world import Experiment, Log, Metric, World
 
 from abspark.config import EventSource
+from abspark.pipeline.cutoffs import Freshness
 from abspark.pipeline.station import Analysis, assignment_table, event_rows, exposure_rows
 from abspark.schemas import ASSIGNMENTS
 
@@ -86,9 +88,10 @@ def _analysis(spark: SparkSession, lake: Path, world: World) -> Analysis:
         table=spark.read.parquet(str(path)),
         raws={"shop": spark.read.parquet(str(lake / "shop"))},
         study=study_of(world),
-        complete_until={"shop": AS_OF},
+        fresh={"shop": Freshness(timedelta(), without_times=False, newest=())},
         positions=[],
         kept=[],
+        bounds={},
         split=False,
     )
 

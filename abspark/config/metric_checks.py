@@ -1,0 +1,80 @@
+"""What can be told of a metric only beside the sources and the other metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from abspark.config.expressions import Role
+from abspark.config.faults import Place, near_miss
+from abspark.config.items import Item, Items
+from abspark.config.references import reference, written_expression
+from abspark.errors import Fault
+
+_COVARIATE_KINDS: Final = ("proportion", "count", "mean")
+
+
+def metric_faults(items: Items, metric: Item) -> Iterator[Fault]:
+    """Faults of a metric's references and expressions."""
+    default = metric.data.get("source")
+    for place, data in _parts(metric):
+        yield from reference(items, place, data, "source", kind="events")
+        source = _event_source(items, data.get("source", default))
+        if source is not None:
+            yield from written_expression(place, data, "where", source.expression_types)
+            role: Role = "key" if data.get("kind") == "distinct" else "value"
+            yield from written_expression(place, data, "value", source.expression_types, role)
+            yield from written_expression(place, data, "distinct", source.expression_types)
+    yield from _covariate_metric(items, metric)
+
+
+def covariate_faults(items: Items, experiment: Item) -> Iterator[Fault]:
+    """Faults of covariates that are attributes: the experiment's exposure source has to have them."""
+    model = experiment.model
+    source = None if model is None else _exposure_source(items, model.exposures)
+    if source is None:
+        return
+    metrics = {item.name: item for item in items.of("metrics")}
+    for name in model.metrics.names:
+        item = metrics.get(name)
+        covariate = None if item is None or item.model is None else item.model.covariate
+        wanted = None if covariate is None else covariate.attribute
+        if item is None or wanted is None or wanted in source.attributes:
+            continue
+        yield item.place.at("covariate", "attribute").fault(
+            f"is no attribute of the exposure source {source.name!r}{near_miss(wanted, source.attributes)}",
+            allowed=", ".join(source.attributes) or "none: the source declares no attributes",
+        )
+
+
+def _parts(metric: Item) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """The mappings inside a metric that may name a source and hold expressions, with their places."""
+    yield metric.place, metric.data
+    for key in ("numerator", "denominator", "trigger"):
+        if isinstance(metric.data.get(key), Mapping):
+            yield metric.place.inside(key), metric.data[key]
+    steps = metric.data.get("steps")
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(step, Mapping):
+            yield metric.place.inside("steps").inside(index), step
+
+
+def _covariate_metric(items: Items, metric: Item) -> Iterator[Fault]:
+    covariate = metric.data.get("covariate")
+    if not isinstance(covariate, Mapping):
+        return
+    place = metric.place.inside("covariate")
+    yield from reference(items, place, covariate, "metric", kind="metrics")
+    other = next((item for item in items.of("metrics") if item.name == covariate.get("metric")), None)
+    if other is not None and other.model is not None and other.model.kind not in _COVARIATE_KINDS:
+        yield place.inside("metric").fault(
+            f"is of kind {other.model.kind}", allowed=f"a metric of kind {', '.join(_COVARIATE_KINDS)}"
+        )
+
+
+def _event_source(items: Items, name: Any) -> Any:
+    return next((item.model for item in items.of("events") if item.name == name), None)
+
+
+def _exposure_source(items: Items, name: Any) -> Any:
+    return next((item.model for item in items.of("exposures") if item.name == name), None)

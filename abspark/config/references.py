@@ -1,0 +1,35 @@
+"""Names and expressions that one definition takes from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from abspark.config.expressions import Role, expression_faults
+from abspark.config.faults import Place, near_miss
+from abspark.config.items import Items
+from abspark.errors import Fault
+
+_ROLES: Mapping[str, Role] = {"value": "value", "distinct": "key"}
+_KINDS = {"events": "event source", "exposures": "exposure source", "metrics": "metric"}
+
+
+def reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: str) -> Iterator[Fault]:
+    """The fault of a name that is written at `key` of `holder` and that nothing of `kind` has."""
+    name = holder[key] if isinstance(key, int) else holder.get(key)
+    known = items.names(kind)
+    if isinstance(name, str) and name not in known:
+        yield place.inside(key).fault(
+            f"there is no such {_KINDS[kind]}{near_miss(name, known)}",
+            allowed=", ".join(sorted(set(known))) or None,
+        )
+
+
+def written_expression(
+    place: Place, data: Mapping[str, Any], key: str, types: Mapping[str, str | None], role: Role | None = None
+) -> Iterator[Fault]:
+    """The faults of the expression at `key` of `data`, over columns of these types; none where there is none."""
+    text = data.get(key)
+    if isinstance(text, str) and text:
+        for message, allowed in expression_faults(text, types, role or _ROLES.get(key, "condition")):
+            yield place.inside(key).fault(message, allowed=allowed)

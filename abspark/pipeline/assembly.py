@@ -1,0 +1,124 @@
+"""Aggregates of units with events to moments of all units: arithmetic on moments-sized rows, on the driver.
+
+Units without events join as one group of equal values (Chan, Golub & LeVeque 1983, eq. 2.1). The days of a series are
+running totals of increments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import Row
+
+from abspark.pipeline.caps import NO_BOUNDS, Bounds, Code, default_num
+from abspark.pipeline.moments import variable_pairs
+from abspark.pipeline.plans import NUM, PRE_NUM, MetricPlan
+from abspark.pipeline.study import Study
+from abspark.schemas import VARIABLES
+
+
+@dataclass
+class Totals:
+    """Sums over units: how many, of which complete, and sums of values and products, by variable."""
+
+    n_all: int = 0
+    n_complete: int = 0
+    n_seen: int = 0
+    sums: dict[int, float] = field(default_factory=dict)
+    products: dict[tuple[int, int], float] = field(default_factory=dict)
+
+
+def whole_moments(
+    row: Row, study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
+) -> dict[str, Any]:
+    """The columns of `moments` but for the key, from a row of `summary` for everyone or for a segment value."""
+    plan = study.plans[code[1]]
+    n_units = (row["n_complete"] if strict else row["n_all"]) or 0
+    n1 = row["n1"] or 0
+    n = n1 if plan.present_only else n_units
+    complete = (row["c1"] or 0) if plan.present_only else (row["n_complete"] or 0)
+    means = {v: (row[f"mean1_{v}"] or 0.0) if n1 else 0.0 for v in plan.variables}
+    spread = {
+        (a, b): (row[f"variance1_{a}{b}"] or 0.0) * n1
+        + means[a] * means[b] * n1 * ((n - n1) / n if n else 0.0)
+        for a, b in _pairs(plan, study)
+    }
+    merged = {v: mean * n1 / n if n else None for v, mean in means.items()}
+    found = _moments(n, merged, spread, default_num(study, code, bounds))
+    counts = {"n": n, "n_complete": complete, "n_units": n_units}
+    bound = bounds.get(code, NO_BOUNDS)
+    capped = None if bound == NO_BOUNDS else row["capped"] or 0
+    history = None if PRE_NUM not in plan.variables else row["history"] or 0
+    limits = {"cap_lower": bound.low, "cap_upper": bound.high, "n_capped": capped}
+    return counts | found | limits | {"n_history": history}
+
+
+def daily_moments(
+    rows: Mapping[int, Row],
+    days: int,
+    study: Study,
+    code: Code,
+    bounds: Mapping[Code, Bounds],
+    *,
+    strict: bool,
+) -> list[dict[str, Any]]:
+    """The same for each day of a series, from the rows of `summary` by day; days without a row change nothing."""
+    plan, total, found = study.plans[code[1]], Totals(), []
+    for day in range(days):
+        if day in rows:
+            _add(total, rows[day], plan, study)
+        found.append(_day_moments(total, study, code, bounds, strict=strict))
+    return found
+
+
+def _add(total: Totals, row: Row, plan: MetricPlan, study: Study) -> None:
+    total.n_all += row["n_all"] or 0
+    total.n_complete += row["n_complete"] or 0
+    total.n_seen += row["dn"] or 0
+    for v in plan.variables:
+        total.sums[v] = total.sums.get(v, 0.0) + (row[f"d{v}"] or 0.0)
+    for pair in _pairs(plan, study):
+        total.products[pair] = total.products.get(pair, 0.0) + (row[f"d{pair[0]}{pair[1]}"] or 0.0)
+
+
+def _day_moments(
+    total: Totals, study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
+) -> dict[str, Any]:
+    plan = study.plans[code[1]]
+    n_units = total.n_complete if strict else total.n_all
+    n = total.n_seen if plan.present_only else n_units
+    # of units that are there only with an event, a strict metric has complete ones alone; else the final count tells
+    complete = n if plan.present_only and strict else total.n_complete
+    means = {v: total.sums.get(v, 0.0) / n if n else None for v in plan.variables}
+    spread = {pair: _spread(total, means, n, pair) for pair in _pairs(plan, study)}
+    found = _moments(n, means, spread, default_num(study, code, bounds))
+    return {"n": n, "n_complete": min(complete, n), "n_units": n_units} | found
+
+
+def _spread(total: Totals, means: Mapping[int, float | None], n: int, pair: tuple[int, int]) -> float:
+    """Sum of products about the means; rounding must not make a variance negative."""
+    a, b = pair
+    about = total.products.get(pair, 0.0) - (means[a] or 0.0) * (means[b] or 0.0) * n
+    return max(about, 0.0) if a == b else about
+
+
+def _pairs(plan: MetricPlan, study: Study) -> list[tuple[int, int]]:
+    return [pair for pair in variable_pairs(study) if {*pair} <= {*plan.variables}]
+
+
+def _moments(
+    n: int, means: Mapping[int, float | None], spread: Mapping[tuple[int, int], float], base: float
+) -> dict[str, Any]:
+    """Means and sample covariances; `base` is what num was measured from."""
+    found: dict[str, Any] = {}
+    for v, mean in means.items():
+        found[f"mean_{VARIABLES[v]}"] = None if mean is None else mean + (base if v == NUM else 0.0)
+    for (a, b), squares in spread.items():
+        found[_covariance_name(a, b)] = squares / (n - 1) if n > 1 else None
+    return found
+
+
+def _covariance_name(a: int, b: int) -> str:
+    return f"var_{VARIABLES[a]}" if a == b else f"cov_{VARIABLES[a]}_{VARIABLES[b]}"

@@ -1,0 +1,136 @@
+"""Unit metrics and units to the aggregates from which the driver makes moments.
+
+A unit metric exists only where a unit has an event that counts; the units without one are added as zeros on the
+driver, by the formula that merges two groups (Chan, Golub & LeVeque 1983, eq. 2.1), so that nothing is ever squared
+before it is centred. Each row stands once for everyone, once for each of its segments, and once for each day on which
+it changes the series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from abspark.local_frame import local_frame
+from abspark.pipeline.calendar import Calendar
+from abspark.pipeline.cutoffs import Cutoffs
+from abspark.pipeline.literals import per_code
+from abspark.pipeline.segments import exploded
+from abspark.pipeline.series import DAY_SLICE, day_fields, unit_days, value_days
+from abspark.pipeline.study import Study
+from abspark.pipeline.unit_metrics import anchor_of, used_variables
+from abspark.schemas import VARIABLES
+
+KEY: Final = ["x", "v", "p", "code", "m"]
+
+
+def variable_pairs(study: Study) -> list[tuple[int, int]]:
+    """The pairs of variables, each with itself included, whose covariance some metric needs."""
+    pairs = combinations_with_replacement(used_variables(study), 2)
+    return [pair for pair in pairs if any({*pair} <= {*plan.variables} for plan in study.plans)]
+
+
+def event_moments(
+    unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], segments: int
+) -> DataFrame:
+    """Aggregates over the units with events, and the ledger's counts.
+
+    Columns: the key x, v, p, code, m; s, status; n1, units; c1, those of them that are complete; history, those with a
+    value before exposure; capped; total and lead_total of num; mean1_a, variance1_ab; and for days their increments
+    dn, da and dab: of units, of sums and of sums of products.
+    """
+    variables = used_variables(study)
+    pairs = variable_pairs(study)
+    days = value_days(study, cutoffs, calendars)
+    fields = {} if days is None else {name: _nothing(name) for name in day_fields(study)}
+    rows = exploded(_complete(unit_metrics, study, cutoffs), segments, fields, days)
+    whole = F.col("p") != DAY_SLICE
+    names = [VARIABLES[variable] for variable in variables]
+    values = {name: F.coalesce(name, F.lit(0.0)) for name in names}
+    filled = rows.withColumn("history", _history(variables)).withColumns(values)
+    return filled.groupBy(*KEY, "s", "status").agg(
+        F.count_if(whole).alias("n1"),
+        F.count_if(whole & F.col("complete")).alias("c1"),
+        F.count_if(whole & F.col("history")).alias("history"),
+        F.count_if(whole & F.col("capped")).alias("capped"),
+        F.sum("num").alias("total"),
+        F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))).alias("lead_total"),
+        *(F.avg(VARIABLES[a]).alias(f"mean1_{a}") for a in variables),
+        *(_covariance(a, b).alias(f"variance1_{a}{b}") for a, b in pairs),
+        *([] if days is None else _increments(variables, pairs)),
+    )
+
+
+def _nothing(field: str) -> Column:
+    return F.lit(None).cast("int" if field.endswith("_in") else "double")
+
+
+def _covariance(a: int, b: int) -> Column:
+    first, second = VARIABLES[a], VARIABLES[b]
+    return F.var_pop(first) if a == b else F.covar_pop(first, second)
+
+
+def _history(variables: Sequence[int]) -> Column:
+    before = [F.col(VARIABLES[v]).isNotNull() for v in variables if VARIABLES[v].startswith("pre_")]
+    return before[0] if before else F.lit(False)  # noqa: FBT003 - a literal, not a flag
+
+
+def _increments(variables: Sequence[int], pairs: Sequence[tuple[int, int]]) -> list[Column]:
+    """What a unit adds to n, sums and sums of products on a day: its values as they are less as they were."""
+    return [
+        F.sum(F.col("is_in") - F.col("was_in")).alias("dn"),
+        *(F.sum(F.col(f"is_{a}") - F.col(f"was_{a}")).alias(f"d{a}") for a in variables),
+        *(
+            F.sum(F.col(f"is_{a}") * F.col(f"is_{b}") - F.col(f"was_{a}") * F.col(f"was_{b}")).alias(
+                f"d{a}{b}"
+            )
+            for a, b in pairs
+        ),
+    ]
+
+
+def _complete(unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs) -> DataFrame:
+    """With `complete`, whether the unit's windows are over."""
+    metrics = len(study.metrics)
+    limits = [cutoffs.final.get((x, m)) for x in range(len(study.experiments)) for m in range(metrics)]
+    limit = per_code(F.when(F.col("m") >= 0, F.col("x") * metrics + F.col("m")), limits, "bigint")
+    return unit_metrics.withColumn("complete", F.coalesce(anchor_of(study) <= limit, F.lit(False)))  # noqa: FBT003
+
+
+def unit_counts(
+    units: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], segments: int
+) -> DataFrame:
+    """Units per experiment, variant, segment value and metric.
+
+    Columns: the key x, v, p, code, m; n_all; n_complete. For days the increments of both.
+    """
+    spark = units.sparkSession
+    limits: dict[tuple[int, tuple[int, ...]], int] = {}
+    for (x, _), ends in cutoffs.daily.items():
+        limits.setdefault((x, ends), len(limits))
+    mine = [(x, m, limits[x, ends]) for (x, m), ends in cutoffs.daily.items()]
+    metrics = local_frame(spark, mine, "x int, m int, `limit` int")
+    distinct = local_frame(
+        spark,
+        [(x, number, ends[-1], list(ends)) for (x, ends), number in limits.items()],
+        "x int, `limit` int, cutoff bigint, cutoffs array<bigint>",
+    )
+    placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")
+    over = F.when(F.col("t0") <= F.col("cutoff"), 1).otherwise(0)
+    counted = (
+        exploded(placed, segments, {"one": F.lit(1), "over": over}, unit_days(study, calendars))
+        .groupBy("x", "v", "p", "code", "limit")
+        .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"))
+    )
+    return counted.join(F.broadcast(metrics), on=["x", "limit"], how="inner").select(
+        *KEY, "n_all", "n_complete"
+    )
+
+
+def summary(event_moments: DataFrame, unit_counts: DataFrame) -> DataFrame:
+    """Both side by side, with the ledger's rows (m = LEDGER): the run's only collect."""
+    return unit_counts.join(event_moments, on=KEY, how="full")
