@@ -96,8 +96,11 @@ def unit_metrics(signatures: DataFrame, study: Study, cutoffs: Cutoffs, depth: i
     shared = ["hi", "lo", "v", *unit_names(study)]
     kept = {*shared, "x", "s", "status", *mask_names(study, "h")}
     measured = [name for name in signatures.columns if name not in kept]
+    # what met no part counts for the ledger alone
+    variable = F.coalesce("variable", F.lit(NUM)).alias("variable")
+    operation = F.coalesce("operation", F.lit(int(Operation.count))).alias("operation")
     spread = matched.select(
-        *shared, "g.x", m.alias("m"), "s", "status", "variable", "operation", "step", "d", *measured
+        *shared, "g.x", m.alias("m"), "s", "status", variable, operation, "step", "d", *measured
     ).where(F.col("m").isNotNull())
     ledger = F.col("m") == LEDGER
     keyed = spread.withColumns({name: F.when(ledger, F.col(name)) for name in ("s", "status")})
