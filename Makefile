@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
 
-.PHONY: help demo test test-statistical lint types imports check bench wheel clean java
+.PHONY: help demo test test-long test-statistical lint types imports check bench wheel clean java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r t d; do printf '  %-18s %s\n' "$$t" "$$d"; done
@@ -29,8 +29,11 @@ demo: $(STAMP) java ## set up, write raw logs, run the main job, show the result
 test: $(STAMP) java ## set up and run the default tests
 	$(BIN)/python -m pytest
 
+test-long: $(STAMP) java ## runs that are killed, clusters, load
+	$(BIN)/python -m pytest -m long -n 0
+
 test-statistical: $(STAMP) ## long seeded simulations
-	$(BIN)/python -m pytest -m statistical -o addopts='-ra --strict-markers'
+	$(BIN)/python -m pytest -m statistical
 
 lint: $(STAMP) ## ruff: style and format
 	$(BIN)/ruff check .

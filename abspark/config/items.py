@@ -12,6 +12,7 @@ from abspark.config.base import ConfigModel
 from abspark.config.experiment import Experiment
 from abspark.config.faults import Place, faults_of, unknown_key
 from abspark.config.files import ConfigFile
+from abspark.config.inheritance import extended
 from abspark.config.metric import Metric
 from abspark.config.source import EventSource, ExposureSource
 from abspark.errors import Fault
@@ -40,6 +41,7 @@ class Items:
 
     by_kind: dict[str, list[Item]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    _written: list[tuple[Place, Mapping[str, Any], ConfigFile]] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Item]:
         """The definitions under the top key `kind`."""
@@ -56,12 +58,21 @@ class Items:
                 self.faults.append(file.place.fault("the file is empty", show_value=False))
             return
         for kind, model, place, data in self._definitions(file, folder):
-            if isinstance(data, Mapping):
-                name = data.get("id" if kind == "experiments" else "name")
-                made = self._made(model, data, place, file)
-                self.of(kind).append(Item(place, data, name if isinstance(name, str) else None, made))
-            else:
+            if not isinstance(data, Mapping):
                 self.faults.append(place.fault("must be a mapping of key: value"))
+            elif kind == "metrics":
+                self._written.append((place, data, file))
+            else:
+                made = self._made(model, data, place, file)
+                self.of(kind).append(Item(place, data, _name(data, kind), made))
+
+    def extend_metrics(self) -> None:
+        """Make the metrics, once all files are in: each takes what it doesn't state from the one that it extends."""
+        written = [(place, data) for place, data, _ in self._written]
+        for (place, _, file), (data, faults) in zip(self._written, extended(written), strict=True):
+            self.faults.extend(faults)
+            made = None if faults else self._made(Metric, data, place, file)
+            self.of("metrics").append(Item(place, data, _name(data, "metrics"), made))
 
     def _definitions(
         self, file: ConfigFile, folder: str
@@ -89,6 +100,11 @@ class Items:
         made, faults = validated(model, data, place)
         self.faults.extend(without_unset(faults, file))
         return made
+
+
+def _name(data: Mapping[str, Any], kind: str) -> str | None:
+    name = data.get("id" if kind == "experiments" else "name")
+    return name if isinstance(name, str) else None
 
 
 def validated(

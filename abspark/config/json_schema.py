@@ -44,9 +44,17 @@ def _environment_schema() -> dict[str, Any]:
     return schema
 
 
+def _metrics_schema() -> dict[str, Any]:
+    schema = MetricsFile.model_json_schema()
+    metric = schema["$defs"]["Metric"]
+    stated = metric.pop("required")
+    metric["anyOf"] = [{"required": stated}, {"required": ["name", "extends"]}]
+    return schema
+
+
 _SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "sources": SourcesFile.model_json_schema,
-    "metrics": MetricsFile.model_json_schema,
+    "metrics": _metrics_schema,
     "experiments": lambda: TypeAdapter(Experiment | ExperimentsFile).json_schema(),
     "environments": _environment_schema,
 }

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 
 from abspark.config.checks import check_items
 from abspark.config.environment import Environment
+from abspark.config.experiment import Experiment
 from abspark.config.faults import Place, unknown_key
 from abspark.config.files import list_files, read_file, shown_path
 from abspark.config.items import LISTS, Items, validated, without_unset
+from abspark.config.metric import Metric
 from abspark.config.project import Project
 from abspark.config.source import EventSource, ExposureSource
 from abspark.errors import ConfigError, Fault, UsageError
@@ -45,6 +47,7 @@ def load_project(conf: Path, env: str | None = None, *, environ: Mapping[str, st
             file = read_file(path, environ)
             items.add(file, folder)
             faults.extend(file.faults)
+    items.extend_metrics()
     faults.extend(items.faults)
     faults.extend(check_items(items))
     if faults:
@@ -64,10 +67,21 @@ def _project(root: Path, items: Items, environment: Environment | None) -> Proje
         root=root,
         exposures={name: _resolved(source, root) for name, source in models["exposures"].items()},
         events={name: _resolved(source, root) for name, source in models["events"].items()},
-        metrics=models["metrics"],
-        experiments=models["experiments"],
+        metrics=models["metrics"]
+        | {step.name: step for metric in models["metrics"].values() for step in metric.partial_funnels},
+        experiments={
+            name: _with_steps(given, models["metrics"]) for name, given in models["experiments"].items()
+        },
         environment=None if environment is None else _with_lake_below(environment, root),
     )
+
+
+def _with_steps(experiment: Experiment, metrics: Mapping[str, Metric]) -> Experiment:
+    """The experiment with the steps of its funnels, but for the last, as secondary metrics."""
+    steps = [step.name for name in experiment.metrics.names for step in metrics[name].partial_funnels]
+    new = [name for name in steps if name not in experiment.metrics.names]
+    roles = experiment.metrics.model_copy(update={"secondary": (*experiment.metrics.secondary, *new)})
+    return experiment.model_copy(update={"metrics": roles})
 
 
 def _environment(

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from abspark.config.base import ConfigModel, Problem, rule
-from abspark.config.values import Duration, Name, Number, Text
+from abspark.config.values import Duration, Name, Number, Text, WindowEnd
 
 Kind = Literal[
     "proportion", "mean", "count", "ratio", "retention", "quantile",
@@ -43,7 +43,7 @@ class Window(ConfigModel):
     """
 
     start: Duration = Field(default=timedelta(0), json_schema_extra={"default": "0d"})
-    end: Duration | Literal["open"] = Field(description="a duration, or `open`: until as_of")
+    end: WindowEnd = Field(description="a duration, or `open`: until as_of")
     anchor: Literal["exposure", "experiment_start"] = Field(
         default="exposure", description="what start and end are counted from"
     )
@@ -161,6 +161,9 @@ class Metric(ConfigModel):
     """
 
     name: Name
+    extends: Name | None = Field(
+        default=None, description="a metric from which all keys are taken that are not given here"
+    )
     kind: Kind
     source: Name | None = None
     where: Text | None = Field(default=None, description="Spark SQL condition on the source's columns")
@@ -200,6 +203,20 @@ class Metric(ConfigModel):
         trigger = [self.trigger.source] if self.trigger is not None else []
         own = [] if sides or steps else [self.source]
         return tuple(dict.fromkeys(name for name in (*own, *sides, *steps, *trigger) if name is not None))
+
+    @property
+    def partial_funnels(self) -> tuple[Metric, ...]:
+        """A funnel cut after each step but the last, as metrics of their own named `metric.step`."""
+        return tuple(
+            self.model_copy(
+                update={
+                    "name": f"{self.name}.{self.steps[last].name}",
+                    "steps": self.steps[: last + 1],
+                    "description": f"Units that reached the step {self.steps[last].name} of {self.name}.",
+                }
+            )
+            for last in range(len(self.steps) - 1)
+        )
 
     @property
     def windows(self) -> tuple[Window, ...]:

@@ -26,6 +26,16 @@ def metric_faults(items: Items, metric: Item) -> Iterator[Fault]:
             yield from written_expression(place, data, "value", source.expression_types, role)
             yield from written_expression(place, data, "distinct", source.expression_types)
     yield from _covariate_metric(items, metric)
+    yield from _step_names(items, metric)
+
+
+def _step_names(items: Items, metric: Item) -> Iterator[Fault]:
+    """A funnel's steps become metrics of their own, whose names must be free."""
+    for index, step in enumerate(() if metric.model is None else metric.model.partial_funnels):
+        if step.name in items.names("metrics"):
+            yield metric.place.at("steps", index, "name").fault(
+                f"{step.name!r} is the name of another metric"
+            )
 
 
 def covariate_faults(items: Items, experiment: Item) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
@@ -153,6 +153,12 @@ Instant = Annotated[
     BeforeValidator(parse_instant),
     PlainSerializer(format_instant, return_type=str),
     WithJsonSchema(_INSTANT_SCHEMA),
+]
+WindowEnd = Annotated[
+    timedelta | Literal["open"],
+    BeforeValidator(lambda value: value if value == "open" else parse_duration(value)),
+    PlainSerializer(lambda value: value if value == "open" else format_duration(value), return_type=str),
+    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, {"const": "open"}]}),
 ]
 Completeness = Annotated[
     timedelta | datetime,

@@ -89,6 +89,8 @@ spark:
     spark.driver.memory: 1g
     spark.driver.extraJavaOptions: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     spark.sql.shuffle.partitions: 2
+    spark.sql.codegen.wholeStage: "false"
+    spark.sql.codegen.factoryMode: NO_CODEGEN
 """,
 }
 

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from abspark import runner
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 EARLIER = datetime(2026, 3, 6, tzinfo=UTC)
 LONGEST = 400.0

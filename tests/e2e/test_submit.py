@@ -15,7 +15,7 @@ from conftest import Undisturbed
 from project_builder import AS_OF, TinyProject, make_project
 from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 REPOSITORY = Path(__file__).parents[2]
 CONF = {

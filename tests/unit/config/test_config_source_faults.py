@@ -130,20 +130,32 @@ SOURCE_FAULTS = [
 
 METRIC_FAULTS = [
     (
-        "kind: proportion", "kind: ratio",
-        [":3 metrics[0].kind = ratio: is not among the choices ['proportion', 'mean' or 'count']"],
+        "kind: proportion", "kind: rate",
+        [
+            ":3 metrics[0].kind = rate: is not among the choices ['proportion', 'mean', 'count', 'ratio', 'retention',"
+            " 'quantile', 'distinct', 'min', 'max', 'latest', 'time_to' or 'funnel']"
+        ],
     ),
     (
-        "kind: count", "kind: count\n    cap: {value: 3}",
+        "kind: proportion", "kind: ratio",
         [
-            ":14 metrics[2].cap: unknown key [name, kind, source, where, value, window, window_policy, direction,"
-            " description, owner, unit_label]"
+            ":2 metrics[0]: kind ratio needs numerator: what it counts or sums",
+            ":2 metrics[0]: kind ratio needs denominator: what it counts or sums",
+            ":5 metrics[0].where = event = 'purchase': kind ratio takes its conditions from its sides",
+        ],
+    ),
+    (
+        "kind: count", "kind: count\n    caps: {value: 3}",
+        [
+            ":14 metrics[2].caps: unknown key; did you mean 'cap'? [name, extends, kind, source, where, value, window,"
+            " window_policy, numerator, denominator, different_windows, quantile, of, steps, cap, covariate, trigger,"
+            " direction, description, owner, unit_label]"
         ],
     ),
     ("kind: count", "kind: mean", [":12 metrics[2]: kind mean needs value: the expression that is summed per unit"]),
     (
         "kind: count", "kind: count\n    value: value",
-        [":14 metrics[2].value = value: kind count takes no value [value with kind mean only]"],
+        [":14 metrics[2].value = value: kind count takes no value [kinds mean, quantile, distinct, min, max, latest]"],
     ),
     (
         "where: event = 'purchase'", "where: evnt = 'purchase'",

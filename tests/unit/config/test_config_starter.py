@@ -94,7 +94,7 @@ def test_schemas_accept_the_starter_and_the_several_experiments_form(starter: Pa
         (WEB, "format: delta", "fromat: delta"),
         (WEB, "unit: uid", "unti: uid"),
         (WEB, "{type: string, column: raw_label}", "{kind: string}"),
-        (SHOP, "kind: proportion", "kind: ratio"),
+        (SHOP, "kind: proportion", "kind: rate"),
         (SHOP, "{start: 1h, end: 14d}", "{start: 1h, end: 14 days}"),
         (BUTTON, "control: grey\n", ""),
         (BUTTON, "weight: 0.4", "weight: -1"),
