@@ -135,6 +135,29 @@ MOMENTS: Final = Table(
     ),
 )
 
+QUANTILES: Final = Table(
+    "quantiles",
+    "a quantile of one metric in one variant (and segment value), with the order statistics that bound it",
+    ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day", "q"),
+    _columns(
+        _RUN,
+        _EXPERIMENT,
+        ("variant", "string", "the variant"),
+        ("metric", "string", "the metric"),
+        *_SEGMENT,
+        _DAY,
+        ("q", "double", "the share of values at or below it, between 0 and 1"),
+        ("value", "double", "the smallest value with at least that share at or below it"),
+        ("rank", "bigint", "its rank, counted from 1 in ascending order"),
+        ("rank_low", "bigint", "rank of the interval's lower end; 0: there are too few values"),
+        ("rank_high", "bigint", "rank of the interval's upper end; n + 1: there are too few values"),
+        ("value_low", "double", "value at rank_low; NULL where there is no such rank"),
+        ("value_high", "double", "value at rank_high; NULL where there is no such rank"),
+        ("n", "bigint", "values: units, or events where the quantile is of those"),
+        ("n_clusters", "bigint", "units whose values they are"),
+    ),
+)
+
 RESULTS: Final = Table(
     "results",
     "one comparison of a treatment with the control on one metric",
@@ -294,6 +317,6 @@ COMMITS: Final = Table(
 TABLES: Final = {
     table.name: table
     for table in (
-        ASSIGNMENTS, UNIT_METRICS, MOMENTS, RESULTS, LOOKS, HEALTH, DROPS, DECISIONS, RUNS, COMMITS,
+        ASSIGNMENTS, UNIT_METRICS, MOMENTS, QUANTILES, RESULTS, LOOKS, HEALTH, DROPS, DECISIONS, RUNS, COMMITS,
     )
 }  # fmt: skip

@@ -257,13 +257,13 @@ class Metric(ConfigModel):
             yield Problem(("value",), f"kind {self.kind} takes no value", f"kinds {', '.join(TAKES_VALUE)}")
         sides = (self.numerator, self.denominator)
         if self.source is None and self.kind not in ("ratio", "funnel"):
-            yield Problem((), "source is missing: the event source whose events count")
+            yield Problem(("source",), "is missing: the event source whose events count")
         if self.kind == "ratio":
             for name, side in zip(("numerator", "denominator"), sides, strict=True):
                 if side is None:
                     yield Problem((), f"kind ratio needs {name}: what it counts or sums")
                 elif side.source is None and self.source is None:
-                    yield Problem((name,), "source is missing, here and in the metric")
+                    yield Problem((name, "source"), "is missing, here and in the metric")
         elif any(side is not None for side in sides):
             yield Problem((), f"kind {self.kind} has no numerator and denominator", "kind ratio")
 
@@ -281,7 +281,7 @@ class Metric(ConfigModel):
             if step.name in names[:index]:
                 yield Problem(("steps", index, "name"), "is the name of two steps")
             if step.source is None and self.source is None:
-                yield Problem(("steps", index), "source is missing, here and in the metric")
+                yield Problem(("steps", index, "source"), "is missing, here and in the metric")
 
     @rule("kind", "quantile", "of", "value")
     def _quantile_fits_kind(self) -> Iterator[Problem]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from abspark.config.metric import Cap
+from abspark.local_frame import local_frame
 from abspark.pipeline.buckets import bucket_name
+from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.plans import NUM
 from abspark.pipeline.study import Study
@@ -50,6 +52,57 @@ def quantile_caps(study: Study) -> dict[int, Cap]:
     """The caps that are quantiles, by metric's code."""
     caps = {m: metric.cap for m, metric in enumerate(study.metrics)}
     return {m: cap for m, cap in caps.items() if cap is not None and cap.by_quantile}
+
+
+def cap_quantiles(unit_metrics: DataFrame, study: Study, units: Mapping[Code, int]) -> DataFrame:
+    """The quantiles that caps ask for, over the units of all variants together.
+
+    `units` are the units analysed by experiment and metric: those without a row have 0, and count where a cap is over
+    all. Columns: x, m, lower, upper (NULL where none is wanted). Between two values a quantile is interpolated
+    linearly (Hyndman & Fan 1996, type 7), as numpy and Spark do by default.
+    """
+    caps = quantile_caps(study)
+    spark = unit_metrics.sparkSession
+    over_all = [m for m, cap in caps.items() if cap.over == "all"]
+    nonzero = (F.col("num") != 0) | F.col("m").isin(over_all)
+    mine = unit_metrics.where(
+        F.col("m").isin(list(caps)) & (F.col("leaves") == NEVER) & F.col("num").isNotNull()
+    )
+    seen = mine.where(nonzero).groupBy("x", "m", "num").agg(F.count("*").alias("n"))
+    rest = local_frame(
+        spark, [(*code, n) for code, n in units.items() if code[1] in over_all], "x int, m int, n bigint"
+    )
+    zeros = (
+        rest.join(seen.groupBy("x", "m").agg(F.sum("n").alias("seen")), on=["x", "m"], how="left")
+        .select("x", "m", F.lit(0.0).alias("num"), (F.col("n") - F.coalesce("seen", F.lit(0))).alias("n"))
+        .where(F.col("n") > 0)
+    )
+    shares = sorted({q for cap in caps.values() for q in (cap.lower_quantile, cap.quantile) if q is not None})
+    found = (
+        seen.unionByName(zeros)
+        .groupBy("x", "m")
+        .agg(*(F.percentile("num", F.lit(q), F.col("n")).alias(f"q{i}") for i, q in enumerate(shares)))
+    )
+    wanted = [caps.get(m) for m in range(len(study.metrics))]
+    low = [None if cap is None else cap.lower_quantile for cap in wanted]
+    high = [None if cap is None else cap.quantile for cap in wanted]
+    return found.select("x", "m", _picked(low, shares).alias("lower"), _picked(high, shares).alias("upper"))
+
+
+def _picked(wanted: Sequence[float | None], shares: Sequence[float]) -> Column:
+    place = per_code(F.col("m"), [None if q is None else shares.index(q) for q in wanted], "int")
+    return F.get(F.array(*(F.col(f"q{i}") for i in range(len(shares)))), place)
+
+
+def found_bounds(rows: Iterable[Row], study: Study) -> dict[Code, Bounds]:
+    """All bounds: those stated, and those that `cap_quantiles` found."""
+    bounds = stated_bounds(study)
+    for row in rows:
+        code = (row["x"], row["m"])
+        stated = bounds.get(code, NO_BOUNDS)
+        low = stated.low if row["lower"] is None else row["lower"]
+        bounds[code] = Bounds(low, stated.high if row["upper"] is None else row["upper"])
+    return bounds
 
 
 def default_num(study: Study, code: Code, bounds: Mapping[Code, Bounds]) -> float:

@@ -177,10 +177,13 @@ def _own_parts(metric: Metric, trigger: Slot | None) -> list[Part]:
         sides = ((NUM, metric.numerator), (DEN, metric.denominator))
         return [_side(metric, variable, side, trigger) for variable, side in sides]
     want = _want(metric)
+    slot = _slot(want, metric.window, trigger)
     operation = _OPERATIONS.get(metric.kind, Operation.count)
     if metric.kind == "quantile" and metric.value is not None:
-        operation = Operation.values if metric.of == "events" else Operation.sum
-    return [Part(NUM, _slot(want, metric.window, trigger), operation)]
+        operation = Operation.sum
+    # the values of events have their own table; their moments are those of the units' sums
+    values = [Part(NUM, slot, Operation.values)] if metric.of == "events" else []
+    return [*values, Part(NUM, slot, operation)]
 
 
 def _side(metric: Metric, variable: int, side: Side, trigger: Slot | None) -> Part:

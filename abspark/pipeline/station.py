@@ -74,7 +74,8 @@ class Analysis:
     """The lazy frames from assignments and events to moments.
 
     `table` are the run's rows of `assignments`; `raws` the event logs and `fresh` their freshness by source name;
-    `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics.
+    `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics. `held` are the unit
+    metrics where they were kept because more than one action reads them.
     """
 
     table: DataFrame
@@ -85,6 +86,7 @@ class Analysis:
     kept: Sequence[SegmentValue]
     bounds: Mapping[Code, Bounds]
     split: bool
+    held: DataFrame | None = None
 
     @cached_property
     def calendars(self) -> list[Calendar]:
@@ -104,6 +106,8 @@ class Analysis:
     @cached_property
     def unit_metrics(self) -> DataFrame:
         """Unit metrics of units with events, and the ledger's counts."""
+        if self.held is not None:
+            return self.held
         sources = {source.name: source for source in self.study.event_sources}
         live = [
             live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
@@ -119,12 +123,21 @@ class Analysis:
         """Unit metrics with num within its bounds."""
         return bounded(self.unit_metrics, self.study, self.bounds)
 
+    @property
+    def segments(self) -> int:
+        """The most segments of any experiment."""
+        return 1 + max((p for _, p, _ in self.positions), default=-1)
+
+    @cached_property
+    def unit_counts(self) -> DataFrame:
+        """Units per experiment, variant, segment value and metric."""
+        return unit_counts(self.units, self.study, self.cutoffs, self.calendars, self.segments)
+
     @cached_property
     def summary(self) -> DataFrame:
         """Moments and the ledger's counts: the frame that a run collects."""
-        segments = 1 + max((p for _, p, _ in self.positions), default=-1)
-        given = (self.study, self.cutoffs, self.calendars, segments)
-        return summary(event_moments(self.bounded_metrics, *given), unit_counts(self.units, *given))
+        given = (self.study, self.cutoffs, self.calendars, self.segments)
+        return summary(event_moments(self.bounded_metrics, *given), self.unit_counts)
 
 
 def assignment_counts(table: DataFrame) -> DataFrame:

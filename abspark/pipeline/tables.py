@@ -84,9 +84,16 @@ def _last_row(
 def _row(
     study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date
 ) -> dict[str, Any]:
+    blank: dict[str, Any] = {name: None for name in MOMENTS.names if name != "run_id"}
+    return blank | _key(study, code, v, segment, day)
+
+
+def _key(
+    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date
+) -> dict[str, Any]:
     x, m = code
     experiment = study.experiments[x]
-    return {name: None for name in MOMENTS.names if name != "run_id"} | {
+    return {
         "experiment_id": experiment.id,
         "variant": experiment.variants[v].key,
         "metric": study.metrics[m].name,
@@ -94,6 +101,15 @@ def _row(
         "segment_value": segment[1],
         "day": day,
     }
+
+
+def group_names(analysis: Analysis, group: tuple[int, int, int, int, int]) -> dict[str, Any]:
+    """The key of `moments` for the codes of experiment, variant, segment, its value and metric, on the last day."""
+    x, v, p, code, m = group
+    study, calendar = analysis.study, analysis.calendars[x]
+    values = {(k.x, k.p, k.code): k.value for k in analysis.kept}
+    segment = _segment(study, x, (p, code), values)
+    return _key(study, (x, m), v, segment, calendar.day(len(calendar.ends) - 1))
 
 
 def ledger_rows(rows: Iterable[Row]) -> list[Row]:

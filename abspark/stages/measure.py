@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from abspark.pipeline.calendar import calendar
-from abspark.pipeline.caps import stated_bounds
+from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, quantile_caps, stated_bounds
 from abspark.pipeline.conversions import units
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
@@ -16,12 +22,14 @@ from abspark.pipeline.ledger import (
     matched_events,
     pair_drops,
 )
+from abspark.pipeline.quantiles import of_events, of_units
 from abspark.pipeline.segments import SegmentValue, frequent_values, segment_positions
 from abspark.pipeline.station import Analysis, event_rows
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.stages.assign import note_unread, prunes
 from abspark.stages.inputs import explained, failing, raw
+from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
 
 
@@ -42,10 +50,14 @@ def measure(state: RunState) -> None:
     study = state.study
     with explained(state):
         analysis = _analysis(state, study, tallies)
-        with state.progress.stage("moments") as stage:
-            rows = analysis.summary.collect()
-            moments = moments_rows(rows, analysis)
-            stage.rows = len(moments)
+        with _held(state, analysis) as analysis:
+            with state.progress.stage("moments") as stage:
+                rows = analysis.summary.collect()
+                moments = moments_rows(rows, analysis)
+                stage.rows = len(moments)
+            quantiles = _quantiles(state, analysis, rows)
+            if state.project.environment is not None and state.project.environment.keep_unit_metrics:
+                _write_unit_metrics(state, analysis)
         pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
         for name, count in matched_events(pairs, study).items():
@@ -53,9 +65,47 @@ def measure(state: RunState) -> None:
         with state.progress.stage("write moments"):
             tag = {"run_id": state.run_id}
             state.lake.append_rows("moments", [row | tag for row in moments])
+            if quantiles:
+                state.lake.append_rows("quantiles", [row | tag for row in quantiles])
             state.lake.append_rows("drops", [drop._asdict() | tag for drop in drops])
-        if state.project.environment is not None and state.project.environment.keep_unit_metrics:
-            _write_unit_metrics(state, analysis)
+
+
+@contextmanager
+def _held(state: RunState, analysis: Analysis) -> Iterator[Analysis]:
+    """The analysis with its caps; where a quantile needs a second look at unit metrics, these are kept meanwhile."""
+    study = analysis.study
+    if not quantile_caps(study) and not of_units(study) and not of_events(study):
+        yield analysis
+        return
+    held = analysis.unit_metrics.persist()
+    try:
+        holding = replace(analysis, held=held)
+        yield replace(holding, bounds=_bounds(state, holding)) if quantile_caps(study) else holding
+    finally:
+        held.unpersist()
+
+
+def _bounds(state: RunState, analysis: Analysis) -> dict[Code, Bounds]:
+    study = analysis.study
+    with state.progress.stage("caps") as stage:
+        units: dict[Code, int] = {}
+        for row in analysis.unit_counts.where(F.col("p") == -1).collect():
+            code = (row["x"], row["m"])
+            strict = study.complete_only(study.experiments[code[0]], code[1])
+            if not study.plans[code[1]].present_only:
+                units[code] = units.get(code, 0) + row["n_complete" if strict else "n_all"]
+        found = cap_quantiles(analysis.unit_metrics, study, units).collect()
+        stage.rows = len(found)
+    return found_bounds(found, study)
+
+
+def _quantiles(state: RunState, analysis: Analysis, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    if not of_units(analysis.study) and not of_events(analysis.study):
+        return []
+    with state.progress.stage("quantiles") as stage:
+        found = quantile_rows(analysis, rows)
+        stage.rows = len(found)
+    return found
 
 
 def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:

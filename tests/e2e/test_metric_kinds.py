@@ -1,0 +1,130 @@
+"""Every kind of metric from YAML to the lake, beside what plain Python and numpy make of the same rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from project_builder import AS_OF_INSTANT, TinyProject, make_project
+from pyspark.sql import SparkSession
+
+from abspark import rows, runner
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+
+DAY = 86_400
+METRICS = """\
+metrics:
+  - {name: conversion, kind: proportion, source: purchases, where: "event = 'buy'", window: {end: 7d}}
+  - {name: revenue, kind: mean, source: purchases, value: value, window: {end: 7d}}
+  - {name: visit_count, kind: count, source: visits, window: {end: 3d}}
+  - {name: capped, extends: revenue, cap: {quantile: 0.9, over: all}}
+  - {name: capped_nonzero, extends: revenue, cap: {quantile: 0.9, lower_quantile: 0.05}}
+  - {name: p90, kind: quantile, quantile: 0.9, source: purchases, value: value, window: {end: 7d}}
+  - {name: p50_order, extends: p90, quantile: 0.5, of: events}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
+    tiny = make_project(tmp_path_factory.mktemp("kinds"))
+    (tiny.conf / "metrics/tiny.yaml").write_text(METRICS)
+    experiment = tiny.conf / "experiments/button.yaml"
+    text = experiment.read_text().replace(
+        "secondary: [revenue]", "secondary: [revenue, capped, capped_nonzero, p90, p50_order]"
+    )
+    experiment.write_text(text)
+    runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT, experiments=["button"])
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def purchases(spark: SparkSession, project: TinyProject) -> dict[str, dict[str, list[float]]]:
+    """Values of the purchases of each unit within 7 days of its first exposure, by variant."""
+    units = {
+        row["unit_id"]: row
+        for row in rows(spark, project.load(), "assignments", experiments=["button"])
+        if row["excluded_reason"] is None
+    }
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in units.values():
+        found[row["variant"]][row["unit_id"]] = []
+    seen: set[tuple[str, str]] = set()
+    events = [
+        row
+        for path in sorted(Path(project.root / "data/purchases").glob("*.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    ]
+    for event in sorted(events, key=lambda event: event["ts"]):
+        unit = units.get(event["user"])
+        if event["id"] is not None and (event["user"], event["id"]) in seen:
+            continue
+        seen.add((event["user"], event["id"]))
+        if unit is None or event["amount"] is None:
+            continue
+        age = (
+            event["ts"].replace(tzinfo=None) - unit["first_exposure_at"].replace(tzinfo=None)
+        ).total_seconds()
+        if 0 <= age < 7 * DAY:
+            found[unit["variant"]][event["user"]].append(event["amount"])
+    return found
+
+
+def moments(spark: SparkSession, project: TinyProject, metric: str) -> dict[str, Any]:
+    found = [
+        row
+        for row in rows(spark, project.load(), "moments", experiments=["button"])
+        if row["metric"] == metric
+    ]
+    last = max(row["day"] for row in found)
+    return {row["variant"]: row for row in found if row["day"] == last and row["segment_name"] is None}
+
+
+@pytest.mark.parametrize(
+    ("metric", "nonzero", "lower"), [("capped", False, None), ("capped_nonzero", True, 0.05)]
+)
+def test_caps_that_are_quantiles(
+    spark: SparkSession, project: TinyProject, purchases: Any, metric: str, nonzero: bool, lower: float | None
+) -> None:
+    sums = {
+        variant: np.array([sum(values) for values in units.values()]) for variant, units in purchases.items()
+    }
+    pooled = np.concatenate(list(sums.values()))
+    pool = pooled[pooled != 0] if nonzero else pooled
+    high, low = np.quantile(pool, 0.9), np.quantile(pool, lower) if lower else -np.inf
+    found = moments(spark, project, metric)
+    for variant, values in sums.items():
+        kept = np.clip(values, low, high)
+        row = found[variant]
+        assert row["n"] == len(values)
+        assert row["mean_num"] == pytest.approx(kept.mean(), rel=1e-9)
+        assert row["var_num"] == pytest.approx(kept.var(ddof=1), rel=1e-9)
+        assert row["cap_upper"] == pytest.approx(high, rel=1e-12)
+        assert row["n_capped"] == ((values > high) | (values < low) & (values != 0)).sum()
+
+
+def test_quantiles_of_units_and_of_events(spark: SparkSession, project: TinyProject, purchases: Any) -> None:
+    found = {
+        (row["metric"], row["variant"]): row
+        for row in rows(spark, project.load(), "quantiles", experiments=["button"])
+        if row["segment_name"] is None
+    }
+    for variant, units in purchases.items():
+        sums = sorted(sum(values) for values in units.values())
+        row = found["p90", variant]
+        assert (row["n"], row["n_clusters"], row["q"]) == (len(sums), len(sums), 0.9)
+        assert row["rank"] == int(np.ceil(round(0.9 * len(sums), 9)))
+        assert row["value"] == pytest.approx(sums[row["rank"] - 1])
+        for end in ("low", "high"):
+            place = row[f"rank_{end}"]
+            if 1 <= place <= len(sums):
+                assert row[f"value_{end}"] == pytest.approx(sums[place - 1])
+        events = sorted(value for values in units.values() for value in values)
+        row = found["p50_order", variant]
+        assert (row["n"], row["n_clusters"]) == (len(events), sum(bool(values) for values in units.values()))
+        assert row["value"] == pytest.approx(events[row["rank"] - 1])
+        assert row["value_low"] <= row["value"] <= row["value_high"]
