@@ -145,14 +145,14 @@ def run_frames(
         drops += found
     analysis = _analysis(study, sources, frames, table, tallies, split=split)
     rows = analysis.summary.collect()
-    drops += pair_drops(ledger_rows(rows), tallies, study)
+    drops += pair_drops(ledger_rows(rows, study), tallies, study)
     outcome = Outcome(
         _assignments(table),
         _moments(_last_days(moments_rows(rows, analysis))),
         _drops(drops),
         unit_values(analysis) if per_unit else {},
     )
-    return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows), study))
+    return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows, study), study))
 
 
 def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -> None:
@@ -261,6 +261,7 @@ def _analysis(
         positions=positions,
         kept=[SegmentValue(**row.asDict()) for row in rows],
         bounds=stated_bounds(study),
+        attributes={name: tuple(s.attributes) for name, s in exposures.items()},
         split=split,
     )
 

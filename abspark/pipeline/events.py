@@ -144,7 +144,7 @@ def _values(source: EventSource, study: Study) -> list[Column]:
     present = study.values(source.name)
     expressions = [F.expr(never_raising(value)).try_cast("double") for value in present]
     absent = [F.lit(None).cast("double")] * (study.value_count - len(present))
-    return [_finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
+    return [finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
 
 
 def _keys(source: EventSource, study: Study) -> list[Column]:
@@ -155,7 +155,7 @@ def _keys(source: EventSource, study: Study) -> list[Column]:
     return [key.alias(name) for name, key in zip(key_names(study), [*hashed, *absent], strict=True)]
 
 
-def _finite(value: Column) -> Column:
+def finite(value: Column) -> Column:
     """The value, or NULL where it is NaN or infinite."""
     return F.when(F.abs(value) < F.lit(float("inf")), value)
 

@@ -20,6 +20,8 @@ NUM: Final = 0
 DEN: Final = 1
 PRE_NUM: Final = 2
 PRE_DEN: Final = 3
+ATTRIBUTES: Final = "(attributes)"
+"""In place of an event source: the value is an attribute of the unit, as of its first exposure."""
 FOREVER: Final = 2**62
 """End of a window that stays open, in microseconds."""
 
@@ -89,7 +91,6 @@ class MetricPlan:
         binary: Whether num counts as 1 or 0; pre_binary the same of the covariate.
         present_only: Whether units without events have no value and leave n.
         shift: What a unit without events has as num: the length of the window, in days, for time_to; else 0.
-        attribute: The numeric attribute that is the covariate, if one is.
         trigger: The slot whose first event makes a unit enter, if there is one.
         steps: How many steps a funnel has; 0 for all else.
     """
@@ -99,7 +100,6 @@ class MetricPlan:
     pre_binary: bool
     present_only: bool
     shift: float
-    attribute: str | None
     trigger: Slot | None
     steps: int
 
@@ -112,8 +112,7 @@ class MetricPlan:
     @property
     def variables(self) -> tuple[int, ...]:
         """The variables that have a value, in order; num always."""
-        fed = {part.variable for part in self.parts} | {NUM}
-        return tuple(sorted(fed | ({PRE_NUM} if self.attribute is not None else set())))
+        return tuple(sorted({part.variable for part in self.parts} | {NUM}))
 
     @property
     def closing_slots(self) -> tuple[Slot, ...]:
@@ -143,13 +142,15 @@ def metric_plan(metric: Metric, known: Mapping[str, Metric]) -> MetricPlan:
         other = known[covariate.metric] if covariate.metric is not None else metric
         parts += _before(other, covariate.lookback)
         pre_binary = other.form == "proportion"
+    if covariate is not None and covariate.attribute is not None:
+        at_exposure = Slot(Want(ATTRIBUTES, None, covariate.attribute), 0, 1)
+        parts.append(Part(PRE_NUM, at_exposure, Operation.sum))
     return MetricPlan(
         parts=tuple(parts),
         binary=metric.form == "proportion",
         pre_binary=pre_binary,
         present_only=metric.kind in PRESENT_ONLY or trigger is not None,
         shift=_length_in_days(metric.window) if metric.kind == "time_to" else 0.0,
-        attribute=None if covariate is None else covariate.attribute,
         trigger=trigger,
         steps=len(metric.steps),
     )

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
 from abspark.pipeline.assignments import assignments
+from abspark.pipeline.attribute_events import attribute_events
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
 from abspark.pipeline.canonical import canonical, prune
@@ -74,7 +75,8 @@ class Analysis:
     """The lazy frames from assignments and events to moments.
 
     `table` are the run's rows of `assignments`; `raws` the event logs and `fresh` their freshness by source name;
-    `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics. `held` are the unit
+    `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics;
+    `attributes` the names of those of each exposure source, in configured order. `held` are the unit
     metrics where they were kept because more than one action reads them.
     """
 
@@ -86,6 +88,7 @@ class Analysis:
     kept: Sequence[SegmentValue]
     bounds: Mapping[Code, Bounds]
     split: bool
+    attributes: Mapping[str, Sequence[str]]
     held: DataFrame | None = None
 
     @cached_property
@@ -113,6 +116,8 @@ class Analysis:
             live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
             for name, raw in self.raws.items()
         ]
+        of_units = attribute_events(self.table, self.study, self.attributes)
+        live += [] if of_units is None else [of_units]
         identified = any(source.columns.event_id is not None for source in sources.values())
         events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
         signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)

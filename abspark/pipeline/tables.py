@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
 from abspark.pipeline.assembly import daily_moments, whole_moments
+from abspark.pipeline.attribute_events import attribute_code
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.caps import Code, default_num
 from abspark.pipeline.plans import NUM
@@ -112,9 +113,9 @@ def group_names(analysis: Analysis, group: tuple[int, int, int, int, int]) -> di
     return _key(study, (x, m), v, segment, calendar.day(len(calendar.ends) - 1))
 
 
-def ledger_rows(rows: Iterable[Row]) -> list[Row]:
-    """The rows of `summary` that count events."""
-    return [row for row in rows if row["m"] == LEDGER]
+def ledger_rows(rows: Iterable[Row], study: Study) -> list[Row]:
+    """The rows of `summary` that count events; what stands for attributes of units is none."""
+    return [row for row in rows if row["m"] == LEDGER and row["s"] != attribute_code(study)]
 
 
 def _segment(

@@ -58,7 +58,7 @@ def measure(state: RunState) -> None:
             quantiles = _quantiles(state, analysis, rows)
             if state.project.environment is not None and state.project.environment.keep_unit_metrics:
                 _write_unit_metrics(state, analysis)
-        pairs = ledger_rows(rows)
+        pairs = ledger_rows(rows, study)
         drops += pair_drops(pairs, tallies, study)
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
@@ -138,6 +138,7 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
         positions=positions,
         kept=kept,
         bounds=stated_bounds(study),
+        attributes=attributes,
         split=environment is not None and environment.ledger == "full",
     )
 

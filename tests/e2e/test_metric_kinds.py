@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,27 @@ metrics:
   - {name: capped_nonzero, extends: revenue, cap: {quantile: 0.9, lower_quantile: 0.05}}
   - {name: p90, kind: quantile, quantile: 0.9, source: purchases, value: value, window: {end: 7d}}
   - {name: p50_order, extends: p90, quantile: 0.5, of: events}
+  - {name: by_age, extends: revenue, covariate: {attribute: age}}
+  - {name: steps, kind: funnel, source: visits, window: {end: 7d},
+     steps: [{name: seen}, {name: bought, source: purchases, where: "event = 'buy'"}]}
 """
+
+
+def age_of(user: str) -> int | None:
+    """An attribute that some units lack."""
+    number = int(user[-3:])
+    return None if number % 7 == 0 else 20 + number % 50
+
+
+def with_ages(tiny: TinyProject) -> None:
+    for path in (tiny.root / "data/exposures").glob("*.csv"):
+        with path.open(newline="") as file:
+            header, *lines = list(csv.reader(file))
+        users = header.index("user")
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([[*header, "age"], *([*line, age_of(line[users])] for line in lines)])
+    sources = tiny.conf / "sources/logs.yaml"
+    sources.write_text(sources.read_text().replace("attributes: [platform]", "attributes: [platform, age]"))
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +56,10 @@ def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ti
     (tiny.conf / "metrics/tiny.yaml").write_text(METRICS)
     experiment = tiny.conf / "experiments/button.yaml"
     text = experiment.read_text().replace(
-        "secondary: [revenue]", "secondary: [revenue, capped, capped_nonzero, p90, p50_order]"
+        "secondary: [revenue]", "secondary: [revenue, capped, capped_nonzero, p90, p50_order, by_age, steps]"
     )
     experiment.write_text(text)
+    with_ages(tiny)
     runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT, experiments=["button"])
     return tiny
 
@@ -105,6 +127,24 @@ def test_caps_that_are_quantiles(
         assert row["var_num"] == pytest.approx(kept.var(ddof=1), rel=1e-9)
         assert row["cap_upper"] == pytest.approx(high, rel=1e-12)
         assert row["n_capped"] == ((values > high) | (values < low) & (values != 0)).sum()
+
+
+def test_a_covariate_that_is_an_attribute(spark: SparkSession, project: TinyProject, purchases: Any) -> None:
+    found = moments(spark, project, "by_age")
+    for variant, units in purchases.items():
+        pairs = np.array([(sum(values), age_of(user) or 0) for user, values in units.items()])
+        covariance = np.cov(pairs.T)
+        row = found[variant]
+        assert row["n_history"] == sum(age_of(user) is not None for user in units)
+        assert row["mean_pre_num"] == pytest.approx(pairs[:, 1].mean())
+        assert row["var_pre_num"] == pytest.approx(covariance[1, 1])
+        assert row["cov_num_pre_num"] == pytest.approx(covariance[0, 1])
+
+
+def test_a_funnel_has_a_row_for_each_step(spark: SparkSession, project: TinyProject) -> None:
+    reached, done = moments(spark, project, "steps.seen"), moments(spark, project, "steps")
+    for variant in reached:
+        assert 0 < done[variant]["mean_num"] < reached[variant]["mean_num"] < 1
 
 
 def test_quantiles_of_units_and_of_events(spark: SparkSession, project: TinyProject, purchases: Any) -> None:

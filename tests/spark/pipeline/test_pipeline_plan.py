@@ -92,6 +92,7 @@ def _analysis(spark: SparkSession, lake: Path, world: World) -> Analysis:
         positions=[],
         kept=[],
         bounds={},
+        attributes={},
         split=False,
     )
 
