@@ -47,7 +47,7 @@ def ranges(*values: float) -> list[dict[str, Any]]:
 
 
 def _growthbook(sdk: str, version: int, **more: Any) -> dict[str, Any]:
-    return {"scheme": "growthbook", "sdk": sdk, "hash_version": version, "seed": "seed-ü", **more}
+    return {"scheme": "growthbook", "sdk": sdk, "version": version, "seed": "seed-ü", **more}
 
 
 def _launchdarkly(sdk: str, **more: Any) -> dict[str, Any]:
@@ -63,6 +63,11 @@ _SPACE: Final = {"name": "ns", "num_segments": 10, "segments": [0, 3, 4, 7, 9]}
 
 SCHEMES: Final[dict[str, dict[str, Any]]] = {
     "sha256": {"scheme": "sha256", "salt": "s1"},
+    "sha256-listed": {
+        "scheme": "sha256",
+        "salt": "s2",
+        "allocations": [*ends(3333, 5000, 8333), {"variant": "blue", "end": 9500}],
+    },
     "sha256-traffic": {"scheme": "sha256", "salt": "é:", "traffic": 0.35},
     "growthbook-js-1": _growthbook("javascript", 1),
     "growthbook-js-2": _growthbook("javascript", 2, coverage=0.7),
@@ -79,6 +84,12 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "scheme": "optimizely",
         "entity_id": "42",
         "group": {"id": "19", "start": 3000, "end": 8000},
+        "allocations": ends(2500, 6000, 10_000),
+    },
+    "optimizely-holdouts": {
+        "scheme": "optimizely",
+        "entity_id": "43",
+        "holdouts": [{"id": "global", "end": 1500}, {"id": "local", "end": 700}],
         "allocations": ends(2500, 6000, 10_000),
     },
     "eppo-ufc": {**_UFC, "allocations": ranges(0, 5000, 8000, 10_000)},
@@ -117,6 +128,13 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "variant_group_id": "feature",
         "allocations": weights(1, 1, 1),
     },
+    "unleash-node": {
+        "scheme": "unleash",
+        "sdk": "node",
+        "group_id": "grüppe",
+        "rollout": 90,
+        "allocations": weights(5, 3, 2),
+    },
     "launchdarkly-go": _launchdarkly("go", flag_key="hashKey", salt="saltyA"),
     "launchdarkly-python": _launchdarkly("python", seed=61),
     "posthog": {
@@ -124,6 +142,12 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "flag_key": "simple-flag",
         "rollout_percentage": 45.5,
         "allocations": percentages(33.3, 33.3, 33.4),
+    },
+    "posthog-holdout": {
+        "scheme": "posthog",
+        "flag_key": "held",
+        "holdout_percentage": 12.5,
+        "allocations": percentages(50, 25, 20),
     },
     "configcat": {"scheme": "configcat", "setting_key": "string25Cat", "allocations": weights(25, 50, 25)},
     "amplitude": {
@@ -175,6 +199,12 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
     "vwo-nb": {**_VWO, "version": "nb", "campaign_id": "7"},
     "vwo-nb2": {**_VWO, "version": "nb2", "campaign_id": "7", "account_id": "99"},
     "vwo-fme": {**_VWO, "version": "fme", "salt": "sa", "account_id": "99"},
+    "vwo-group": {
+        **_VWO,
+        "version": "nb",
+        "campaign_id": "7",
+        "group": {"id": "3", "start": 2001, "end": 7000},
+    },
     "devcycle": {
         "scheme": "devcycle",
         "target_id": "61536f669c69b86cccc5f15e",
@@ -197,6 +227,15 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "seed": "f",
         "allocations": ranges(0, 40_000_000, 60_000_000, 90_000_000),
     },
+    "firebase-open": {
+        "scheme": "firebase",
+        "seed": "",
+        "allocations": [
+            {"variant": "control", "end": 50_000_000},
+            {"variant": "blue", "start": 50_000_000, "end": 80_000_000},
+            {"variant": "green", "start": 80_000_000},
+        ],
+    },
     "vercel": {"scheme": "vercel", "seed": 12345, "allocations": weights(5, 3, 2)},
 }
 """Scheme, version and stages, each with different numbers, so that no two experiments agree by accident."""
@@ -211,6 +250,7 @@ def unit_ids() -> list[str]:
     rng = random.Random(20261001)
     alphabet = "abcXYZ0189-_:.,/\"'\\ \t\x7féñß漢字🙂😀"
     fixed = [
+        "",
         "0",
         "007",
         "-1",

@@ -100,5 +100,15 @@ def microseconds(instant: datetime) -> int:
 
 
 def overrides_of(experiment: Experiment) -> Mapping[str, str]:
-    """Unit id to the variant it was forced into."""
-    return {} if isinstance(experiment.assignment, NotDerivable) else experiment.assignment.overrides
+    """Unit id to the variant it was forced into, of the units listed in the configuration."""
+    return {} if isinstance(experiment.assignment, NotDerivable) else experiment.assignment.forced
+
+
+def hashed_attribute(experiment: Experiment) -> str | None:
+    """The attribute that was hashed; None where it is the unit id."""
+    return None if isinstance(experiment.assignment, NotDerivable) else experiment.assignment.unit
+
+
+def overrides_source(experiment: Experiment) -> str | None:
+    """The source that lists the forced units; None where the configuration does."""
+    return None if isinstance(experiment.assignment, NotDerivable) else experiment.assignment.overrides_source

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from abspark.assignment.compiled import DatedPlan, dated_plans, overrides_of
+from abspark.assignment.compiled import DatedPlan, dated_plans, hashed_attribute, overrides_of
 from abspark.assignment.kernels import KERNELS
 from abspark.assignment.plan import Stage
 from abspark.config import Experiment
@@ -24,6 +24,11 @@ from abspark.local_frame import local_frame
 _PLAN = "_plan"
 _UNIT = "_unit"
 _FORCED = "_forced"
+_HASHED = "_hashed"
+_UNKNOWN = "_unknown"
+_ASCII = r"^[\x00-\x7F]*$"
+_ID_RULE = ("_empty string", "_ascii_only boolean", "_drawn boolean", "_attribute int")
+_NO_ATTRIBUTES: Mapping[str, Sequence[str]] = {}
 _STAGE = "kernel int, prefix string, suffix string, seed bigint, modulus bigint, offset bigint"
 _STAGE_FIELDS = tuple(field.split()[0] for field in _STAGE.split(", "))
 
@@ -32,6 +37,7 @@ class _Row(NamedTuple):
     experiment_id: str
     number: int
     dated: DatedPlan
+    attribute: int | None
 
     def stage(self, name: str) -> Stage | None:
         if name == "split":
@@ -41,7 +47,13 @@ class _Row(NamedTuple):
         return gates[position] if position < len(gates) else None
 
 
-def derive(assignments: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+def derive(
+    assignments: DataFrame,
+    experiments: Sequence[Experiment],
+    *,
+    attributes: Mapping[str, Sequence[str]] = _NO_ATTRIBUTES,
+    overrides: DataFrame | None = None,
+) -> DataFrame:
     """Add expected_variant, bucket (bigint) and hash_status; rows and all other columns stay as they are.
 
     `assignments` has at least experiment_id, unit_id, variant and first_exposure_at. hash_status:
@@ -51,21 +63,33 @@ def derive(assignments: DataFrame, experiments: Sequence[Experiment]) -> DataFra
     nothing to compare with (scheme none, an experiment that is not given, an exposure before the first
     entry of `history`), expected_variant and bucket NULL. bucket is on the scheme's own scale, of the stage
     that decided: the first gate that kept the unit out, else the split.
+
+    `attributes` names those of each exposure source in the order of the column `attributes`, for experiments that
+    hash one of them; where it is NULL there is nothing to compare with. `overrides` are forced units that a source
+    lists: experiment_id, unit_id (together unique) and variant.
     """
-    rows = _rows(experiments)
+    rows = _rows(experiments, attributes)
     kernels = _kernels(rows)
-    frame = _with_parameters(assignments, rows, kernels)
+    frame = _with_hashed(_with_parameters(assignments, rows, kernels), rows)
     frame = frame.select(
         "*", *(_bucket(name, used).alias(f"_bucket_{name}") for name, used in kernels.items())
     )
     frame = reduce(lambda joined, name: _with_outcome(joined, rows, name), kernels, frame)
-    frame = _with_overrides(frame, experiments)
+    frame = _with_overrides(frame, experiments, overrides)
     return frame.select(*(F.col(f"`{name}`") for name in assignments.columns), *_verdict(list(kernels)[:-1]))
 
 
-def _rows(experiments: Sequence[Experiment]) -> list[_Row]:
-    dated = [(experiment.id, plan) for experiment in experiments for plan in dated_plans(experiment)]
-    return [_Row(experiment_id, number, plan) for number, (experiment_id, plan) in enumerate(dated)]
+def _rows(experiments: Sequence[Experiment], attributes: Mapping[str, Sequence[str]]) -> list[_Row]:
+    dated = [(experiment, plan) for experiment in experiments for plan in dated_plans(experiment)]
+    return [
+        _Row(experiment.id, number, plan, _place(experiment, attributes))
+        for number, (experiment, plan) in enumerate(dated)
+    ]
+
+
+def _place(experiment: Experiment, attributes: Mapping[str, Sequence[str]]) -> int | None:
+    name = hashed_attribute(experiment)
+    return None if name is None else list(attributes[experiment.exposures]).index(name)
 
 
 def _kernels(rows: Sequence[_Row]) -> dict[str, list[str]]:
@@ -80,10 +104,18 @@ def _with_parameters(
     frame: DataFrame, rows: Sequence[_Row], kernels: Mapping[str, Sequence[str]]
 ) -> DataFrame:
     columns = [f"_{name}_{column}" for name in kernels for column in _STAGE.split(", ")]
-    ddl = ", ".join(["_experiment string", "_since bigint", "_until bigint", f"{_PLAN} int", *columns])
+    ddl = ", ".join(
+        ["_experiment string", "_since bigint", "_until bigint", f"{_PLAN} int", *_ID_RULE, *columns]
+    )
     values = [
         (
             *(row.experiment_id, row.dated.since, row.dated.until, row.number),
+            *(
+                row.dated.plan.ids.empty,
+                row.dated.plan.ids.ascii_only,
+                row.dated.plan.ids.drawn,
+                row.attribute,
+            ),
             *(value for name, used in kernels.items() for value in _stage_values(row.stage(name), used)),
         )
         for row in rows
@@ -98,6 +130,25 @@ def _with_parameters(
     return frame.join(F.broadcast(parameters), on=condition, how="left")
 
 
+def _with_hashed(frame: DataFrame, rows: Sequence[_Row]) -> DataFrame:
+    """Add what is hashed, NULL where the SDK hashes nothing, and whether there is nothing to compare with.
+
+    Logs have no unit without an id, but they may lack the attribute that was hashed.
+    """
+    hashed, unknown = F.col("unit_id"), F.col(_PLAN).isNull()
+    if any(row.attribute is not None for row in rows):
+        attribute = F.get("attributes", F.col("_attribute"))
+        hashed = F.when(F.col("_attribute").isNull(), hashed).otherwise(attribute)
+        unknown = unknown | hashed.isNull()
+    if any(row.dated.plan.ids.empty is None for row in rows):
+        empty = hashed == F.lit("")
+        unknown = unknown | (empty & F.col("_drawn"))
+        hashed = F.when(empty, F.col("_empty")).otherwise(hashed)
+    if any(row.dated.plan.ids.ascii_only for row in rows):
+        hashed = F.when(~F.col("_ascii_only") | hashed.rlike(_ASCII), hashed)
+    return frame.withColumns({_HASHED: hashed, _UNKNOWN: unknown})
+
+
 def _stage_values(stage: Stage | None, kernels: Sequence[str]) -> tuple[int | str | None, ...]:
     if stage is None:
         return (None,) * len(_STAGE_FIELDS)
@@ -108,7 +159,7 @@ def _stage_values(stage: Stage | None, kernels: Sequence[str]) -> tuple[int | st
 def _bucket(stage: str, kernels: Sequence[str]) -> Column:
     """One branch per kernel, no branching when there is but one; NULL where the row has no such stage."""
     given = {field: F.col(f"_{stage}_{field}") for field in _STAGE_FIELDS}
-    text = F.concat(given["prefix"], F.col("unit_id"), given["suffix"])
+    text = F.concat(given["prefix"], F.col(_HASHED), given["suffix"])
     hashes = [KERNELS[name].spark(text, given["seed"], given["modulus"]) for name in kernels]
     if not hashes:
         return F.lit(None).cast("bigint")
@@ -136,15 +187,21 @@ def _with_outcome(frame: DataFrame, rows: Sequence[_Row], stage: str) -> DataFra
     return frame.join(_table(frame.sparkSession, segments, ddl), on=condition, how="left")
 
 
-def _with_overrides(frame: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
+def _with_overrides(
+    frame: DataFrame, experiments: Sequence[Experiment], sourced: DataFrame | None
+) -> DataFrame:
     listed = [
         (experiment.id, unit, variant)
         for experiment in experiments
         for unit, variant in overrides_of(experiment).items()
     ]
-    if not listed:
+    if not listed and sourced is None:
         return frame.withColumn(_FORCED, F.lit(None).cast("string"))
     table = _table(frame.sparkSession, listed, f"_of_experiment string, {_UNIT} string, {_FORCED} string")
+    if sourced is not None:
+        names = {"experiment_id": "_of_experiment", "unit_id": _UNIT, "variant": _FORCED}
+        more = sourced.select(*(F.col(name).alias(alias) for name, alias in names.items()))
+        table = F.broadcast(table.unionByName(more))
     condition = (F.col("experiment_id") == F.col("_of_experiment")) & (F.col("unit_id") == F.col(_UNIT))
     return frame.join(table, on=condition, how="left")
 
@@ -164,7 +221,7 @@ def _verdict(gates: Sequence[str]) -> tuple[Column, Column, Column]:
     expected = F.coalesce(forced, hashed)
     status = (
         F.when(forced == F.col("variant"), F.lit("override"))
-        .when(F.col(_PLAN).isNull() & forced.isNull(), F.lit("not_derivable"))
+        .when(forced.isNull() & F.col(_UNKNOWN), F.lit("not_derivable"))
         .when(expected.isNull(), F.lit("not_allocated"))
         .when(expected == F.col("variant"), F.lit("match"))
         .otherwise(F.lit("mismatch"))

@@ -1,4 +1,4 @@
-"""Kernels over murmur3_x86_32 (Austin Appleby's MurmurHash3, public domain), any seed, over UTF-8 bytes.
+"""Kernels over murmur3_x86_32 (Austin Appleby's MurmurHash3, public domain), any seed, over UTF-8 bytes or low bytes.
 
 Spark's own `hash()` is that function for seeds of its choosing and byte lengths divisible by 4 only. The
 column below therefore hashes the whole words by `hash()`, undoes the final mixing, and mixes the 1 to 3
@@ -109,6 +109,22 @@ def _kernel(fold: Callable[[int, int], int], fold_column: Callable[[Column, Colu
     return Kernel(python, spark, spark_seed)
 
 
+def _low_bytes(text: str) -> bytes:
+    """The low byte of each UTF-16 unit: `charCodeAt(i) & 0xff`."""
+    return text.encode("utf-16-be")[1::2]
+
+
+def _low_kernel() -> Kernel:
+    def python(text: str, seed: int, modulus: int) -> int:
+        return murmur3(_low_bytes(text), seed) % modulus
+
+    def spark(text: Column, seed: Column, modulus: Column) -> Column:
+        digits = F.regexp_replace(F.hex(F.encode(text, "UTF-16BE")), "..(..)", "$1")
+        return murmur3_column(F.unhex(digits), seed) % modulus
+
+    return Kernel(python, spark, spark_seed)
+
+
 def scale(value: int, modulus: int) -> int:
     """A 32-bit number spread over 0 … modulus-1 by multiplication."""
     return value * modulus >> 32
@@ -127,6 +143,7 @@ MURMURS: Final = {
         lambda h, n: abs(h - (MASK + 1) if h > MASK >> 1 else h) % n,
         lambda h, n: F.abs(_signed(h)) % n,
     ),
+    "murmur3_mod_low": _low_kernel(),
 }
 """`mod` is the rest, `div` the whole quotient by the modulus, `scale` is `hash * modulus >> 32`, `abs` the
-rest of the absolute value of the hash taken as a signed number."""
+rest of the absolute value of the hash taken as a signed number; `mod_low` is `mod` over low bytes."""

@@ -41,11 +41,33 @@ class Stage(NamedTuple):
     offset: int = 0
 
 
+class IdRule(NamedTuple):
+    """What a scheme makes of ids that are no ordinary text.
+
+    `null` and `empty` are the texts hashed in place of such an id; None: the unit is out of the experiment or, with
+    `drawn`, gets a variant at random. With `ascii_only` the SDK raises for other ids, so that they are out.
+    """
+
+    null: str | None = None
+    empty: str | None = ""
+    ascii_only: bool = False
+    drawn: bool = False
+
+    def text(self, unit_id: str | None) -> str | None:
+        """The text that stands for the unit in what is hashed; None where nothing is hashed."""
+        if unit_id is None:
+            return self.null
+        if unit_id == "":
+            return self.empty
+        return None if self.ascii_only and not unit_id.isascii() else unit_id
+
+
 class Plan(NamedTuple):
     """Gates that a unit must pass, in order, then the split into variants."""
 
     split: Stage
     gates: tuple[Stage, ...] = ()
+    ids: IdRule = IdRule()
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -32,28 +32,64 @@ class Assigned(NamedTuple):
     reason: str
 
 
-def assign(experiment: Experiment, unit_id: str, *, at: datetime | None = None) -> Assigned:
-    """The variant of a unit first exposed `at` (offset-aware; None: under the newest entry of history)."""
+def assign(
+    experiment: Experiment,
+    unit_id: str | None,
+    *,
+    at: datetime | None = None,
+    bucketing_id: str | None = None,
+) -> Assigned:
+    """The variant of a unit first exposed `at` (offset-aware; None: under the newest entry of history).
+
+    `bucketing_id` is what was hashed where that is not the unit id (None: the unit id). A missing or empty id follows
+    the scheme's own rule. Forced units that a source lists are not known here.
+    """
     plan = _plan_at(experiment, at)
-    forced = overrides_of(experiment).get(unit_id)
+    forced = None if unit_id is None else overrides_of(experiment).get(unit_id)
     scheme = experiment.assignment.scheme
+    shown = "" if unit_id is None else unit_id
     if plan is None:
         reason = "scheme none: variants are not derived from a hash"
         if scheme != "none":
             reason = "the time is before the first entry of history"
         return Assigned(
-            unit_id, scheme, None, None, (), forced, "override" if forced else "not_derivable", reason
+            shown, scheme, None, None, (), forced, "override" if forced else "not_derivable", reason
         )
-    stage, bucket, outcome = _decide(plan, unit_id)
-    text = f"{stage.prefix}{unit_id}{stage.suffix}"
-    hashed = (unit_id, scheme, text, bucket, stage.segments)
+    given = unit_id if bucketing_id is None else bucketing_id
+    (text, bucket, boundaries), outcome, status, reason = hashed(plan, given)
     if forced is not None:
-        return Assigned(
-            *hashed, forced, "override", f"listed under overrides; the hash gives {outcome or 'none'}"
+        status, reason = "override", f"listed under overrides; the hash gives {outcome or 'none'}"
+    return Assigned(shown, scheme, text, bucket, boundaries, forced or outcome, status, reason)
+
+
+Hashed = tuple[tuple[str | None, int | None, tuple[Segment, ...]], str | None, Status, str]
+
+
+def hashed(plan: Plan, unit_id: str | None) -> Hashed:
+    """Hash input, bucket and boundaries, then the hash's variant, status and reason."""
+    text = plan.ids.text(unit_id)
+    if text is None:
+        what = (
+            "the id is missing"
+            if unit_id is None
+            else "the id is empty"
+            if unit_id == ""
+            else "the id is not ASCII"
         )
+        if plan.ids.drawn:
+            return (
+                (None, None, ()),
+                None,
+                "not_derivable",
+                f"{what}: the SDK falls back to a session or to chance",
+            )
+        return (None, None, ()), None, "not_allocated", f"{what}: the SDK gives it no variant"
+    stage, bucket, outcome = _decide(plan, text)
+    found = (f"{stage.prefix}{text}{stage.suffix}", bucket, stage.segments)
+    note = "" if text == unit_id else f"; the id is missing and hashed as {text!r}"
     if outcome is None:
-        return Assigned(*hashed, None, "not_allocated", f"bucket {bucket} of the {stage.name} has no variant")
-    return Assigned(*hashed, outcome, "assigned", f"bucket {bucket} of the {stage.name}")
+        return found, None, "not_allocated", f"bucket {bucket} of the {stage.name} has no variant{note}"
+    return found, outcome, "assigned", f"bucket {bucket} of the {stage.name}{note}"
 
 
 def _plan_at(experiment: Experiment, at: datetime | None) -> Plan | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
-from abspark.config.faults import near_miss
+from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
 from abspark.config.metric_checks import covariate_faults, metric_faults
 from abspark.config.references import reference, written_expression
+from abspark.config.source import ExposureSource
 from abspark.errors import Fault
 
 _NAMESPACES: Final = (("exposures", "events"), ("metrics",), ("experiments",))
@@ -25,6 +26,7 @@ def check_items(items: Items) -> Iterator[Fault]:
         yield from _metric_references(items, experiment)
         yield from _segment_references(items, experiment)
         yield from covariate_faults(items, experiment)
+        yield from _assignment_references(items, experiment)
     yield from _shared_sources(items)
     for source in (*items.of("exposures"), *items.of("events")):
         if source.model is not None:
@@ -65,17 +67,31 @@ def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
     if source is None or not isinstance(segments, list):
         return
-    known = tuple(source.attributes)
     for index, name in enumerate(segments):
-        if isinstance(name, str) and name not in known:
-            yield (
-                experiment.place.inside("segments")
-                .inside(index)
-                .fault(
-                    f"is no attribute of the exposure source {wanted!r}{near_miss(name, known)}",
-                    allowed=", ".join(known) or "none: the source declares no attributes",
-                )
-            )
+        yield from _attribute(source, name, experiment.place.inside("segments").inside(index))
+
+
+def _attribute(source: ExposureSource, name: Any, place: Place) -> Iterator[Fault]:
+    known = tuple(source.attributes)
+    if isinstance(name, str) and name not in known:
+        yield place.fault(
+            f"is no attribute of the exposure source {source.name!r}{near_miss(name, known)}",
+            allowed=", ".join(known) or "none: the source declares no attributes",
+        )
+
+
+def _assignment_references(items: Items, experiment: Item) -> Iterator[Fault]:
+    """The attribute that was hashed, and the source that lists forced units."""
+    given, wanted = experiment.data.get("assignment"), experiment.data.get("exposures")
+    if not isinstance(given, Mapping):
+        return
+    place = experiment.place.inside("assignment")
+    source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
+    if source is not None and "unit" in given:
+        yield from _attribute(source, given["unit"], place.inside("unit"))
+    forced = given.get("overrides")
+    if isinstance(forced, Mapping) and set(forced) == {"source"}:
+        yield from reference(items, place.inside("overrides"), forced, "source", kind="exposures")
 
 
 def _shared_sources(items: Items) -> Iterator[Fault]:

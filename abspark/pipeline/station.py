@@ -60,14 +60,22 @@ def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: boo
 
 
 def assignment_table(
-    raws: Mapping[str, DataFrame], sources: Mapping[str, ExposureSource], study: Study
+    raws: Mapping[str, DataFrame],
+    sources: Mapping[str, ExposureSource],
+    study: Study,
+    overrides: DataFrame | None = None,
 ) -> DataFrame:
-    """Rows of `assignments` (all columns but run_id) of all exposure logs, each assignment re-derived."""
+    """Rows of `assignments` (all columns but run_id) of all exposure logs, each assignment re-derived.
+
+    `overrides` are forced units that a source lists.
+    """
     parts = [
         assignments(exposure_rows(raw, sources[name], study, pruned=True), sources[name], study)
         for name, raw in raws.items()
     ]
-    return derive(reduce(DataFrame.unionByName, parts), study.experiments)
+    attributes = {name: tuple(source.attributes) for name, source in sources.items()}
+    table = reduce(DataFrame.unionByName, parts)
+    return derive(table, study.experiments, attributes=attributes, overrides=overrides)
 
 
 @dataclass(frozen=True)

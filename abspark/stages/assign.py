@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from abspark.assignment.compiled import overrides_source
 from abspark.assignment.golden import golden_check
+from abspark.pipeline.forced import forced_units
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -25,6 +28,7 @@ def assign(state: RunState) -> None:
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
     """
+    golden_check(state.spark, state.running)
     drops: list[Drop] = []
     tallies: dict[str, SourceTally] = {}
     for name in dict.fromkeys(experiment.exposures for experiment in state.running):
@@ -34,11 +38,11 @@ def assign(state: RunState) -> None:
             tallies[name] = tally
             stage.rows = tally.read
     study = state.study
-    golden_check(state.spark, study.experiments)
     sources = {e.exposures: state.project.exposures[e.exposures] for e in study.experiments}
     with explained(state):
         with state.progress.stage("assignments") as stage:
-            table = assignment_table({name: raw(state, name) for name in sources}, sources, study)
+            raws = {name: raw(state, name) for name in sources}
+            table = assignment_table(raws, sources, study, _overrides(state))
             state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
             counts = assignment_counts(state.lake.read_run("assignments", state.run_id)).collect()
             stage.rows = sum(row["n"] for row in counts)
@@ -53,6 +57,11 @@ def assign(state: RunState) -> None:
             pinned = state.inputs[name]
             pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
         state.lake.append_rows("drops", [d._asdict() | {"run_id": state.run_id} for d in [*drops, *repeated]])
+
+
+def _overrides(state: RunState) -> DataFrame | None:
+    names = dict.fromkeys(name for e in state.running if (name := overrides_source(e)) is not None)
+    return forced_units({name: raw(state, name) for name in names}, state.project.exposures, state.running)
 
 
 def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:

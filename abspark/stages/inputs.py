@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
+from abspark.assignment.compiled import overrides_source
 from abspark.config import EventSource, Experiment, ExposureSource
 from abspark.errors import AbsparkError, DataError
 from abspark.pipeline.canonical import canonical
+from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
 from abspark.stages.state import Input, RunState
 from abspark.storage import as_data_error, pin, read, require_columns
@@ -40,6 +42,8 @@ def pin_all(state: RunState) -> None:
             raw = read(state.spark, source, pinned)
             require_columns(source, raw)
             canonical(raw, source)
+            if isinstance(source, ExposureSource):
+                require_hashable(raw, source, [e for e in experiments_of(state, name) if e.exposures == name])
 
 
 def pin_again(state: RunState) -> None:
@@ -94,4 +98,5 @@ def explained(state: RunState) -> Iterator[None]:
 
 def _needed(state: RunState, experiment: Experiment) -> tuple[str, ...]:
     events = sources_of(experiment, state.project.metrics)
-    return tuple(dict.fromkeys((experiment.exposures, *events)))
+    forced = overrides_source(experiment)
+    return tuple(dict.fromkeys((experiment.exposures, *([] if forced is None else [forced]), *events)))

@@ -25,7 +25,7 @@ MODULI = (100, 10_000, 9_999, 1000)
 
 def vectors() -> dict[str, Any]:
     units = unit_ids()
-    texts = ["", *units]
+    texts = units
     calls = [(text, SEEDS[i % len(SEEDS)], MODULI[i % len(MODULI)]) for i, text in enumerate(texts)]
     return {
         "texts": calls,

@@ -47,7 +47,7 @@ def ending(variant: str, end: int) -> dict[str, Any]:
 def test_growthbook() -> None:
     for row in rows("growthbook"):
         split = plan(
-            scheme="growthbook", sdk="javascript", hash_version=row["hashVersion"], seed=row["seed"]
+            scheme="growthbook", sdk="javascript", version=row["hashVersion"], seed=row["seed"]
         ).split
         assert bucket_of(split, row["value"]) / split.modulus == row["expect"], row
 

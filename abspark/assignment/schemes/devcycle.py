@@ -2,7 +2,7 @@
 
 murmur3 over 2**32 - 1, with the target's own seed, murmur3 of its id with seed 1: `user_rollout` for the
 rollout, inclusive; `user` for the variation, the first cumulated share above it in descending order of
-variation ids, and the one that reaches exactly 1 includes it.
+variation ids, and the one that reaches exactly 1 includes it. A missing id is hashed as `null`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Final
 
 from abspark.assignment.murmur import murmur3
-from abspark.assignment.plan import IN, Plan, Stage, partition
+from abspark.assignment.plan import IN, IdRule, Plan, Stage, partition
 from abspark.config.schemes.devcycle import DevCycle
 
 HASHES: Final = 1 << 32
@@ -30,4 +30,5 @@ def plan(config: DevCycle) -> Plan:
     )
     allowed = partition(HASHES, [(IN, config.rollout)], lambda number, share: number / MAX_HASH <= share)
     split = Stage("split", "murmur3_mod", segments, HASHES, seed=seed)
-    return Plan(split, (Stage("rollout", "murmur3_mod", allowed, HASHES, suffix="_rollout", seed=seed),))
+    gate = Stage("rollout", "murmur3_mod", allowed, HASHES, suffix="_rollout", seed=seed)
+    return Plan(split, (gate,), IdRule(null="null"))

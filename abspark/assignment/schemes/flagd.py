@@ -2,7 +2,7 @@
 
 murmur3 with seed 0 of `flag key + targeting key`. Version 1: the signed hash's absolute value over 2**31 -
 1 in percent, against cumulated percentages in doubles; version 2: the hash spread over the sum of weights;
-version 3: as 2, of the CBOR encoding.
+version 3: as 2, of the CBOR encoding. Without a targeting key there is no bucket, unless a text was given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
-from abspark.assignment.plan import Plan, Stage, partition
+from abspark.assignment.plan import IdRule, Plan, Stage, partition
 from abspark.config.schemes.flagd import FlagdByCbor, FlagdByText
 
 SIGNED_MAX: Final = (1 << 31) - 1
@@ -19,8 +19,13 @@ SIGNED_MAX: Final = (1 << 31) - 1
 def plan(config: FlagdByText | FlagdByCbor) -> Plan:
     """One stage."""
     if isinstance(config, FlagdByText) and config.version == 1:
-        return Plan(_by_percent(config))
-    return Plan(_by_weight(config))
+        return Plan(_by_percent(config), ids=_ids(config))
+    return Plan(_by_weight(config), ids=_ids(config))
+
+
+def _ids(config: FlagdByText | FlagdByCbor) -> IdRule:
+    joined = config.bucketing == "implicit" if isinstance(config, FlagdByCbor) else bool(config.flag_key)
+    return IdRule(empty=None if joined else "")
 
 
 def _by_percent(config: FlagdByText) -> Stage:

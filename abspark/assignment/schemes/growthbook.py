@@ -1,7 +1,8 @@
 """GrowthBook (source read: packages/sdk-js/src/util.ts and core.ts; Java SDK for its float arithmetic).
 
 Version 1 hashes attribute + seed, modulo 1,000; version 2 seed + attribute, twice, modulo 10,000. Ranges are
-half-open; coverage shrinks each variation's range in place, so units do not move when it grows.
+half-open; coverage shrinks each variation's range in place, so units do not move when it grows. An empty
+attribute is out of the experiment.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from abspark.assignment.float32 import float32
-from abspark.assignment.plan import IN, Plan, Segment, Stage, count_below, first_match
+from abspark.assignment.plan import IN, IdRule, Plan, Segment, Stage, count_below, first_match
 from abspark.config.schemes.base import Variants
 from abspark.config.schemes.growthbook import GrowthBook
 from abspark.config.schemes.parts import ShareRange
@@ -27,7 +28,7 @@ def plan(config: GrowthBook, variants: Variants) -> Plan:
     """Filters, else the namespace, then the split."""
     real = float32 if config.sdk == "java" else float
     ranges = [(r.start, r.end, r.variant) for r in config.ranges] or _ranges(config.coverage, variants, real)
-    split = _stage(config, "split", config.seed, config.hash_version, ranges)
+    split = _stage(config, "split", config.seed, config.version, ranges)
     gates = [
         _stage(config, f"filter {given.seed}", given.seed, given.hash_version, _gate(given.ranges))
         for given in config.filters
@@ -37,7 +38,7 @@ def plan(config: GrowthBook, variants: Variants) -> Plan:
         gates.append(
             _stage(config, f"namespace {name}", f"__{name}", NAMESPACE_VERSION, _gate([config.namespace]))
         )
-    return Plan(split, tuple(gates))
+    return Plan(split, tuple(gates), IdRule(empty=None))
 
 
 def _gate(ranges: Iterable[ShareRange]) -> list[tuple[float, float, str]]:

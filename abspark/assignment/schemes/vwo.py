@@ -2,7 +2,7 @@
 
 A value is `floor((max * hash / 2**32 + 1) * multiplier)` of murmur3 with seed 1. Traffic is a value of 1 …
 100; variations own inclusive ranges of 1 … 10,000 of `ceil(weight * 100)` each. The old bucketing stretches
-one hash by the traffic; the others hash twice.
+one hash by the traffic; the others hash twice. A mutually exclusive group is a value of `group id_user`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,27 @@ HASHES: Final = 1 << 32
 
 
 def plan(config: VwoOld | VwoNew | VwoNewSeeded | VwoFme) -> Plan:
-    """The traffic, then the variation."""
+    """The group, the traffic, then the variation."""
     traffic_key, variation_key = _keys(config)
     holds = partition(
         TRAFFIC, [(IN, config.percent_traffic)], lambda number, share: number + 1 <= share, offset=1
     )
-    gate = Stage("traffic", "murmur3_scale", holds, TRAFFIC, prefix=traffic_key, seed=SEED, offset=1)
+    traffic = Stage("traffic", "murmur3_scale", holds, TRAFFIC, prefix=traffic_key, seed=SEED, offset=1)
+    gates = (*_group(config), traffic)
     if isinstance(config, VwoOld):
         split = Stage("split", "murmur3_mod", _stretched(config), HASHES, prefix=traffic_key, seed=SEED)
-        return Plan(split, (gate,))
+        return Plan(split, gates)
     segments = partition(RANGE, _ends(config), lambda number, end: number + 1 <= end, offset=1)
     split = Stage("split", "murmur3_scale", segments, RANGE, prefix=variation_key, seed=SEED, offset=1)
-    return Plan(split, (gate,))
+    return Plan(split, gates)
+
+
+def _group(config: VwoOld | VwoNew | VwoNewSeeded | VwoFme) -> tuple[Stage, ...]:
+    if (group := config.group) is None:
+        return ()
+    own = (Segment(group.start, group.end + 1, IN),)
+    name, key = f"group {group.id}", f"{group.id}_"
+    return (Stage(name, "murmur3_scale", own, RANGE, prefix=key, seed=SEED, offset=1),)
 
 
 def _keys(config: VwoOld | VwoNew | VwoNewSeeded | VwoFme) -> tuple[str, str]:

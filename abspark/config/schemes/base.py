@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from abspark.config.base import ConfigModel
-from abspark.config.values import Instant, Number
+from abspark.config.values import ColumnName, Instant, Number
 
 Variants = Sequence[tuple[str, float]]
 """The experiment's variants in their order: key and weight."""
@@ -23,6 +23,7 @@ Fraction = Annotated[Number, Field(gt=0.0, le=1.0)]
 Weight = Annotated[Number, Field(ge=0.0, le=1.0)]
 
 WEIGHT_TOLERANCE = 1e-6
+_SOURCE = "source"
 
 
 class Period(ConfigModel):
@@ -101,11 +102,28 @@ def _weights(period: Period, variants: Variants) -> Variants:
 
 
 class Hashed(Scheme):
-    """Base of the schemes that can be derived again."""
+    """Base of the schemes that can be derived again.
 
-    overrides: Mapping[str, str] = Field(
-        default_factory=dict, description="unit id: the variant it was forced into, whatever its hash"
+    `overrides` with the one key `source` names an exposure source whose rows are the forced units.
+    """
+
+    unit: ColumnName | None = Field(
+        default=None, description="attribute that was hashed, where it is not the unit id (bucketing id)"
     )
+    overrides: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="unit id: the variant it was forced into, whatever its hash; or source: an exposure source",
+    )
+
+    @property
+    def overrides_source(self) -> str | None:
+        """The exposure source that lists the forced units; None where they are listed here."""
+        return self.overrides[_SOURCE] if set(self.overrides) == {_SOURCE} else None
+
+    @property
+    def forced(self) -> Mapping[str, str]:
+        """Unit id to variant, of the units that are listed here."""
+        return {} if self.overrides_source is not None else self.overrides
 
     def faults(self, variants: Variants, start: datetime | None = None) -> Faults:
         """As for all schemes, and overrides into variants the experiment does not have."""
@@ -114,7 +132,7 @@ class Hashed(Scheme):
             *super().faults(variants, start),
             *(
                 (f"overrides.{unit}", f"unknown variant {variant!r}; the variants are {', '.join(known)}")
-                for unit, variant in self.overrides.items()
+                for unit, variant in self.forced.items()
                 if variant not in known
             ),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Faults, Fraction, Hashed, Period, Variants
@@ -37,7 +37,7 @@ class GrowthBookPeriod(Period):
 
 
 class GrowthBook(Hashed):
-    """`seed` is the experiment's seed or, where it has none, its tracking key.
+    """`version` is its hashVersion; `seed` the experiment's seed or, where it has none, its tracking key.
 
     `sdk` is the one that assigned: on ids beyond ASCII they hash different characters, and Java counts in
     floats. `ranges` replace weights and coverage. `filters` replace the namespace, as in the SDK.
@@ -45,7 +45,7 @@ class GrowthBook(Hashed):
 
     scheme: Literal["growthbook"]
     sdk: Literal["javascript", "python", "go", "java", "php"]
-    hash_version: HashVersion
+    version: HashVersion = Field(validation_alias=AliasChoices("version", "hash_version"))
     seed: str
     coverage: Fraction = 1.0
     ranges: tuple[VariantShareRange, ...] = ()

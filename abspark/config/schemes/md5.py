@@ -46,6 +46,11 @@ class EppoUfc(Allocated):
     allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
     history: tuple[EppoUfcPeriod, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """The shards."""
+        return self.total_shards
+
 
 class EppoRacPeriod(Period):
     """The `eppo` scheme, version `rac`, from one instant on."""
@@ -65,6 +70,11 @@ class EppoRac(Allocated):
     holdouts: tuple[BucketRange, ...] = ()
     allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
     history: tuple[EppoRacPeriod, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The shards."""
+        return self.subject_shards
 
 
 Eppo = Annotated[EppoUfc | EppoRac, Field(discriminator="version")]

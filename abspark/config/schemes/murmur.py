@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from abspark.config.base import Problem, rule
+from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Period
 from abspark.config.schemes.parts import (
     Allocated,
@@ -28,6 +28,13 @@ class OptimizelyGroup(BucketRange):
     id: str
 
 
+class OptimizelyHoldout(ConfigModel):
+    """A holdout, global or local: units whose bucket with its id is below `end` are in no experiment."""
+
+    id: Annotated[str, Field(min_length=1)]
+    end: Annotated[Integer, Field(gt=0, le=10_000)]
+
+
 class OptimizelyPeriod(Period):
     """The `optimizely` scheme from one instant on."""
 
@@ -42,7 +49,13 @@ class Optimizely(Allocated):
     entity_id: Annotated[str, Field(min_length=1)]
     allocations: Annotated[tuple[VariantEnd, ...], Field(min_length=1)]
     group: OptimizelyGroup | None = None
+    holdouts: tuple[OptimizelyHoldout, ...] = ()
     history: tuple[OptimizelyPeriod, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Buckets of a traffic allocation."""
+        return 10_000
 
 
 class UnleashPeriod(Period):
@@ -55,11 +68,12 @@ class UnleashPeriod(Period):
 class Unleash(Allocated):
     """A gradual or flexible rollout of `rollout` percent, then the strategy's variants by weight.
 
-    `variant_group_id` is the variants' own group id where it differs (the feature's name, for its own
-    variants).
+    `sdk` matters for ids beyond ASCII alone. `variant_group_id` is the variants' own group id where it differs (the
+    feature's name, for its own variants).
     """
 
     scheme: Literal["unleash"]
+    sdk: Literal["yggdrasil", "node"] = "yggdrasil"
     group_id: str
     rollout: PositivePercent = 100
     variant_group_id: str | None = None
@@ -82,6 +96,11 @@ class Amplitude(Allocated):
     allocation: tuple[BucketRange, ...] = (BucketRange(start=0, end=100),)
     allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
     history: tuple[AmplitudePeriod, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Whole quotients of a 32-bit hash by 100."""
+        return (1 << 32) // 100 + 1
 
 
 class SplitPeriod(Period):

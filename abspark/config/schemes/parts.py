@@ -83,8 +83,10 @@ class VariantPercent(Owned):
     percentage: Percent
 
 
-def allocation_faults(variants: Variants, allocations: Sequence[Owned], key: str = "allocations") -> Faults:
-    """Unknown variants, variants with a weight but no allocation, ends that do not ascend."""
+def allocation_faults(
+    variants: Variants, allocations: Sequence[Owned], key: str = "allocations", *, size: int | None = None
+) -> Faults:
+    """Unknown variants, variants with a weight but no allocation, ends that do not ascend or lie beyond `size`."""
     known = [name for name, _ in variants]
     faults = [
         (f"{key}[{index}].variant", f"unknown variant {given.variant!r}; the variants are {', '.join(known)}")
@@ -94,13 +96,30 @@ def allocation_faults(variants: Variants, allocations: Sequence[Owned], key: str
     listed = {given.variant for given in allocations}
     missing = [name for name, weight in variants if weight > 0 and name not in listed]
     faults += [(key, f"variant {name!r} has none") for name in missing]
-    last = 0
+    return [*faults, *_bound_faults(allocations, key, size)]
+
+
+def _bound_faults(allocations: Sequence[Owned], key: str, size: int | None) -> Iterator[tuple[str, str]]:
+    last, taken = 0, list[tuple[float, float]]()
     for index, given in enumerate(allocations):
         if isinstance(given, VariantEnd):
             if given.end <= last:
-                faults.append((f"{key}[{index}].end", f"must be above {last}, or nothing is left for it"))
+                yield f"{key}[{index}].end", f"must be above {last}, or nothing is left for it"
             last = given.end
-    return faults
+        if isinstance(given, BucketRange | ShareRange):
+            if _covered((given.start, given.end), taken):
+                yield f"{key}[{index}]", "lies within the entries before it, so nothing is left for it"
+            taken.append((given.start, given.end))
+        if isinstance(given, VariantEnd | BucketRange) and size is not None and given.end > size:
+            yield f"{key}[{index}].end", f"is beyond the {size:,} buckets"
+
+
+def _covered(span: tuple[float, float], taken: Sequence[tuple[float, float]]) -> bool:
+    start, end = span
+    for low, high in sorted(taken):
+        if low <= start < high:
+            start = high
+    return start >= end
 
 
 class Allocated(Hashed):
@@ -108,6 +127,11 @@ class Allocated(Hashed):
 
     allocations: tuple[Owned, ...]
 
+    @property
+    def size(self) -> int | None:
+        """How many buckets the allocations share out; None where they are no ranges of buckets."""
+        return None
+
     def own_faults(self, variants: Variants) -> Faults:
-        """Allocations that do not fit the variants."""
-        return allocation_faults(variants, self.allocations)
+        """Allocations that do not fit the variants, or lie beyond the buckets."""
+        return allocation_faults(variants, self.allocations, size=self.size)

@@ -67,6 +67,9 @@ class PostHog(Allocated):
     scheme: Literal["posthog"]
     flag_key: str
     rollout_percentage: Percent = 100.0
+    holdout_percentage: Percent | None = Field(
+        default=None, description="percentage of the holdout, which is hashed without the flag's key"
+    )
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[PostHogPeriod, ...] = ()
 
@@ -121,14 +124,16 @@ class PlanOutPeriod(Period):
 
 
 class PlanOut(Allocated):
-    """One random operation per unit: UniformChoice or WeightedChoice over the allocations, in order.
+    """One random operation per unit over the allocations, in order.
 
+    `uniform_choice` also stands for RandomInteger, whose smallest number is the first entry. `bernoulli_trial` gives
+    the first of two entries what has `hash <= its weight`, the probability.
     `salt` is all that comes before the unit, joined by dots: `experiment salt.parameter`, or the full salt.
     """
 
     scheme: Literal["planout"]
     version: Literal["python", "javascript"]
-    operation: Literal["uniform_choice", "weighted_choice"]
+    operation: Literal["uniform_choice", "weighted_choice", "bernoulli_trial"]
     salt: str
     namespace: PlanOutNamespace | None = None
     allocations: Annotated[tuple[Choice, ...], Field(min_length=1)]
@@ -139,5 +144,9 @@ class PlanOut(Allocated):
         weights = {given.weight for given in self.allocations}
         if self.operation == "uniform_choice" and weights != {1.0}:
             yield Problem(("allocations",), "uniform_choice has no weights", "a weight of 1 each")
+        if self.operation == "bernoulli_trial" and (
+            len(self.allocations) != 2 or self.allocations[0].weight > 1
+        ):
+            yield Problem(("allocations",), "bernoulli_trial has two outcomes", "a first weight of at most 1")
         if not math.fsum(weights) > 0:
             yield Problem(("allocations",), "the weights sum to 0")

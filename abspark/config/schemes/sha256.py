@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from abspark.config.base import ConfigModel
+from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Faults, Fraction, Hashed, Period, Variants
 from abspark.config.schemes.parts import (
     Allocated,
     Bucket,
     BucketRange,
     Integer,
+    Owned,
     Percent,
     VariantEnd,
-    VariantRange,
     VariantWeight,
+    allocation_faults,
 )
 from abspark.config.values import Name
+
+SHA256_BUCKETS: Final = 10_000
+STATSIG_BUCKETS: Final = 1_000
+FIREBASE_SIZE: Final = 100_000_000
 
 
 class Sha256Period(Period):
@@ -26,15 +32,31 @@ class Sha256Period(Period):
 
     salt: str | None = None
     traffic: Fraction | None = None
+    allocations: tuple[VariantEnd, ...] | None = None
 
 
 class Sha256(Hashed):
-    """`sha256("salt:experiment id:unit id")`, 8 hex digits, modulo 10,000, against cumulated weights."""
+    """`sha256("salt:experiment id:unit id")`, 8 hex digits, modulo 10,000, against cumulated weights.
+
+    `allocations`, where given, replace weights and traffic: the ends of ranges of the 10,000 buckets, in order.
+    """
 
     scheme: Literal["sha256"]
     salt: str
     traffic: Fraction = Field(default=1.0, description="share of units in the experiment")
+    allocations: tuple[VariantEnd, ...] = ()
     history: tuple[Sha256Period, ...] = ()
+
+    @rule("traffic", "allocations")
+    def _allocations_or_traffic(self) -> Iterator[Problem]:
+        if self.allocations and self.traffic != 1.0:
+            yield Problem(("traffic",), "has no effect beside allocations")
+
+    def own_faults(self, variants: Variants) -> Faults:
+        """Allocations that do not fit the variants, or lie beyond the buckets."""
+        if not self.allocations:
+            return []
+        return allocation_faults(variants, self.allocations, size=SHA256_BUCKETS)
 
 
 class StatsigLayer(ConfigModel):
@@ -70,6 +92,19 @@ class StatsigExperiment(Allocated):
     allocations: Annotated[tuple[VariantEnd, ...], Field(min_length=1)]
     history: tuple[StatsigExperimentPeriod, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """User buckets."""
+        return STATSIG_BUCKETS
+
+    def own_faults(self, variants: Variants) -> Faults:
+        """As for all allocations, and groups that leave user buckets to nobody."""
+        faults = super().own_faults(variants)
+        last = self.allocations[-1].end
+        if last < self.size:
+            faults.append(("allocations", f"the groups end at {last}, and user buckets at {self.size:,}"))
+        return faults
+
 
 class StatsigRolloutPeriod(Period):
     """The `statsig` scheme, version `gate`, from one instant on."""
@@ -104,6 +139,11 @@ class MozillaBucket(ConfigModel):
     count: Annotated[Integer, Field(gt=0)]
     total: Annotated[Integer, Field(gt=0)]
 
+    @rule("count", "total")
+    def _within(self) -> Iterator[Problem]:
+        if self.count > self.total:
+            yield Problem(("count",), f"must be at most total, {self.total}")
+
 
 class MozillaPeriod(Period):
     """The `mozilla` scheme from one instant on."""
@@ -125,16 +165,31 @@ class Mozilla(Allocated):
     history: tuple[MozillaPeriod, ...] = ()
 
 
+class FirebaseRange(Owned):
+    """Micro-percents `start < hash <= end`; without `start` LESS_OR_EQUAL, without `end` GREATER_THAN."""
+
+    variant: Name
+    start: Annotated[Bucket, Field(le=FIREBASE_SIZE)] | None = None
+    end: Annotated[Bucket, Field(le=FIREBASE_SIZE)] | None = None
+
+    @rule("start", "end")
+    def _not_empty(self) -> Iterator[Problem]:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            yield Problem(("end",), "must be above start")
+        if self.start is None and self.end is None:
+            yield Problem((), "needs start, end or both")
+
+
 class FirebasePeriod(Period):
     """The `firebase` scheme from one instant on."""
 
-    allocations: tuple[VariantRange, ...] | None = None
+    allocations: tuple[FirebaseRange, ...] | None = None
 
 
 class Firebase(Allocated):
-    """Remote Config on servers: allocations in micro-percent, BETWEEN's way: `start < hash <= end`."""
+    """Remote Config on servers: allocations are its percent conditions, in micro-percent."""
 
     scheme: Literal["firebase"]
     seed: str
-    allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
+    allocations: Annotated[tuple[FirebaseRange, ...], Field(min_length=1)]
     history: tuple[FirebasePeriod, ...] = ()

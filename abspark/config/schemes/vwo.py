@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Period
-from abspark.config.schemes.parts import Allocated, Percent, VariantPercent
+from abspark.config.schemes.parts import Allocated, Integer, Percent, VariantPercent
 
 PositivePercent = Annotated[Percent, Field(gt=0)]
 
@@ -19,8 +21,22 @@ class VwoPeriod(Period):
     allocations: tuple[VariantPercent, ...] | None = None
 
 
+class VwoGroup(ConfigModel):
+    """The campaign's values of 1 … 10,000 in a mutually exclusive group, both ends included."""
+
+    id: str
+    start: Annotated[Integer, Field(ge=1)]
+    end: Annotated[Integer, Field(le=10_000)]
+
+    @rule("start", "end")
+    def _not_empty(self) -> Iterator[Problem]:
+        if self.start > self.end:
+            yield Problem(("end",), "must not be below start")
+
+
 class _Vwo(Allocated):
     scheme: Literal["vwo"]
+    group: VwoGroup | None = None
     percent_traffic: PositivePercent = 100.0
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[VwoPeriod, ...] = ()

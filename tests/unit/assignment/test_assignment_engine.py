@@ -78,7 +78,7 @@ def test_traffic_history_and_overrides_of_the_experiment_count() -> None:
 
 
 def test_other_schemes_and_unknown_variants_are_refused() -> None:
-    vendor = given(scheme="growthbook", seed="s", sdk="javascript", hash_version=2)
+    vendor = given(scheme="growthbook", seed="s", sdk="javascript", version=2)
     with pytest.raises(UsageError, match="exp-1 is assigned by the scheme growthbook"):
         AssignmentEngine("s1").assign(vendor, "user-1", at=DURING)
     with pytest.raises(UsageError, match="overrides name green"):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hash_cases import experiment
+from hash_cases import SCHEMES, experiment
 
 from abspark.assignment import Assigned, assign
+from abspark.assignment.compiled import dated_plans
 from abspark.assignment.golden import GOLDEN
 from abspark.assignment.kernels import KERNELS
 from abspark.assignment.murmur import murmur3, spark_seed
@@ -41,6 +42,83 @@ def test_assigned() -> None:
         status="assigned",
         reason="bucket 9878 of the split",
     )
+
+
+OUT, CHANCE = ("not_allocated", "the SDK gives it no variant"), ("not_derivable", "or to chance")
+EMPTY: dict[str, tuple[str, str] | str] = {
+    "sha256": "s1:sha256:",
+    "growthbook-js-2": OUT,
+    "optimizely": "1886780721",
+    "eppo-ufc": "split-f-",
+    "statsig-gate": "holdout.rule.",
+    "unleash": CHANCE,
+    "flagsmith": "12,env_",
+    "launchdarkly-python": "61.",
+    "split-murmur": "",
+    "flagd-1": OUT,
+    "flagd-3-implicit": OUT,
+    "flagd-3-text": "flag-é",
+    "planout-uniform": "exp.color.",
+    "posthog-holdout": "held.variant",
+    "amplitude": OUT,
+    "configcat": "string25Cat",
+    "vwo-old": "",
+    "devcycle": "",
+    "harness": "identifier:",
+    "firebase": "f.",
+    "vercel": "",
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_empty_ids_follow_the_scheme(name: str) -> None:
+    said, expected = assign(experiment(name, **SCHEMES[name]), ""), EMPTY[name]
+    if isinstance(expected, str):
+        stages = [s for d in dated_plans(experiment(name, **SCHEMES[name])) for s in d.plan.stages]
+        assert said.bucket is not None
+        assert said.hash_input in {f"{stage.prefix}{stage.suffix}" for stage in stages}
+        assert expected in {f"{stage.prefix}{stage.suffix}" for stage in stages}
+    else:
+        assert (said.status, said.hash_input, said.bucket, said.variant) == (expected[0], None, None, None)
+        assert said.reason.startswith("the id is empty: ")
+        assert said.reason.endswith(expected[1])
+
+
+def test_missing_ids_follow_the_scheme() -> None:
+    for name in SCHEMES:
+        said = assign(experiment(name, **SCHEMES[name]), None)
+        stand_in = {"statsig": "", "statsig-gate": "", "devcycle": "null"}.get(name)
+        if stand_in is None:
+            status = "not_derivable" if name.startswith("unleash") else "not_allocated"
+            assert (said.unit_id, said.hash_input, said.status) == ("", None, status)
+            assert said.reason.startswith("the id is missing: ")
+        else:
+            same = assign(experiment(name, **SCHEMES[name]), stand_in)
+            assert said[2:7] == same[2:7]
+            assert said.reason == f"{same.reason}; the id is missing and hashed as {stand_in!r}"
+
+
+def test_planout_raises_for_ids_beyond_ascii_in_python_alone() -> None:
+    python, javascript = (experiment(n, **SCHEMES[n]) for n in ("planout-uniform", "planout-weighted"))
+    said = assign(python, "usér")
+    assert (said.status, said.reason) == ("not_allocated", "the id is not ASCII: the SDK gives it no variant")
+    assert assign(javascript, "usér").bucket is not None
+
+
+def test_a_bucketing_id_is_hashed_in_place_of_the_unit_id() -> None:
+    """Bucket 9878 of user-1; the override is of the unit, not of what is hashed."""
+    given = experiment(
+        "exp-1", HALVES, scheme="sha256", salt="s1", unit="account", overrides={"someone": "control"}
+    )
+    said = assign(given, "u", bucketing_id="user-1")
+    assert (said.unit_id, said.hash_input, said.bucket, said.variant) == (
+        "u",
+        "s1:exp-1:user-1",
+        9878,
+        "blue",
+    )
+    assert assign(given, "someone", bucketing_id="user-1").variant == "control"
+    assert assign(given, "user-1").bucket == 9878
 
 
 def test_override_beats_the_hash() -> None:

@@ -77,7 +77,7 @@ def test_sha256_variant_of_weight_zero_owns_nothing() -> None:
 @pytest.mark.parametrize(("count", "differing"), [(10, 4), (20, 8)])
 def test_growthbook_java_counts_in_floats(count: int, differing: int) -> None:
     """Numbers of differing buckets: computed with the JavaScript SDK's and the Java SDK's arithmetic."""
-    growthbook = {"scheme": "growthbook", "hash_version": 2, "seed": "s"}
+    growthbook = {"scheme": "growthbook", "version": 2, "seed": "s"}
     script = owners(plan(equal(count), sdk="javascript", **growthbook))
     java = owners(plan(equal(count), sdk="java", **growthbook))
     assert sum(script.get(b) != java.get(b) for b in range(10_000)) == differing
@@ -85,7 +85,7 @@ def test_growthbook_java_counts_in_floats(count: int, differing: int) -> None:
 
 def test_growthbook_coverage_shrinks_ranges_in_place() -> None:
     """The last end is in doubles: 0.8 + 0.1 * 0.2 = 0.8200000000000001, so bucket 820 is in."""
-    got = plan(VARIANTS, scheme="growthbook", sdk="go", hash_version=1, seed="s", coverage=0.1)
+    got = plan(VARIANTS, scheme="growthbook", sdk="go", version=1, seed="s", coverage=0.1)
     assert got.split.segments == (
         Segment(0, 50, "control"),
         Segment(500, 530, "blue"),

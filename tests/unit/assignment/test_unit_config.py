@@ -37,7 +37,7 @@ def test_every_required_key_is_named_when_missing(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMES)
 def test_unknown_keys_are_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-        given(name, unit="user_id")
+        given(name, id="user_id")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_unknown_keys_are_refused(name: str) -> None:
         ("sha256", {"traffic": 1.01}, "less than or equal to 1"),
         ("growthbook-filters", {"coverage": 0.5}, "coverage: has no effect beside ranges"),
         ("growthbook-filters", {"namespace": {"id": "n", "start": 0, "end": 1}}, "no effect beside filters"),
-        ("growthbook-js-1", {"hash_version": 3}, "Input should be 1 or 2"),
+        ("growthbook-js-1", {"version": 3}, "Input should be 1 or 2"),
         ("launchdarkly-python", {"salt": "s"}, "salt: has no effect beside seed"),
         ("launchdarkly-go", {"salt": None}, "salt: is needed where there is no seed"),
         ("launchdarkly-python", {"sdk": "javascript", "seed": 0}, "is taken for none by this SDK"),
@@ -58,6 +58,18 @@ def test_unknown_keys_are_refused(name: str) -> None:
         ("planout-weighted", {"operation": "uniform_choice"}, "uniform_choice has no weights"),
         ("flagd-2", {"allocations": [{"variant": "blue", "weight": 0}]}, "must sum to 1"),
         ("eppo-ufc", {"allocations": [{"variant": "blue", "start": 5, "end": 5}]}, "must be above start"),
+        ("sha256-listed", {"traffic": 0.5}, "traffic: has no effect beside allocations"),
+        ("planout-uniform", {"operation": "bernoulli_trial"}, "bernoulli_trial has two outcomes"),
+        ("firebase", {"allocations": [{"variant": "blue"}]}, "needs start, end or both"),
+        ("firebase", {"allocations": [{"variant": "blue", "start": 7, "end": 7}]}, "must be above start"),
+        ("firebase", {"allocations": [{"variant": "blue", "end": 100_000_001}]}, "less than or equal"),
+        ("optimizely-holdouts", {"holdouts": [{"id": "", "end": 5}]}, "at least 1 character"),
+        ("vwo-group", {"group": {"id": "3", "start": 9, "end": 8}}, "must not be below start"),
+        (
+            "mozilla",
+            {"bucket": {"namespace": "n", "start": 0, "count": 11, "total": 10}},
+            "at most total, 10",
+        ),
     ],
 )
 def test_refusals(name: str, changes: dict[str, Any], message: str) -> None:
@@ -90,6 +102,48 @@ def test_allocations_that_do_not_fit() -> None:
         ("control_value", "unknown variant 'red'")
     ]
     assert given("statsig-gate", passed="red").faults(VARIANTS) == [("passed", "unknown variant 'red'")]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("sha256-listed", 10_000), ("optimizely", 10_000), ("statsig", 1_000)],
+)
+def test_ends_beyond_the_buckets(name: str, size: int) -> None:
+    ends = [{"variant": v, "end": end} for v, end in (("control", 5), ("blue", 6), ("green", size + 1))]
+    message = f"is beyond the {size:,} buckets"
+    assert given(name, allocations=ends).faults(VARIANTS) == [("allocations[2].end", message)]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("eppo-ufc-traffic", 1_000), ("eppo-rac", 10_000), ("amplitude", 42_949_673)],
+)
+def test_ranges_beyond_the_buckets_or_within_earlier_ones(name: str, size: int) -> None:
+    bounds = (("control", 0, 500), ("blue", 400, 900), ("green", 100, 850), ("green", 850, size + 1))
+    ranges = [{"variant": v, "start": a, "end": b} for v, a, b in bounds]
+    assert given(name, allocations=ranges).faults(VARIANTS) == [
+        ("allocations[2]", "lies within the entries before it, so nothing is left for it"),
+        ("allocations[3].end", f"is beyond the {size:,} buckets"),
+    ]
+
+
+def test_groups_that_do_not_cover_the_user_buckets() -> None:
+    ends = [{"variant": v, "end": end} for v, end in (("control", 5), ("blue", 6), ("green", 999))]
+    assert given("statsig", allocations=ends).faults(VARIANTS) == [
+        ("allocations", "the groups end at 999, and user buckets at 1,000")
+    ]
+
+
+def test_overrides_that_lie_in_a_source() -> None:
+    scheme = given(overrides={"source": "forced"})
+    assert (scheme.overrides_source, scheme.forced, scheme.faults(VARIANTS)) == ("forced", {}, [])
+    listed = given(overrides={"source": "blue", "user-1": "blue"})
+    assert (listed.overrides_source, dict(listed.forced)) == (None, {"source": "blue", "user-1": "blue"})
+
+
+def test_growthbook_takes_the_vendors_word_for_its_version() -> None:
+    plain = {key: value for key, value in SCHEMES["growthbook-js-2"].items() if key != "version"}
+    assert ADAPTER.validate_python({**plain, "hash_version": 2}) == given("growthbook-js-2")
 
 
 def test_a_variant_of_weight_zero_needs_no_allocation() -> None:

@@ -23,10 +23,12 @@ TOP32 = 1 << 32
 SPLITS: dict[str, tuple[int, int, int, int]] = {
     "growthbook-filters": (0, 2500, 5000, 9000),
     "optimizely": (0, 2500, 6000, 9000),
+    "optimizely-holdouts": (0, 2500, 6000, 10_000),
     "eppo-ufc": (0, 5000, 8000, 10_000),
     "eppo-rac": (0, 3333, 6666, 10_000),
     "statsig": (0, 333, 667, 1000),
     "unleash": (1, 501, 801, 1001),
+    "unleash-node": (1, 6, 9, 11),
     "unleash-feature": (1, 2, 3, 4),
     "configcat": (0, 25, 75, 100),
     "amplitude": (0, 14_316_557, 28_633_115, 42_949_673),
@@ -40,8 +42,10 @@ SPLITS: dict[str, tuple[int, int, int, int]] = {
     "vwo-nb": (1, 5001, 8001, 10_001),
     "vwo-nb2": (1, 5001, 8001, 10_001),
     "vwo-fme": (1, 5001, 8001, 10_001),
+    "vwo-group": (1, 5001, 8001, 10_001),
     "harness": (1, 51, 81, 101),
     "firebase": (1, 40_000_001, 60_000_001, 90_000_001),
+    "firebase-open": (0, 50_000_001, 80_000_001, 100_000_000),
     "vercel": (0, 1 << 31, 3_435_973_836, TOP32),
 }
 
@@ -49,6 +53,7 @@ GATES: dict[str, list[list[tuple[int, int]]]] = {
     "growthbook-python": [[(2000 // 10, 9000 // 10)]],
     "growthbook-filters": [[(0, 3000), (4000, 8000)]],
     "optimizely-group": [[(3000, 8000)]],
+    "optimizely-holdouts": [[(1500, 10_000)], [(700, 10_000)]],
     "eppo-ufc-traffic": [[(0, 400), (600, 700)]],
     "eppo-rac": [[(0, 4534)], [(0, 500), (1500, 10_000)]],
     "statsig": [[(2000, 10_000)], [(0, 300), (450, 1000)]],
@@ -57,6 +62,8 @@ GATES: dict[str, list[list[tuple[int, int]]]] = {
     "planout-weighted": [[(n, n + 1) for n in (0, 3, 4, 7, 9)]],
     "split-murmur": [[(1, 81)]],
     "vwo-nb": [[(1, 61)]],
+    "vwo-group": [[(2001, 7001)], [(1, 61)]],
+    "posthog-holdout": [[((ONE >> 3) + 17, ONE)]],
     "sha256": [],
     "configcat": [],
 }
@@ -110,6 +117,34 @@ def test_planout_weighted_is_inclusive(version: str, size: int, slack: int) -> N
     given = {"scheme": "planout", "operation": "weighted_choice", "salt": "e.p"}
     got = plan(**given, version=version, allocations=weights(1, 0, 1)[::2])
     assert ends(got) == [(0, size // 2 + slack, "control"), (size // 2 + slack, size, "green")]
+
+
+def test_planout_trial_is_inclusive() -> None:
+    """`hash / 2**60 <= 0.5`, and in JavaScript `hash / (2**52 - 1) <= 0.5`, whose half lies between two hashes."""
+    outcomes = [{"variant": "blue", "weight": 0.5}, {"variant": "control", "weight": 0.5}]
+    given = {"scheme": "planout", "operation": "bernoulli_trial", "salt": "e.p", "allocations": outcomes}
+    for version, end, size in (("python", HALF + 65, ONE), ("javascript", 1 << 51, 1 << 52)):
+        assert ends(plan(**given, version=version)) == [(0, end, "blue"), (end, size, "control")]
+
+
+def test_sha256_ranges_that_are_listed() -> None:
+    assert ends(plan(**SCHEMES["sha256-listed"])) == [
+        (0, 3333, "control"), (3333, 5000, "blue"), (5000, 8333, "green"), (8333, 9500, "blue"),
+    ]  # fmt: skip
+
+
+def test_what_is_hashed_by_groups_and_holdouts() -> None:
+    texts = {
+        name: [(gate.prefix, gate.suffix, gate.seed) for gate in plan(**SCHEMES[name]).gates]
+        for name in ("optimizely-holdouts", "posthog-holdout", "vwo-group")
+    }
+    assert texts == {
+        "optimizely-holdouts": [("", "global", 1), ("", "local", 1)],
+        "posthog-holdout": [("holdout-", "", 0)],
+        "vwo-group": [("3_", "", 1), ("7_", "", 1)],
+    }
+    assert plan(**SCHEMES["firebase-open"]).split.prefix == ""
+    assert plan(**SCHEMES["firebase"]).split.prefix == "f."
 
 
 def test_flagsmith_percentages_and_the_control_value() -> None:
