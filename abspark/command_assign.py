@@ -58,7 +58,10 @@ def command_assign(
     form: Literal["table", "json"],
     units: tuple[str, ...],
 ) -> None:
-    """Show bucket and variant of units, with the text that was hashed and why."""
+    """Show bucket and variant of units, with the text that was hashed and why.
+
+    Where the experiment hashes an attribute (assignment.unit), units are values of that attribute.
+    """
     if not units and file is None:
         raise UsageError("no unit was given", advice="name units as arguments, or a file of them with --file")
     if find_spec("pyspark") is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from abspark.assignment.unit import assign
 from abspark.config import Experiment
@@ -12,6 +13,7 @@ from abspark.config.schemes.sha256 import Sha256
 from abspark.errors import UsageError
 
 _NOBODY: Mapping[str, str] = {}
+_UNKNOWN: Mapping[str, Any] = {}
 
 
 class AssignmentEngine:
@@ -26,13 +28,16 @@ class AssignmentEngine:
         unit: str,
         *,
         overrides: Mapping[str, str] = _NOBODY,
+        attributes: Mapping[str, Any] = _UNKNOWN,
         at: datetime | None = None,
     ) -> str | None:
         """The variant of a unit at an offset-aware time (None: now).
 
-        None where the experiment isn't running then (its status, or the time is outside [start, end)) or the unit is
-        outside its traffic. `overrides` gives units the variant listed, before the experiment's own. A salt in the
-        experiment's history, which is dated, beats the engine's.
+        None where the experiment isn't running then (its status, or the time is outside [start, end)), the unit's
+        `attributes` are outside its audience, or the unit is outside its traffic. Forced units have their variant
+        whatever their attributes: `overrides` first, then the experiment's own. What is hashed is the unit id, or the
+        attribute that the experiment's `assignment.unit` names. A salt in the experiment's history, which is dated,
+        beats the engine's.
 
         Raises:
             UsageError: The experiment has another scheme, or an override names no variant of it.
@@ -44,9 +49,14 @@ class AssignmentEngine:
         instant = datetime.now(UTC) if at is None else at
         if experiment.status != "running" or not experiment.start <= instant < experiment.end:
             return None
-        if unit in overrides:
-            return overrides[unit]
-        return assign(experiment.model_copy(update={"assignment": scheme}), unit, at=instant).variant
+        forced = {**scheme.forced, **overrides}.get(unit)
+        if forced is not None:
+            return forced
+        if not all(rule.holds(attributes.get(name)) for name, rule in experiment.target_audience.items()):
+            return None
+        hashed = unit if scheme.unit is None else attributes.get(scheme.unit)
+        known = experiment.model_copy(update={"assignment": scheme})
+        return assign(known, None if hashed is None else str(hashed), at=instant).variant
 
     def _scheme(self, experiment: Experiment) -> Sha256:
         given = experiment.assignment

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from abspark.config.analysis import Analysis
 from abspark.config.assignment import Assignment, NotDerivable
+from abspark.config.audience import Audience
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.health import Health
 from abspark.config.values import Count, Instant, Name, Number, Switch, check_time_zone
@@ -100,6 +101,10 @@ class Experiment(ConfigModel):
     exposures: Name = Field(description="name of an exposure source")
     multiple_variants: Literal["exclude", "first"] = "exclude"
     assignment: Assignment = NotDerivable(scheme="none")
+    target_audience: Audience = Field(
+        default={},
+        description="attribute: value, values or rule; for AssignmentEngine, a run does not filter by it",
+    )
     metrics: MetricRoles
     segments: Annotated[tuple[Name, ...], Field(max_length=MAX_SEGMENTS)] = Field(
         default=(), description="attributes of the exposure source"

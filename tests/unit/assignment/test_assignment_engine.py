@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hash_cases import experiment
+from pydantic import ValidationError
 
 from abspark.assignment import AssignmentEngine
 from abspark.config import Experiment
@@ -75,6 +76,58 @@ def test_traffic_history_and_overrides_of_the_experiment_count() -> None:
     )
     assert engine.assign(dated, "user-0", at=datetime(2026, 10, 4, tzinfo=UTC)) == "control"
     assert engine.assign(dated, "user-0", at=DURING) == "blue"
+
+
+AUDIENCE: dict[str, Any] = {
+    "country": ["DE", "AT"],
+    "premium": True,
+    "age": {"min": 18, "max": 65},
+    "platform": {"none_of": ["web"]},
+}
+INSIDE = {"country": "AT", "premium": True, "age": 18, "platform": "ios"}
+
+
+@pytest.mark.parametrize(
+    ("change", "inside"),
+    [
+        ({}, True),
+        ({"country": "DE", "age": 65.0}, True),
+        ({"country": "FR"}, False),
+        ({"country": None}, False),
+        ({"premium": 1}, False),
+        ({"premium": "true"}, False),
+        ({"age": 17}, False),
+        ({"age": 66}, False),
+        ({"age": "30"}, False),
+        ({"age": True}, False),
+        ({"platform": "web"}, False),
+        ({"platform": None}, False),
+    ],
+)
+def test_nobody_has_a_variant_outside_the_audience(change: dict[str, Any], *, inside: bool) -> None:
+    known = Experiment.model_validate(given().model_dump(exclude_unset=True) | {"target_audience": AUDIENCE})
+    engine, attributes = AssignmentEngine("s1"), {**INSIDE, **change}
+    assert engine.assign(known, "user-1", attributes=attributes, at=DURING) == ("blue" if inside else None)
+    forced = engine.assign(known, "user-1", overrides={"user-1": "control"}, at=DURING)
+    assert forced == "control", "forced units are asked nothing"
+
+
+def test_an_audience_must_say_something_possible() -> None:
+    for rule, message in (
+        ({}, "says nothing"),
+        ({"min": 2, "max": 1}, "is below min"),
+        ({"is": 1}, "not permitted"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            Experiment.model_validate(
+                given().model_dump(exclude_unset=True) | {"target_audience": {"age": rule}}
+            )
+
+
+def test_the_attribute_that_the_experiment_names_is_hashed() -> None:
+    engine, by_account = AssignmentEngine("s1"), given(scheme="sha256", salt="s1", unit="account")
+    assert engine.assign(by_account, "someone", attributes={"account": "user-1"}, at=DURING) == "blue"
+    assert engine.assign(by_account, "user-1", at=DURING) is None
 
 
 def test_other_schemes_and_unknown_variants_are_refused() -> None:

@@ -176,7 +176,81 @@ ADDED_TO_EXPERIMENT = [
     ("assignment: {salt: x}", ["assignment: must say its scheme"]),
     (
         "assignment: {scheme: sha256, slat: x, salt: y}",
-        ["assignment.slat: unknown key; did you mean 'salt'? [scheme, history, overrides, salt, traffic]"],
+        [
+            "assignment.slat: unknown key; did you mean 'salt'? [scheme, history, unit, overrides, salt, traffic, allocations]"
+        ],
+    ),
+    (
+        "assignment: {scheme: growthbook, sdk: go, seed: s}",
+        ["assignment.version: is missing"],
+    ),
+    (
+        "assignment: {scheme: growthbook, sdk: go, seed: s, version: 3}",
+        ["assignment.version = 3: is not among the choices [1 or 2]"],
+    ),
+    (
+        "assignment: {scheme: eppo, version: v9, split_salt: s, allocations: []}",
+        ["assignment.version = v9: is not among the choices ['ufc', 'rac']"],
+    ),
+    (
+        "assignment: {scheme: split, seed: 1, allocations: [{variant: grey, weight: 100}]}",
+        ["assignment.version: is missing"],
+    ),
+    (
+        "assignment: {scheme: sha256}",
+        ["assignment.salt: is missing"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, unit: contry}",
+        [
+            "assignment.unit = contry: is no attribute of the exposure source 'shown'; did you mean 'country'? [country, platform]"
+        ],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, overrides: {source: forsed}}",
+        ["assignment.overrides.source = forsed: there is no such exposure source [shown]"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, overrides: {u: blue}}",
+        ["assignment.overrides.u = blue: unknown variant 'blue'; the variants are grey, green"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 4000}, {variant: green, end: 10001}]}",
+        ["assignment.allocations[1].end = 10001: is beyond the 10,000 buckets"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 4000}]}",
+        ["assignment.allocations: variant 'green' has none"],
+    ),
+    (
+        "assignment: {scheme: eppo, version: ufc, split_salt: s, allocations: [{variant: grey, start: 0, end: 4000}, {variant: green, start: 100, end: 200}]}",
+        ["assignment.allocations[1]: lies within the entries before it, so nothing is left for it"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-02T00:00:00Z}]}",
+        [
+            "assignment.history[0].from = 2026-03-02T00:00:00Z: must not be after the experiment's start, 2026-03-01T00:00:00+00:00"
+        ],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z}, {from: 2026-02-01T00:00:00Z}]}",
+        ["assignment.history[1].from = 2026-02-01T00:00:00Z: must be after the entry before it"],
+    ),
+    (
+        "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z, weights: {grey: 0.5}}]}",
+        ["assignment.history[0].weights: must name each variant once: grey, green"],
+    ),
+    (
+        "target_audience: {age: {min: 3, max: 2}}",
+        ["target_audience.age.max = 2: is below min, so nobody is in the audience"],
+    ),
+    (
+        "target_audience: {age: {}}",
+        ["target_audience.age: says nothing [any_of, none_of, min or max]"],
+    ),
+    (
+        "target_audience: {age: [[1]]}",
+        ["target_audience.age[0]: must be text, a number, true or false"],
     ),
 ]
 
