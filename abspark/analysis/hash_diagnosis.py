@@ -14,7 +14,6 @@ import numpy as np
 from scipy import special
 
 from abspark.analysis.health_row import Row
-from abspark.config import Experiment
 
 _NEARLY_ALL: Final = 0.9
 _CHANCE: Final = 1e-6
@@ -30,14 +29,16 @@ class _Part(NamedTuple):
     wrong: int
 
 
-def diagnosis(derived: Sequence[Row], segments: Sequence[Row], experiment: Experiment) -> list[str]:
+def diagnosis(derived: Sequence[Row], segments: Sequence[Row]) -> list[str]:
     """A sentence per pattern found; `derived` are profile rows that were compared, `segments` those of all units."""
     whole = _part(derived)
     if whole.wrong == 0:
         return []
     since = _since(derived, whole)
     late = derived if since is None else [row for row in derived if row["latest"] >= since]
-    near, other_ids = (_part([row for row in derived if row[name]]) for name in ("near", "not_ascii"))
+    near, other_ids, capitals = (
+        _part([row for row in derived if row[name]]) for name in ("near", "not_ascii", "capitals")
+    )
     return [
         *_if(
             _gathered(near, whole), "The mismatches lie at the boundaries: inclusive ends or float rounding."
@@ -46,10 +47,14 @@ def diagnosis(derived: Sequence[Row], segments: Sequence[Row], experiment: Exper
             _gathered(other_ids, whole), "The mismatches have ids that are not ASCII: another character set."
         ),
         *_if(
+            _gathered(capitals, whole),
+            "The mismatches have ids with capital letters: what assigned them lower-cased the ids.",
+        ),
+        *_if(
             since is not None,
             f"There are none before {_instant(since)}: the configuration or SDK changed then.",
         ),
-        *_in_one_value(segments, experiment),
+        *_in_one_value(segments),
         *_if(
             _at_random(late),
             "They are as many as if drawn at random: another salt, or an id spelled differently.",
@@ -89,8 +94,8 @@ def _since(derived: Sequence[Row], whole: _Part) -> int | None:
     return int(first) if before * np.log1p(-min(rate, 1 - 1e-12)) < np.log(_CHANCE) else None
 
 
-def _in_one_value(segments: Sequence[Row], experiment: Experiment) -> Iterator[str]:
-    for name in experiment.segments:
+def _in_one_value(segments: Sequence[Row]) -> Iterator[str]:
+    for name in dict.fromkeys(row["segment_name"] for row in segments):
         units, wrong = Counter[str](), Counter[str]()
         for row in segments:
             if row["segment_name"] == name:

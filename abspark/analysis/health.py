@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from abspark.analysis.health_arrival import Arrivals, arrival_checks
+from abspark.analysis.health_exposure import exposure_checks
 from abspark.analysis.health_hash import hash_checks
 from abspark.analysis.health_ledger import SourceCount, drops_balanced, event_checks
 from abspark.analysis.health_row import HealthRow, Row
@@ -15,8 +17,10 @@ from abspark.analysis.health_srm import segment_checks, srm_checks
 from abspark.analysis.health_traffic import traffic_checks
 from abspark.config import Experiment
 
-__all__ = ["SourceCount", "health"]
+__all__ = ["Arrivals", "SourceCount", "health"]
 
+_NO_ARRIVALS: Mapping[str, Sequence[Arrivals]] = {}
+_NO_BOTS: Mapping[str, Sequence[Row]] = {}
 _NO_SOURCES: Mapping[str, Sequence[SourceCount]] = {}
 
 
@@ -27,11 +31,16 @@ def health(
     segments: Sequence[Row] = (),
     drops: Sequence[Row] = (),
     sources: Mapping[str, Sequence[SourceCount]] = _NO_SOURCES,
+    arrivals: Mapping[str, Sequence[Arrivals]] = _NO_ARRIVALS,
+    bots: Mapping[str, Sequence[Row]] = _NO_BOTS,
+    attributes: Sequence[Row] = (),
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id) of all checks.
 
     `profile` are assignments and `segments` their segment values, counted as `abspark.pipeline.profiles` counts
-    them; `drops` the run's rows of that table; `sources` the event sources that each experiment's metrics read.
+    them; `drops` the run's rows of that table; `sources` the event sources that each experiment's metrics read;
+    `arrivals` the same and the exposures' own; `bots` the units over a limit, of experiments where there is a limit;
+    `attributes` as `segments`, of attributes that are none, where there are mismatches to explain.
     """
     rows: list[HealthRow] = []
     for experiment in experiments:
@@ -40,8 +49,11 @@ def health(
         rows += srm_checks(mine, experiment)
         rows += segment_checks(valued, experiment)
         rows += several_variants_checks(mine, experiment)
-        rows += hash_checks(mine, valued, experiment)
+        others = [row for row in attributes if row["experiment_id"] == experiment.id]
+        rows += hash_checks(mine, [*valued, *others], experiment)
         rows += drops_balanced(drops, mine, experiment)
         rows += event_checks(drops, sources.get(experiment.id, ()), experiment)
+        rows += exposure_checks(drops, mine, bots.get(experiment.id), experiment)
+        rows += arrival_checks(arrivals.get(experiment.id, ()), experiment)
         rows += traffic_checks(mine, experiment)
     return rows

@@ -70,7 +70,7 @@ def _mismatches(
 ) -> HealthRow:
     total = sum(row["n"] for row in derived)
     wrong = sum(row["n"] for row in derived if row["hash_status"] != "match")
-    found = " ".join(diagnosis(derived, segments, experiment))
+    found = " ".join(diagnosis(derived, segments))
     return graded(
         experiment,
         "hash",

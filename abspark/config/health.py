@@ -76,6 +76,41 @@ class DuplicatesCheck(ShareCheck):
     fail: Share = 0.5
 
 
+class BeforeExposureCheck(ShareCheck):
+    """Share of units with events before their exposure that a metric would count."""
+
+    warn: Share = 0.5
+    fail: Share = 1.0
+
+
+class OutsideIntervalCheck(ShareCheck):
+    """Share of exposures before the experiment's start or after its end."""
+
+    warn: Share = 0.05
+    fail: Share = 0.5
+
+
+class LateRowsCheck(ShareCheck):
+    """Estimated share of a source's rows that are still to come."""
+
+    warn: Share = 0.01
+    fail: Share = 0.05
+
+
+class ClockCheck(ShareCheck):
+    """Share of a source's rows from the future."""
+
+    warn: Share = 0.0001
+    fail: Share = 0.01
+
+
+class BotsCheck(ShareCheck):
+    """Share of units with more events than a source's `bots.limit`."""
+
+    warn: Share = 0.001
+    fail: Share = 0.01
+
+
 class Health(ConfigModel):
     """Thresholds of the health checks."""
 
@@ -99,3 +134,8 @@ class Health(ConfigModel):
     )
     unmatched_events: UnmatchedEventsCheck = UnmatchedEventsCheck()
     duplicates: DuplicatesCheck = DuplicatesCheck()
+    events_before_exposure: BeforeExposureCheck = BeforeExposureCheck()
+    exposures_outside_interval: OutsideIntervalCheck = OutsideIntervalCheck()
+    late_rows: LateRowsCheck = LateRowsCheck()
+    clock: ClockCheck = ClockCheck()
+    bots: BotsCheck = BotsCheck()

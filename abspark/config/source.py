@@ -12,6 +12,7 @@ from abspark.config.spark_types import check_type
 from abspark.config.values import (
     ColumnName,
     Completeness,
+    Count,
     Instant,
     Name,
     Option,
@@ -19,7 +20,7 @@ from abspark.config.values import (
     check_time_zone,
 )
 
-CANONICAL_NAMES: Final = ("experiment", "unit", "variant", "time", "event", "value", "event_id")
+CANONICAL_NAMES: Final = ("experiment", "unit", "variant", "time", "event", "value", "event_id", "ingested")
 """The words an expression uses for mapped columns, whatever the raw columns are called."""
 
 _TEXT_FORMATS: Final = ("csv", "json")
@@ -108,6 +109,7 @@ class ExposureColumns(_Columns):
     variant: Text
     time: Text | None = None
     event_id: Text | None = None
+    ingested: Text | None = Field(default=None, description="when the row reached the log")
 
 
 class EventColumns(_Columns):
@@ -118,6 +120,7 @@ class EventColumns(_Columns):
     event: Text | None = None
     value: Text | None = None
     event_id: Text | None = None
+    ingested: Text | None = Field(default=None, description="when the row reached the log")
     experiment: Text | None = None
     variant: Text | None = None
 
@@ -190,6 +193,8 @@ def _time_problems(source: ExposureSource | EventSource) -> Iterator[Problem]:
         )
     if column is not None and fixed is not None:
         yield Problem(("fixed_time",), "columns.time is mapped, and fixed_time excludes it")
+    if column is None and source.columns.ingested is not None:
+        yield Problem(("columns", "ingested"), "has no effect without columns.time")
     if column is None:
         for name in ("time_zone", "time_format", "time_unit"):
             if name in source.model_fields_set:
@@ -235,6 +240,13 @@ class ExposureSource(_Source):
         }
 
 
+class Bots(ConfigModel):
+    """Units with more than `limit` events in this log before as_of; `drop` leaves them out of everything."""
+
+    limit: Annotated[Count, Field(gt=0)]
+    drop: bool = False
+
+
 class EventSource(_Source):
     """A log of behaviour.
 
@@ -245,6 +257,8 @@ class EventSource(_Source):
     complete_until: Completeness | None = Field(
         default=None, description="lag after which the log is complete, or an instant"
     )
+
+    bots: Bots | None = Field(default=None, description="units with implausibly many events")
 
     @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit")
     def _one_time(self) -> Iterator[Problem]:

@@ -1,9 +1,9 @@
 """Raw rows to canonical rows: the names and types that filters, metrics and the other stations speak of.
 
 A canonical row has `unit` (string), `time` (timestamp) and, where the source maps them, `experiment`, `variant`,
-`event`, `event_id` (strings) and `value` (double), then the declared properties in their declared types and the
-attributes as strings. What can't be read as its type is NULL; nothing is dropped here. The session's time zone must
-be UTC.
+`event`, `event_id` (strings), `ingested` (timestamp) and `value` (double), then the declared properties in their
+declared types and the attributes as strings. What can't be read as its type is NULL; nothing is dropped here. The
+session's time zone must be UTC.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def canonical(raw: DataFrame, source: Source) -> DataFrame:
         mapped = getattr(columns, name, None)
         if mapped is not None:
             selected[name] = raw_column(raw, mapped).cast("string")
+    if columns.ingested is not None:
+        selected["ingested"] = _instant(raw, source, columns.ingested, role="ingestion time")
     value = getattr(columns, "value", None)
     if value is not None:
         selected["value"] = _cast(raw, source, value, "double")
@@ -86,11 +88,15 @@ def _time(raw: DataFrame, source: Source) -> Column:
     name = source.columns.time
     if name is None:
         return F.lit(source.fixed_time).cast("timestamp")
+    return _instant(raw, source, name, role="time")
+
+
+def _instant(raw: DataFrame, source: Source, name: str, *, role: str) -> Column:
     kind = _type(raw, name)
     column = raw_column(raw, name)
-    if source.time_unit is not None:
+    if source.time_unit is not None and not (role != "time" and isinstance(kind, T.TimestampType)):
         if not isinstance(kind, T.NumericType | T.StringType):
-            raise _no_time(source, kind)
+            raise _no_time(source, name, role, kind)
         return _counted(column, _SECONDS_PER_UNIT[source.time_unit])
     if isinstance(kind, T.TimestampType):
         return column
@@ -98,12 +104,12 @@ def _time(raw: DataFrame, source: Source) -> Column:
         return _in_zone(column.cast("timestamp"), source.time_zone)
     if isinstance(kind, T.StringType):
         return _parsed(column, source)
-    raise _no_time(source, kind)
+    raise _no_time(source, name, role, kind)
 
 
-def _no_time(source: Source, kind: T.DataType) -> DataError:
+def _no_time(source: Source, name: str, role: str, kind: T.DataType) -> DataError:
     return DataError(
-        f"source {source.name}: column {source.columns.time}, the time, is {kind.simpleString()}",
+        f"source {source.name}: column {name}, the {role}, is {kind.simpleString()}",
         allowed="timestamp, date or text without time_unit; a number, or text of one, with time_unit: s, ms or us",
         advice="state time_unit in the source where the column counts from 1970, or map another column",
     )

@@ -22,6 +22,9 @@ from abspark.pipeline.plans import Slot, Want
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros
 
+AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
+"""Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
+
 _COMPLEX = (T.MapType, T.ArrayType, T.StructType, T.BinaryType, T.VariantType)
 
 

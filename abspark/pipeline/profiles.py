@@ -27,12 +27,13 @@ _WRONG: Final = ("mismatch", "not_allocated")
 
 
 def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:
-    """Assignments by experiment_id, period, day, what is recorded of them, not_ascii and near.
+    """Assignments by experiment_id, period, day, what is recorded of them, not_ascii, capitals and near.
 
     Recorded are variant, expected_variant, hash_status and excluded_reason.
-    `day` is the UTC date of the first exposure, `not_ascii` whether the unit's id has other characters, `near` whether
-    its bucket lies within a step of a boundary (of fine buckets: a millionth of their range). Columns besides: n;
-    several, units of several variants; earliest and latest first exposure, epoch microseconds.
+    `day` is the UTC date of the first exposure, `not_ascii` whether the unit's id has other characters, `capitals`
+    whether it has capital letters, `near` whether its bucket lies within a step of a boundary (of fine buckets: a
+    millionth of their range). Columns besides: n; several, units of several variants; earliest and latest first
+    exposure, epoch microseconds.
     """
     time = F.unix_micros("first_exposure_at")
     near = F.exists("bounds", lambda bound: F.col("bucket").between(bound["low"], bound["high"]))
@@ -45,6 +46,7 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
         "hash_status",
         "excluded_reason",
         (~F.col("unit_id").rlike(_ASCII)).alias("not_ascii"),
+        (F.col("unit_id") != F.lower("unit_id")).alias("capitals"),
         F.coalesce(near, F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
         time.alias("t"),
         F.col("second_variant_at").isNotNull().alias("second"),
@@ -59,17 +61,21 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
 
 
 def segment_profile(
-    table: DataFrame, experiments: Sequence[Experiment], attributes: Mapping[str, Sequence[str]]
+    table: DataFrame,
+    experiments: Sequence[Experiment],
+    attributes: Mapping[str, Sequence[str]],
+    names: Mapping[str, Sequence[str]],
 ) -> DataFrame:
     """Units by experiment_id, segment_name, segment_value, period, variant, wrong: n. Tied units are left out.
 
-    `attributes` names those of each exposure source in configured order. `wrong`: whether the hash gives another
+    `attributes` names those of each exposure source in configured order, `names` those to count by of each
+    experiment. `wrong`: whether the hash gives another
     variant or none. Values beyond the 50 most frequent are `(other)`, NULL is `(missing)`.
     """
     places = [
         (experiment.id, name, list(attributes[experiment.exposures]).index(name))
         for experiment in experiments
-        for name in experiment.segments
+        for name in names[experiment.id]
     ]
     dimension = local_frame(table.sparkSession, places, "experiment_id string, segment_name string, i int")
     counted = (

@@ -13,13 +13,14 @@ from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
 from abspark.pipeline.assignments import assignments
 from abspark.pipeline.attribute_events import attribute_events
+from abspark.pipeline.bots import with_bots
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
 from abspark.pipeline.canonical import canonical, prune
 from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, units, with_event_status
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
-from abspark.pipeline.events import coded_events, time_range
+from abspark.pipeline.events import AFTER_BOT, coded_events, time_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
 from abspark.pipeline.segments import SegmentValue, with_segments
@@ -31,7 +32,7 @@ from abspark.pipeline.unit_metrics import unit_metrics
 def exposure_rows(raw: DataFrame, source: ExposureSource, study: Study, *, pruned: bool) -> DataFrame:
     """Coded exposures of one log; `pruned` leaves rows unread that can't be valid."""
     kept = prune(raw, source, exposure_span(source, study), experiment_ids(source, study)) if pruned else raw
-    return coded_exposures(canonical(kept, source), source, study)
+    return with_bots(coded_exposures(canonical(kept, source), source, study), study.bots)
 
 
 def exposure_span(source: ExposureSource, study: Study) -> tuple[int, int]:
@@ -56,7 +57,7 @@ def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: boo
         low, high = time_range(study, source.name)
         earliest = low if source.columns.event_id is None else None
         kept = prune(raw, source, (earliest, high))
-    return coded_events(canonical(kept, source), source, study)
+    return with_bots(coded_events(canonical(kept, source), source, study), study.bots, AFTER_BOT)
 
 
 def assignment_table(

@@ -30,6 +30,7 @@ class Study:
         event_sources: Each source of any metric once, in the order that gives each its code.
         as_of: Cut of event time, exclusive.
         others: Metrics that only serve as covariates, by name.
+        bots: Keys of units that are left out.
     """
 
     experiments: tuple[Experiment, ...]
@@ -37,6 +38,7 @@ class Study:
     event_sources: tuple[EventSource, ...]
     as_of: datetime
     others: Mapping[str, Metric] = field(default_factory=dict)
+    bots: tuple[tuple[int, int], ...] = ()
 
     @cached_property
     def plans(self) -> tuple[MetricPlan, ...]:
@@ -124,7 +126,12 @@ class Study:
         return self.metrics[code].complete_only(experiment.analysis.method)
 
 
-def make_study(project: Project, experiments: Sequence[Experiment], as_of: datetime) -> Study:
+def make_study(
+    project: Project,
+    experiments: Sequence[Experiment],
+    as_of: datetime,
+    bots: tuple[tuple[int, int], ...] = (),
+) -> Study:
     """The study of some experiments of a project, with the metrics and event sources that they use."""
     names = dict.fromkeys(name for experiment in experiments for name in metric_names(experiment))
     metrics = tuple(project.metrics[name] for name in names)
@@ -132,7 +139,7 @@ def make_study(project: Project, experiments: Sequence[Experiment], as_of: datet
         source for experiment in experiments for source in sources_of(experiment, project.metrics)
     )
     events = tuple(project.events[name] for name in sources)
-    return Study(tuple(experiments), metrics, events, as_of, project.metrics)
+    return Study(tuple(experiments), metrics, events, as_of, project.metrics, bots)
 
 
 def metric_names(experiment: Experiment) -> tuple[str, ...]:

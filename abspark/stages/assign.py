@@ -17,6 +17,7 @@ from abspark.pipeline.ledger import (
     exposure_drops,
 )
 from abspark.pipeline.station import assignment_counts, assignment_table, exposure_rows
+from abspark.stages.bots import find_bots
 from abspark.stages.inputs import experiments_of, explained, failing, raw, source_of
 from abspark.stages.state import RunState
 from abspark.storage import row_count
@@ -29,6 +30,7 @@ def assign(state: RunState) -> None:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
     """
     golden_check(state.spark, state.running)
+    find_bots(state)
     drops: list[Drop] = []
     tallies: dict[str, SourceTally] = {}
     for name in dict.fromkeys(experiment.exposures for experiment in state.running):

@@ -28,6 +28,7 @@ from abspark.pipeline.station import Analysis, event_rows
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.stages.assign import note_unread, prunes
+from abspark.stages.bots import find_bots
 from abspark.stages.inputs import explained, failing, raw
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
@@ -39,6 +40,7 @@ def measure(state: RunState) -> None:
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
     """
+    find_bots(state)
     drops: list[Drop] = []
     tallies: dict[str, SourceTally] = {}
     for name in state.study.sources:

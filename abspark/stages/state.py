@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from abspark.config import Experiment, Project
 from abspark.errors import AbsparkError, ExperimentsFailedError, UsageError
+from abspark.pipeline.bots import UnitKey
 from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.time import instant
 from abspark.progress import Progress
@@ -42,7 +43,8 @@ class RunState:
     """One run in progress.
 
     `experiments` maps each experiment to its status: running, committed, conflict: ..., or failed: and why. Only
-    running ones take part in a stage. `ended` is whether the table `runs` knows how the run ended.
+    running ones take part in a stage. `ended` is whether the table `runs` knows how the run ended. `busy` are the units
+    with too many events by event source, once they have been looked for.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class RunState:
     inputs: dict[str, Input] = field(default_factory=dict)
     errors: dict[str, AbsparkError] = field(default_factory=dict)
     ended: bool = False
+    busy: dict[str, tuple[UnitKey, ...]] | None = None
 
     @property
     def running(self) -> tuple[Experiment, ...]:
@@ -68,7 +71,10 @@ class RunState:
     @property
     def study(self) -> Study:
         """The study of the running experiments."""
-        return make_study(self.project, self.running, self.as_of)
+        events = self.project.events
+        found = self.busy or {}
+        dropped = {key for name, keys in found.items() if (b := events[name].bots) and b.drop for key in keys}
+        return make_study(self.project, self.running, self.as_of, tuple(sorted(dropped)))
 
     def fail(self, experiments: Sequence[Experiment], error: AbsparkError) -> None:
         """Take experiments out of the run.

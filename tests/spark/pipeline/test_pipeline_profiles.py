@@ -75,7 +75,7 @@ def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession
     frame = assignment_profile(table(spark, rows), [experiment("dated"), experiment("flat")])
     assert frame.columns == [
         "experiment_id", "period", "day", "variant", "expected_variant", "hash_status", "excluded_reason",
-        "not_ascii", "near", "n", "several", "earliest", "latest",
+        "not_ascii", "capitals", "near", "n", "several", "earliest", "latest",
     ]  # fmt: skip
     first, second = date(2026, 10, 1), date(2026, 10, 2)
     found = {tuple(row) for row in frame.collect()}
@@ -120,7 +120,8 @@ def test_segment_values_are_counted_by_variant(spark: SparkSession) -> None:
         experiment("dated", segments=("country", "kind")),
         experiment("unsegmented"),
     ]
-    frame = segment_profile(table(spark, rows), experiments, {"web": ("kind", "country")})
+    names = {e.id: e.segments for e in experiments}
+    frame = segment_profile(table(spark, rows), experiments, {"web": ("kind", "country")}, names)
     assert frame.columns == [
         "experiment_id", "segment_name", "segment_value", "period", "variant", "wrong", "n",
     ]  # fmt: skip
@@ -139,7 +140,7 @@ def test_rare_segment_values_are_pooled(spark: SparkSession) -> None:
     values = [f"{i:02}" for i in range(52)]
     rows = [unit("flat", attributes=["x", value]) for value in [*values, *values[:50], None, None, None]]
     frame = segment_profile(
-        table(spark, rows), [experiment("flat", segments=("country",))], {"web": ("kind", "country")}
+        table(spark, rows), [experiment("flat")], {"web": ("kind", "country")}, {"flat": ("country",)}
     )
     found = {row["segment_value"]: row["n"] for row in frame.collect()}
     assert found == {**dict.fromkeys(values[:50], 2), "(other)": 2, "(missing)": 3}
