@@ -18,7 +18,10 @@ _LATE_ADVICE: Final = (
     "Wait before you read the last days, or give the source a complete_until of at least the longest lag, so that "
     "windows count as complete only once their rows are there."
 )
-_CLOCK_ADVICE: Final = "Find the clocks that run ahead, or times read in the wrong zone or unit. Events dated wrongly may miss their windows."
+_CLOCK_ADVICE: Final = (
+    "Find the clocks that run ahead, or times that were read in the wrong zone or unit. "
+    "Events that are dated wrongly may miss their windows."
+)
 
 
 class Arrivals(NamedTuple):

@@ -67,7 +67,7 @@ def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession
         unit("dated", first_exposure_at=CHANGE - MICRO),
         unit("dated", **wrong, bucket=5999),
         unit("dated", **wrong, bucket=6000, excluded_reason="tied_variants"),
-        unit("dated", **wrong, bucket=6001, unit_id="é"),
+        unit("dated", **wrong, bucket=6001, unit_id="É"),
         unit(
             "flat", bucket=None, hash_status="not_derivable", expected_variant=None, first_exposure_at=CHANGE
         ),
@@ -92,16 +92,17 @@ def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession
             None,
             False,
             False,
+            False,
             2,
             1,
             micros(START),
             micros(START) + 82_800_000_000,
         ),
-        ("dated", 0, second, "a", "a", "match", None, False, False, 1, 0, before, before),
-        ("dated", 1, second, "a", "b", "mismatch", None, False, True, *one),
-        ("dated", 1, second, "a", "b", "mismatch", "tied_variants", False, True, *one),
-        ("dated", 1, second, "a", "b", "mismatch", None, True, False, *one),
-        ("flat", 0, second, "a", None, "not_derivable", None, False, False, *one),
+        ("dated", 0, second, "a", "a", "match", None, False, False, False, 1, 0, before, before),
+        ("dated", 1, second, "a", "b", "mismatch", None, False, False, True, *one),
+        ("dated", 1, second, "a", "b", "mismatch", "tied_variants", False, False, True, *one),
+        ("dated", 1, second, "a", "b", "mismatch", None, True, True, False, *one),
+        ("flat", 0, second, "a", None, "not_derivable", None, False, False, False, *one),
     }
 
 

@@ -179,7 +179,7 @@ def diagnosed(rows: Rows, slices: Rows | None = None, **given: Any) -> str:
 
 
 RIGHT = [count("a", 5000), count("b", 3000), count("c", 2000)]
-WORDS = {"boundaries", "ASCII", "none before", "country", "at random"}
+WORDS = {"boundaries", "ASCII", "capital letters", "none before", "country", "at random"}
 
 
 def test_diagnosis_of_boundaries_and_characters() -> None:
@@ -187,6 +187,8 @@ def test_diagnosis_of_boundaries_and_characters() -> None:
     assert {word for word in WORDS if word in diagnosed(near)} == {"boundaries"}
     foreign = [*RIGHT, count("b", 40, not_ascii=True), count("b", 60, status="mismatch", not_ascii=True)]
     assert {word for word in WORDS if word in diagnosed(foreign)} == {"ASCII"}
+    lowered = [*RIGHT, count("b", 40, capitals=True), count("b", 60, status="mismatch", capitals=True)]
+    assert {word for word in WORDS if word in diagnosed(lowered)} == {"capital letters"}
 
 
 def test_diagnosis_of_another_salt_since_an_instant() -> None:
@@ -218,6 +220,11 @@ def test_diagnosis_of_one_attribute_value() -> None:
     assert "The mismatches have country = DE." in diagnosed(rows, slices, segments=["country"])
     spread = [{**row, "segment_value": "all"} for row in slices]
     assert "country" not in diagnosed(rows, spread, segments=["country"])
+    found = health(
+        rows, [experiment()], attributes=[*slices, *({**row, "experiment_id": "x"} for row in spread)]
+    )
+    assert "The mismatches have country = DE." in row_of("hash", found)["advice"]
+    assert [row["slice_name"] for row in found if row["check"] == "srm"] == [None]
 
 
 def drop(reason: str, variant: str | None, units: int | None, stage: str = "exposures") -> dict[str, Any]:

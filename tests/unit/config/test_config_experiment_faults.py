@@ -177,7 +177,10 @@ ADDED_TO_EXPERIMENT = [
     (
         "assignment: {scheme: sha256, slat: x, salt: y}",
         [
-            "assignment.slat: unknown key; did you mean 'salt'? [scheme, history, unit, overrides, salt, traffic, allocations]"
+            (
+                "assignment.slat: unknown key; did you mean 'salt'? [scheme, history, unit, "
+                "overrides, salt, traffic, allocations]"
+            ),
         ],
     ),
     (
@@ -203,7 +206,10 @@ ADDED_TO_EXPERIMENT = [
     (
         "assignment: {scheme: sha256, salt: s, unit: contry}",
         [
-            "assignment.unit = contry: is no attribute of the exposure source 'shown'; did you mean 'country'? [country, platform]"
+            (
+                "assignment.unit = contry: is no attribute of the exposure source 'shown'; did you "
+                "mean 'country'? [country, platform]"
+            ),
         ],
     ),
     (
@@ -215,7 +221,10 @@ ADDED_TO_EXPERIMENT = [
         ["assignment.overrides.u = blue: unknown variant 'blue'; the variants are grey, green"],
     ),
     (
-        "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 4000}, {variant: green, end: 10001}]}",
+        (
+            "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 4000}, "
+            "{variant: green, end: 10001}]}"
+        ),
         ["assignment.allocations[1].end = 10001: is beyond the 10,000 buckets"],
     ),
     (
@@ -223,21 +232,33 @@ ADDED_TO_EXPERIMENT = [
         ["assignment.allocations: variant 'green' has none"],
     ),
     (
-        "assignment: {scheme: eppo, version: ufc, split_salt: s, allocations: [{variant: grey, start: 0, end: 4000}, {variant: green, start: 100, end: 200}]}",
+        (
+            "assignment: {scheme: eppo, version: ufc, split_salt: s, allocations: [{variant: "
+            "grey, start: 0, end: 4000}, {variant: green, start: 100, end: 200}]}"
+        ),
         ["assignment.allocations[1]: lies within the entries before it, so nothing is left for it"],
     ),
     (
         "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-02T00:00:00Z}]}",
         [
-            "assignment.history[0].from = 2026-03-02T00:00:00Z: must not be after the experiment's start, 2026-03-01T00:00:00+00:00"
+            (
+                "assignment.history[0].from = 2026-03-02T00:00:00Z: must not be after the "
+                "experiment's start, 2026-03-01T00:00:00+00:00"
+            ),
         ],
     ),
     (
-        "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z}, {from: 2026-02-01T00:00:00Z}]}",
+        (
+            "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z}, "
+            "{from: 2026-02-01T00:00:00Z}]}"
+        ),
         ["assignment.history[1].from = 2026-02-01T00:00:00Z: must be after the entry before it"],
     ),
     (
-        "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z, weights: {grey: 0.5}}]}",
+        (
+            "assignment: {scheme: sha256, salt: s, history: [{from: 2026-03-01T00:00:00Z, "
+            "weights: {grey: 0.5}}]}"
+        ),
         ["assignment.history[0].weights: must name each variant once: grey, green"],
     ),
     (

@@ -1,0 +1,136 @@
+"""Late rows, clocks, exposures outside, events before, bots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_health import count, experiment
+
+from abspark.analysis.health import Arrivals, health
+
+LAGS = (60, 3_600, 86_400)
+HOUR = 3_600
+Rows = list[dict[str, Any]]
+
+
+def cells(*rows: tuple[int, int, int], ahead: int = 0, newest: int = 100 * HOUR) -> Rows:
+    return [{"cell": c * HOUR, "lag": k, "rows": n, "ahead": ahead, "newest": newest} for c, k, n in rows]
+
+
+def found(check: str, source: Arrivals, **given: Any) -> dict[str, Any]:
+    rows = health([count("a", 10)], [experiment(**given)], arrivals={"e": [source]})
+    [row] = [row for row in rows if row["check"] == check]
+    assert (row["slice_name"], row["slice_value"]) == ("source", source.source)
+    return row
+
+
+def late(*rows: tuple[int, int, int], **given: Any) -> dict[str, Any]:
+    return found("late_rows", Arrivals("buys", None, None, cells(*rows), LAGS), **given)
+
+
+def test_late_rows_are_what_is_still_to_come() -> None:
+    """Half of the rows come after an hour or more; the cell of hour 98 has seen an hour, so half are to come."""
+    row = late((10, 0, 400), (10, 1, 100), (10, 2, 500), (98, 0, 400), (98, 1, 100))
+    assert row["statistic"] == pytest.approx(500 / 2000)
+    assert row["status"] == "fail"
+    assert row["observed"] == "of the rows arrive: 50% within 1 h, 90% within 1 d, 99% within 1 d"
+    assert "25.00% of the rows in buys are still to come (500)" in row["message"]
+    assert "complete_until" in row["advice"]
+    assert late((10, 3, 50), (98, 0, 50))["observed"].endswith("50% after 1 d, 90% after 1 d, 99% after 1 d")
+    assert late((10, 0, 100), (98, 0, 100))["observed"].startswith("of the rows arrive: 50% within 1 min")
+
+
+def test_late_rows_have_their_own_thresholds() -> None:
+    rows = ((10, 0, 980), (10, 2, 20), (98, 0, 980))
+    assert late(*rows)["status"] == "pass"
+    assert late(*rows, health={"late_rows": {"warn": 0.005, "fail": 0.02}})["status"] == "warn"
+    assert late(*rows, health={"late_rows": {"warn": 0.005, "fail": 0.009}})["status"] == "fail"
+
+
+def test_without_ingestion_times_nothing_is_known_of_late_rows() -> None:
+    row = found("late_rows", Arrivals("buys", 5, 0, None, LAGS))
+    assert (row["status"], row["message"]) == ("skipped", "buys maps no ingestion time (columns.ingested).")
+    assert (
+        found("late_rows", Arrivals("buys", 5, 0, [], LAGS))["message"] == "buys has no rows with both times."
+    )
+
+
+def test_clocks_are_compared_with_the_ingestion_where_there_is_one() -> None:
+    rows = cells((10, 0, 400), (11, 0, 600), ahead=4)
+    row = found("clock", Arrivals("buys", 5_000, 3_000, rows, LAGS))
+    assert (row["statistic"], row["status"]) == (8 / 1000, "warn")
+    assert row["observed"] == "8 of 1,000 rows (0.8000%)"
+    assert row["message"] == "0.8000% of the rows in buys are dated after they reached the log."
+    strict = {"clock": {"warn": 0.001, "fail": 0.002}}
+    assert found("clock", Arrivals("buys", 5_000, 0, rows, LAGS), health=strict)["status"] == "fail"
+
+
+def test_else_with_the_time_of_the_run() -> None:
+    row = found("clock", Arrivals("buys", 1_000, 20, None))
+    assert (row["statistic"], row["status"]) == (0.02, "fail")
+    assert row["message"] == "2.0000% of the rows in buys are dated after the run began."
+    assert found("clock", Arrivals("buys", 1_000, 0, None))["status"] == "pass"
+    assert "as_of is past" in found("clock", Arrivals("buys", 1_000, None, None))["message"]
+    assert found("clock", Arrivals("buys", 0, 0, None))["message"] == "buys has no rows."
+
+
+def drop(
+    reason: str, rows: int, *, stage: str = "exposures", variant: str = "a", **more: Any
+) -> dict[str, Any]:
+    return {"experiment_id": "e", "stage": stage, "source": "web", "reason": reason, "variant": variant,
+            "rows": rows, "units": rows, **more}  # fmt: skip
+
+
+def of(check: str, drops: Rows, bots: Any = None, **given: Any) -> dict[str, Any]:
+    known = {} if bots is None else {"e": bots}
+    rows = health([count("a", 60), count("b", 40)], [experiment(**given)], drops=drops, bots=known)
+    [row] = [row for row in rows if row["check"] == check]
+    return row
+
+
+def test_exposures_outside_the_interval() -> None:
+    drops = [
+        drop("outside_interval", 20),
+        drop("repeated_exposure", 70),
+        drop("filtered", 10, experiment_id="x"),
+    ]
+    row = of("exposures_outside_interval", [*drops, drop("outside_windows", 99, stage="pairs")])
+    assert (row["statistic"], row["status"]) == (20 / 190, "warn")
+    assert row["observed"] == "20 of 190 exposures (10.5263%)"
+    given = {"exposures_outside_interval": {"warn": 0.01, "fail": 0.1}}
+    assert of("exposures_outside_interval", drops, health=given)["status"] == "fail"
+    assert of("exposures_outside_interval", [])["status"] == "pass"
+
+
+def test_events_before_exposure() -> None:
+    drops = [
+        drop("before_window", 30, stage="pairs"),
+        drop("before_window", 25, stage="pairs", variant="b"),
+        drop("before_window", 5, stage="pairs", source="app"),
+    ]
+    row = of("events_before_exposure", drops)
+    assert (row["statistic"], row["status"]) == (0.55, "warn")
+    assert "55.0000% of the units have events in web before their windows begin" in row["message"]
+    given = {"events_before_exposure": {"warn": 0.1, "fail": 0.2}}
+    assert of("events_before_exposure", drops, health=given)["status"] == "fail"
+    assert of("events_before_exposure", [drop("after_window", 1, stage="pairs")])["status"] == "pass"
+    row = of("events_before_exposure", [drop("outside_windows", 1, stage="pairs")])
+    assert row["status"] == "skipped"
+    assert "ledger: full" in row["message"]
+
+
+def test_bots_kept_and_bots_left_out() -> None:
+    row = of(
+        "bots",
+        [],
+        [{"experiment_id": "e", "variant": "b", "n": 2}, {"experiment_id": "x", "variant": "b", "n": 9}],
+    )
+    assert (row["statistic"], row["status"], row["observed"]) == (0.02, "fail", "a 0, b 2, c 0")
+    assert row["message"].endswith("their log's limit; they are kept.")
+    row = of("bots", [drop("bot", 25)], [])
+    assert (row["statistic"], row["observed"]) == (0.2, "a 25, b 0, c 0")
+    assert row["message"].endswith("they are left out.")
+    given = {"bots": {"warn": 0.2, "fail": 0.3}}
+    assert of("bots", [drop("bot", 25)], [], health=given)["status"] == "pass"
+    assert of("bots", [])["status"] == "skipped"
