@@ -19,6 +19,7 @@ _NEARLY_ALL: Final = 0.9
 _CHANCE: Final = 1e-6
 _TOLERANCE: Final = 0.02
 _STANDARD_ERRORS: Final = 4.0
+_DAY: Final = 86_400_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,7 +36,7 @@ def diagnosis(derived: Sequence[Row], segments: Sequence[Row]) -> list[str]:
     if whole.wrong == 0:
         return []
     since = _since(derived, whole)
-    late = derived if since is None else [row for row in derived if row["latest"] >= since]
+    late = derived if since is None else _after(derived, since)
     near, other_ids, capitals = (
         _part([row for row in derived if row[name]]) for name in ("near", "not_ascii", "capitals")
     )
@@ -92,6 +93,12 @@ def _since(derived: Sequence[Row], whole: _Part) -> int | None:
         return None
     rate = whole.wrong / (whole.units - before)
     return int(first) if before * np.log1p(-min(rate, 1 - 1e-12)) < np.log(_CHANCE) else None
+
+
+def _after(derived: Sequence[Row], since: int) -> Sequence[Row]:
+    """Rows of the days after an instant, whose own day is mixed; where there are none, of that day."""
+    later = [row for row in derived if row["earliest"] // _DAY > since // _DAY]
+    return later or [row for row in derived if row["latest"] >= since]
 
 
 def _in_one_value(segments: Sequence[Row]) -> Iterator[str]:

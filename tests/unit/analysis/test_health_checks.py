@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -202,6 +202,13 @@ def test_diagnosis_of_another_salt_since_an_instant() -> None:
     said = diagnosed([*RIGHT, *late])
     assert {word for word in WORDS if word in said} == {"none before", "at random"}
     assert "none before 1970-01-05T01:00:00+00:00" in said
+    next_day = [
+        {**row, "day": row["day"] + timedelta(days=1), "earliest": 5 * DAY, "latest": 6 * DAY - 1}
+        for row in late
+    ]
+    morning = count("a", 400_000, day=4)
+    assert "at random" in diagnosed([*RIGHT, *late, *next_day, morning]), "the day of the change is mixed"
+    assert "at random" not in diagnosed([*RIGHT, *late, morning])
     assert "none before" not in diagnosed(late)
 
 
