@@ -14,7 +14,7 @@ from typing import Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from abspark.assignment.bits import MASK
+from abspark.assignment.bits import MASK, let
 from abspark.assignment.kernel import Kernel
 
 _FNV_BASIS: Final = 0x811C9DC5
@@ -50,7 +50,8 @@ def _fold_utf16(text: Column, step: Callable[[Column, Column], Column], start: i
     units = F.regexp_extract_all(F.hex(encoded), F.lit(".{4}"), F.lit(0))
     start_column = F.lit(start).cast("bigint")
     by_unit = F.aggregate(units, start_column, lambda h, u: step(h, F.conv(u, 16, 10).cast("bigint")))
-    plain = F.octet_length(encoded) == F.length(text) * F.lit(2)
+    ascii_only = F.octet_length(text) == F.length(text)
+    plain = ascii_only | (F.octet_length(encoded) == F.length(text) * F.lit(2))
     return F.when(plain, _fold_characters(text, step, start)).otherwise(by_unit)
 
 
@@ -62,11 +63,22 @@ def fnv1a(units: list[int]) -> int:
     return reduce(lambda h, unit: (h ^ unit) * _FNV_PRIME & MASK, units, _FNV_BASIS)
 
 
-def _fnv1a_column(units: str, text: Column) -> Column:
-    def step(h: Column, unit: Column) -> Column:
-        return (h.bitwiseXOR(unit) * F.lit(_FNV_PRIME)).bitwiseAND(F.lit(MASK))
+def _fnv1a_step(state: Column, unit: Column) -> Column:
+    return (state.bitwiseXOR(unit) * F.lit(_FNV_PRIME)).bitwiseAND(F.lit(MASK))
 
-    return _FOLDS[units](text, step, _FNV_BASIS)
+
+def _fnv1a_column(units: str, text: Column) -> Column:
+    return _FOLDS[units](text, _fnv1a_step, _FNV_BASIS)
+
+
+def _fnv1a_of_digits(number: Column) -> Column:
+    """FNV-1a of a number in decimal. It is bound, as folding over a nested fold would evaluate that one twice."""
+
+    def hashed(digits: Column) -> Column:
+        start = F.lit(_FNV_BASIS).cast("bigint")
+        return F.aggregate(F.split(digits, ""), start, lambda h, c: _fnv1a_step(h, F.ascii(c)))
+
+    return let(number.cast("string"), hashed)
 
 
 def _fnv(units: str) -> Kernel:
@@ -86,7 +98,7 @@ def _fnv_twice(units: str) -> Kernel:
         return fnv1a(UNITS["utf8"](str(fnv1a(UNITS[units](text))))) % modulus
 
     def spark(text: Column, seed: Column, modulus: Column) -> Column:  # noqa: ARG001 - has no seed
-        return _fnv1a_column("points", _fnv1a_column(units, text).cast("string")) % modulus
+        return _fnv1a_of_digits(_fnv1a_column(units, text)) % modulus
 
     return Kernel(python, spark)
 
