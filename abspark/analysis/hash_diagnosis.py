@@ -40,10 +40,7 @@ def diagnosis(derived: Sequence[Row], segments: Sequence[Row]) -> list[str]:
     near, other_ids, capitals = (
         _part([row for row in derived if row[name]]) for name in ("near", "not_ascii", "capitals")
     )
-    return [
-        *_if(
-            _gathered(near, whole), "The mismatches lie at the boundaries: inclusive ends or float rounding."
-        ),
+    spelled = [
         *_if(
             _gathered(other_ids, whole), "The mismatches have ids that are not ASCII: another character set."
         ),
@@ -51,13 +48,19 @@ def diagnosis(derived: Sequence[Row], segments: Sequence[Row]) -> list[str]:
             _gathered(capitals, whole),
             "The mismatches have ids with capital letters: what assigned them lower-cased the ids.",
         ),
+    ]
+    return [
+        *_if(
+            _gathered(near, whole), "The mismatches lie at the boundaries: inclusive ends or float rounding."
+        ),
+        *spelled,
         *_if(
             since is not None,
             f"There are none before {_instant(since)}: the configuration or SDK changed then.",
         ),
         *_in_one_value(segments),
         *_if(
-            _at_random(late),
+            not spelled and _at_random(late),
             "They are as many as if drawn at random: another salt, or an id spelled differently.",
         ),
     ]

@@ -48,7 +48,7 @@ def units(spark: SparkSession, seed: int) -> DataFrame:
     second = F.pmod(F.shiftright(drawn, 8), F.lit(DAYS * 86_400))
     country = F.concat(F.lit("country-"), F.pmod(F.shiftright(drawn, 3), F.lit(10)).cast("string"))
     return spark.range(0, UNITS, 1, 2).select(
-        F.concat(mixed, F.lit("-"), F.hex("id")).alias("raw_id"),
+        F.concat(mixed, F.lit("-"), F.lower(F.hex("id"))).alias("raw_id"),
         (F.lit(START) + second).cast("timestamp").alias("first_exposure_at"),
         F.array(country).alias("attributes"),
         F.pmod(F.shiftright(drawn, 20), F.lit(100)).alias("luck"),

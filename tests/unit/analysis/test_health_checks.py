@@ -189,6 +189,13 @@ def test_diagnosis_of_boundaries_and_characters() -> None:
     assert {word for word in WORDS if word in diagnosed(foreign)} == {"ASCII"}
     lowered = [*RIGHT, count("b", 40, capitals=True), count("b", 60, status="mismatch", capitals=True)]
     assert {word for word in WORDS if word in diagnosed(lowered)} == {"capital letters"}
+    shares = {"a": 0.5, "b": 0.3, "c": 0.2}
+    nearly_all = [
+        count(v, round(1e6 * p * q), capitals=True, expected_variant=w, status="match" if v == w else "mismatch")
+        for v, p in shares.items() for w, q in shares.items()
+    ]  # fmt: skip
+    said = {word for word in WORDS if word in diagnosed([*RIGHT, *nearly_all])}
+    assert said == {"capital letters"}, "which explains that they are as many as if drawn at random"
 
 
 def test_diagnosis_of_another_salt_since_an_instant() -> None:
