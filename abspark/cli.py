@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -15,10 +15,9 @@ from abspark.command_power import power
 from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-    from abspark.config import Project
+FAIL_ON_HEALTH = click.option(
+    "--fail-on-health", is_flag=True, help="Exit 4 when a check of severity fail does not pass."
+)
 
 
 @click.group(
@@ -51,7 +50,7 @@ def validate(conf: Path, env: str | None) -> None:
 @EXPERIMENTS
 @AS_OF
 @QUIET
-@click.option("--fail-on-health", is_flag=True, help="Exit 4 when a check of severity fail does not pass.")
+@FAIL_ON_HEALTH
 def run(
     conf: Path,
     env: str,
@@ -71,7 +70,9 @@ def run(
         outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
         if fail_on_health:
-            _require_health(spark, project, tuple(outcome.experiments))
+            from abspark import queries
+
+            _require_health(queries.rows(spark, project, "health", experiments=tuple(outcome.experiments)))
 
 
 def _reader(table: str, help_text: str) -> None:
@@ -90,8 +91,25 @@ def _reader(table: str, help_text: str) -> None:
 
 
 _reader("results", "Show the committed results.")
-_reader("health", "Show the checks that say whether to believe the results.")
 _reader("drops", "Show how many rows were left out, and why.")
+
+
+@cli.command()
+@CONF
+@ENV
+@EXPERIMENTS
+@FORMAT
+@FAIL_ON_HEALTH
+def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
+    """Show the checks that say whether to believe the results."""
+    project = load(conf, env)
+    from abspark import queries
+
+    with session(project.environment) as spark:
+        rows = queries.rows(spark, project, "health", experiments=experiments)
+    show("health", rows, form)
+    if fail_on_health:
+        _require_health(rows)
 
 
 @cli.command()
@@ -190,12 +208,8 @@ def _tell_unforeseen(error: Exception) -> None:
     )
 
 
-def _require_health(spark: SparkSession, project: Project, experiments: tuple[str, ...]) -> None:
-    from abspark import queries
-
-    failed = [
-        r for r in queries.rows(spark, project, "health", experiments=experiments) if r["status"] == "fail"
-    ]
+def _require_health(rows: list[dict[str, Any]]) -> None:
+    failed = [row for row in rows if row["status"] == "fail"]
     if failed:
         lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]
         raise HealthError(

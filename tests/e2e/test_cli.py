@@ -158,6 +158,7 @@ def analysed(
     return tiny, (code, out.getvalue(), err.getvalue())
 
 
+WORST = ["fail", "warn", "skipped", "pass"]
 Analysed = tuple[TinyProject, tuple[int, str, str]]
 
 
@@ -176,6 +177,20 @@ def test_fail_on_health_is_exit_4_and_the_run_stays_committed(
     assert second == f"error: {len(failed)} health checks failed:"
     assert [tuple(line.strip().split(": ")[:2]) for line in told] == failed
     assert last == "  do: abspark health"
+
+
+@pytest.mark.spark
+def test_health_shows_the_worst_first_and_may_fail_on_it(tell: Tell, analysed: Analysed) -> None:
+    code, out, err = tell(*analysed[0].command("health", "--experiment", "banner", "--fail-on-health"))
+    assert code == 4
+    assert err.startswith("error: ")
+    assert err.endswith("  do: abspark health\n")
+    cells = [line.split() for line in out.splitlines()]
+    statuses = [words[1] for words in cells if len(words) > 1 and words[1] in WORST]
+    assert statuses == sorted(statuses, key=WORST.index)
+    assert statuses[0] == "fail"
+    assert "→" in out.split(" warn ")[0], "what failed comes with advice"
+    assert tell(*analysed[0].command("health", "--experiment", "banner"))[0] == 0
 
 
 @pytest.mark.spark
