@@ -235,7 +235,7 @@ DROPS: Final = Table(
     _columns(
         _RUN,
         _EXPERIMENT,
-        ("stage", "string", "exposures, units, events, pairs, or values"),
+        ("stage", "string", "exposures, dimensions, units, events, pairs, or values"),
         ("source", "string", "the source (stage values: the metric)"),
         ("reason", "string", "why"),
         ("variant", "string", "the variant where the row has one"),

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from abspark.config.loader import load_project
     from abspark.config.metric import Metric, Window
     from abspark.config.project import Project
-    from abspark.config.source import EventSource, ExposureSource
+    from abspark.config.source import DimensionSource, EventSource, ExposureSource, Source
 
 __all__ = [
+    "DimensionSource",
     "Environment",
     "EventSource",
     "Experiment",
     "ExposureSource",
     "Metric",
     "Project",
+    "Source",
     "Window",
     "load_project",
 ]
@@ -31,7 +33,9 @@ _HOMES: Final = {
     "Environment": "environment",
     "EventSource": "source",
     "Experiment": "experiment",
+    "DimensionSource": "source",
     "ExposureSource": "source",
+    "Source": "source",
     "Metric": "metric",
     "Project": "project",
     "Window": "metric",

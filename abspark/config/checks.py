@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from abspark.config.dimension_checks import dimension_faults, known_attributes
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
 from abspark.config.metric_checks import covariate_faults, metric_faults
@@ -12,7 +13,7 @@ from abspark.config.references import reference, written_expression
 from abspark.config.source import ExposureSource
 from abspark.errors import Fault
 
-_NAMESPACES: Final = (("exposures", "events"), ("metrics",), ("experiments",))
+_NAMESPACES: Final = (("exposures", "events", "dimensions"), ("metrics",), ("experiments",))
 
 
 def check_items(items: Items) -> Iterator[Fault]:
@@ -28,7 +29,9 @@ def check_items(items: Items) -> Iterator[Fault]:
         yield from covariate_faults(items, experiment)
         yield from _assignment_references(items, experiment)
     yield from _shared_sources(items)
-    for source in (*items.of("exposures"), *items.of("events")):
+    for source in items.of("exposures"):
+        yield from dimension_faults(items, source)
+    for source in (*items.of("exposures"), *items.of("events"), *items.of("dimensions")):
         if source.model is not None:
             yield from written_expression(source.place, source.data, "filter", source.model.expression_types)
 
@@ -68,11 +71,11 @@ def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     if source is None or not isinstance(segments, list):
         return
     for index, name in enumerate(segments):
-        yield from _attribute(source, name, experiment.place.inside("segments").inside(index))
+        known = known_attributes(items, source)
+        yield from _attribute(source, name, experiment.place.inside("segments").inside(index), known)
 
 
-def _attribute(source: ExposureSource, name: Any, place: Place) -> Iterator[Fault]:
-    known = tuple(source.attributes)
+def _attribute(source: ExposureSource, name: Any, place: Place, known: tuple[str, ...]) -> Iterator[Fault]:
     if isinstance(name, str) and name not in known:
         yield place.fault(
             f"is no attribute of the exposure source {source.name!r}{near_miss(name, known)}",
@@ -88,7 +91,7 @@ def _assignment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     place = experiment.place.inside("assignment")
     source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
     if source is not None and "unit" in given:
-        yield from _attribute(source, given["unit"], place.inside("unit"))
+        yield from _attribute(source, given["unit"], place.inside("unit"), tuple(source.attributes))
     forced = given.get("overrides")
     if isinstance(forced, Mapping) and set(forced) == {"source"}:
         yield from reference(items, place.inside("overrides"), forced, "source", kind="exposures")

@@ -14,11 +14,11 @@ from abspark.config.faults import Place, faults_of, unknown_key
 from abspark.config.files import ConfigFile
 from abspark.config.inheritance import extended
 from abspark.config.metric import Metric
-from abspark.config.source import EventSource, ExposureSource
+from abspark.config.source import DimensionSource, EventSource, ExposureSource
 from abspark.errors import Fault
 
 LISTS: Final[Mapping[str, Mapping[str, type[ConfigModel]]]] = {
-    "sources": {"exposures": ExposureSource, "events": EventSource},
+    "sources": {"exposures": ExposureSource, "events": EventSource, "dimensions": DimensionSource},
     "metrics": {"metrics": Metric},
     "experiments": {"experiments": Experiment},
 }

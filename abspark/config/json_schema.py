@@ -13,7 +13,7 @@ from abspark.config.base import ConfigModel
 from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.metric import Metric
-from abspark.config.source import EventSource, ExposureSource
+from abspark.config.source import DimensionSource, EventSource, ExposureSource
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,6 +23,7 @@ class SourcesFile(ConfigModel):
 
     exposures: tuple[ExposureSource, ...] = ()
     events: tuple[EventSource, ...] = ()
+    dimensions: tuple[DimensionSource, ...] = ()
 
 
 class MetricsFile(ConfigModel):

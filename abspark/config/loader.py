@@ -16,11 +16,11 @@ from abspark.config.files import list_files, read_file, shown_path
 from abspark.config.items import LISTS, Items, validated, without_unset
 from abspark.config.metric import Metric
 from abspark.config.project import Project
-from abspark.config.source import EventSource, ExposureSource
+from abspark.config.source import DimensionSource, EventSource, ExposureSource
 from abspark.errors import ConfigError, Fault, UsageError
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_S = TypeVar("_S", ExposureSource, EventSource)
+_S = TypeVar("_S", ExposureSource, EventSource, DimensionSource)
 
 
 def load_project(conf: Path, env: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Project:
@@ -67,6 +67,7 @@ def _project(root: Path, items: Items, environment: Environment | None) -> Proje
         root=root,
         exposures={name: _resolved(source, root) for name, source in models["exposures"].items()},
         events={name: _resolved(source, root) for name, source in models["events"].items()},
+        dimensions={name: _resolved(source, root) for name, source in models["dimensions"].items()},
         metrics=models["metrics"]
         | {step.name: step for metric in models["metrics"].values() for step in metric.partial_funnels},
         experiments={

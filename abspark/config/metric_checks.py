@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from abspark.config.dimension_checks import known_attributes
 from abspark.config.expressions import Role
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
@@ -44,16 +45,17 @@ def covariate_faults(items: Items, experiment: Item) -> Iterator[Fault]:
     source = None if model is None else _exposure_source(items, model.exposures)
     if source is None:
         return
+    known = known_attributes(items, source)
     metrics = {item.name: item for item in items.of("metrics")}
     for name in model.metrics.names:
         item = metrics.get(name)
         covariate = None if item is None or item.model is None else item.model.covariate
         wanted = None if covariate is None else covariate.attribute
-        if item is None or wanted is None or wanted in source.attributes:
+        if item is None or wanted is None or wanted in known:
             continue
         yield item.place.at("covariate", "attribute").fault(
-            f"is no attribute of the exposure source {source.name!r}{near_miss(wanted, source.attributes)}",
-            allowed=", ".join(source.attributes) or "none: the source declares no attributes",
+            f"is no attribute of the exposure source {source.name!r}{near_miss(wanted, known)}",
+            allowed=", ".join(known) or "none: the source declares no attributes",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.metric import Metric
-from abspark.config.source import EventSource, ExposureSource
+from abspark.config.source import DimensionSource, EventSource, ExposureSource, Source
 from abspark.errors import UsageError
 
 
@@ -31,6 +31,13 @@ class Project:
     metrics: dict[str, Metric]
     experiments: dict[str, Experiment]
     environment: Environment | None = None
+    dimensions: dict[str, DimensionSource] = field(default_factory=dict)
+
+    def attributes_of(self, exposures: str) -> tuple[str, ...]:
+        """The attributes of an exposure source's units, in order: its own, its dimensions', its combinations."""
+        source = self.exposures[exposures]
+        joined = [name for dimension in source.dimensions for name in self.dimensions[dimension].attributes]
+        return (*source.attributes, *joined, *source.combinations)
 
     def configuration_hash(self, experiment_ids: Iterable[str]) -> str:
         """SHA-256 (hex) over the experiments with their metrics and sources, defaults filled in.
@@ -50,11 +57,13 @@ class Project:
         metrics = sorted({*used, *(self.covariate_metric(name) for name in used)})
         events = sorted({source for name in metrics for source in self.metrics[name].sources})
         exposures = sorted({experiment.exposures for experiment in experiments})
+        dimensions = sorted({name for source in exposures for name in self.exposures[source].dimensions})
         content = {
             "experiments": [_plain(experiment) for experiment in experiments],
             "metrics": [_plain(self.metrics[name]) for name in metrics],
             "events": [self._source(self.events[name]) for name in events],
             "exposures": [self._source(self.exposures[name]) for name in exposures],
+            "dimensions": [self._source(self.dimensions[name]) for name in dimensions],
         }
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -64,12 +73,14 @@ class Project:
         covariate = self.metrics[name].covariate
         return name if covariate is None or covariate.metric is None else covariate.metric
 
-    def _source(self, source: ExposureSource | EventSource) -> dict[str, Any]:
+    def _source(self, source: Source) -> dict[str, Any]:
         plain = _plain(source)
         if source.path and Path(source.path).is_relative_to(self.root):
             plain["path"] = Path(source.path).relative_to(self.root).as_posix()
-        if isinstance(source, ExposureSource):
+        if not isinstance(source, EventSource):
             plain["attributes"] = list(source.attributes.items())
+        if isinstance(source, ExposureSource):
+            plain["combinations"] = list(source.combinations.items())
         return plain
 
 

@@ -11,7 +11,12 @@ from abspark.config.items import Items
 from abspark.errors import Fault
 
 _ROLES: Mapping[str, Role] = {"value": "value", "distinct": "key"}
-_KINDS = {"events": "event source", "exposures": "exposure source", "metrics": "metric"}
+_KINDS = {
+    "dimensions": "dimension source",
+    "events": "event source",
+    "exposures": "exposure source",
+    "metrics": "metric",
+}
 
 
 def reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: str) -> Iterator[Fault]:

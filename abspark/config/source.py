@@ -219,6 +219,12 @@ class ExposureSource(_Source):
 
     columns: ExposureColumns
     attributes: Attributes = Field(default={}, description="columns kept as of the first exposure")
+    dimensions: tuple[Name, ...] = Field(
+        default=(), description="dimension sources whose attributes the units get, as of the first exposure"
+    )
+    combinations: dict[ColumnName, tuple[Name, ...]] = Field(
+        default={}, description="further attributes, each a combination of two or more of the others"
+    )
 
     @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit")
     def _one_time(self) -> Iterator[Problem]:
@@ -229,6 +235,51 @@ class ExposureSource(_Source):
         taken: dict[str, str] = {}
         yield from _name_problems("attributes", self.attributes, taken)
         yield from _name_problems("properties", self.properties, taken)
+
+    @rule("combinations")
+    def _combinations_combine(self) -> Iterator[Problem]:
+        for name, parts in self.combinations.items():
+            if len(set(parts)) < 2:
+                yield Problem(("combinations", name), "combines fewer than two attributes")
+
+    @property
+    def expression_types(self) -> dict[str, str | None]:
+        """The names that expressions may use, with their Spark SQL type where it is declared."""
+        return {
+            **dict.fromkeys(self.columns.mapped),
+            **dict.fromkeys(self.attributes),
+            **{name: given.type for name, given in self.properties.items()},
+        }
+
+
+class DimensionColumns(_Columns):
+    """Columns of a dimension. Without `valid_from` a unit's row has always held."""
+
+    unit: Text
+    time: Text | None = Field(default=None, alias="valid_from", description="since when the row holds")
+
+
+class DimensionSource(_Source):
+    """A table of what units are: the row of a unit that held at its first exposure counts, never a later one.
+
+    Of several rows of a unit that hold from the same instant the first by its attributes counts, nulls last.
+    """
+
+    columns: DimensionColumns
+    attributes: Attributes = Field(description="columns that units get as attributes")
+
+    @rule("properties", "attributes")
+    def _one_meaning_per_name(self) -> Iterator[Problem]:
+        taken: dict[str, str] = {}
+        yield from _name_problems("attributes", self.attributes, taken)
+        yield from _name_problems("properties", self.properties, taken)
+
+    @rule("fixed_time")
+    def _no_fixed_time(self) -> Iterator[Problem]:
+        if self.fixed_time is not None:
+            yield Problem(
+                ("fixed_time",), "a dimension's rows hold always, or from valid_from on", "leave it out"
+            )
 
     @property
     def expression_types(self) -> dict[str, str | None]:
@@ -275,3 +326,6 @@ class EventSource(_Source):
             **dict.fromkeys(self.columns.mapped),
             **{name: given.type for name, given in self.properties.items()},
         }
+
+
+Source = ExposureSource | EventSource | DimensionSource

@@ -15,10 +15,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abspark.config import EventSource, ExposureSource
+from abspark.config import EventSource, ExposureSource, Source
 from abspark.errors import DataError
-
-Source = ExposureSource | EventSource
 
 _STRING_COLUMNS = ("experiment", "variant", "event", "event_id")
 _TIME_OF_DAY = r"^T?\d{1,2}:"
@@ -43,8 +41,9 @@ def canonical(raw: DataFrame, source: Source) -> DataFrame:
         mapped = getattr(columns, name, None)
         if mapped is not None:
             selected[name] = raw_column(raw, mapped).cast("string")
-    if columns.ingested is not None:
-        selected["ingested"] = _instant(raw, source, columns.ingested, role="ingestion time")
+    ingested = getattr(columns, "ingested", None)
+    if ingested is not None:
+        selected["ingested"] = _instant(raw, source, ingested, role="ingestion time")
     value = getattr(columns, "value", None)
     if value is not None:
         selected["value"] = _cast(raw, source, value, "double")
@@ -157,7 +156,10 @@ def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
 
 
 def prune(
-    raw: DataFrame, source: Source, span: tuple[int | None, int], experiments: Sequence[str] = ()
+    raw: DataFrame,
+    source: ExposureSource | EventSource,
+    span: tuple[int | None, int],
+    experiments: Sequence[str] = (),
 ) -> DataFrame:
     """Raw rows that can lie in `span` and belong to one of `experiments`, if any are named.
 

@@ -20,6 +20,7 @@ from abspark.pipeline.canonical import canonical, prune
 from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, units, with_event_status
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
+from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, time_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
@@ -65,15 +66,16 @@ def assignment_table(
     sources: Mapping[str, ExposureSource],
     study: Study,
     overrides: DataFrame | None = None,
+    dimensions: Mapping[str, Dimension] | None = None,
 ) -> DataFrame:
     """Rows of `assignments` (all columns but run_id) of all exposure logs, each assignment re-derived.
 
-    `overrides` are forced units that a source lists.
+    `overrides` are forced units that a source lists; `dimensions` those that the sources name.
     """
-    parts = [
-        assignments(exposure_rows(raw, sources[name], study, pruned=True), sources[name], study)
-        for name, raw in raws.items()
-    ]
+    parts = []
+    for name, raw in raws.items():
+        first = assignments(exposure_rows(raw, sources[name], study, pruned=True), sources[name], study)
+        parts.append(with_dimensions(first, sources[name], dimensions or {}))
     attributes = {name: tuple(source.attributes) for name, source in sources.items()}
     table = reduce(DataFrame.unionByName, parts)
     return derive(table, study.experiments, attributes=attributes, overrides=overrides)

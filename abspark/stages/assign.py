@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abspark.assignment.compiled import overrides_source
 from abspark.assignment.golden import golden_check
+from abspark.pipeline.dimensions import Dimension, dimension_rows, repeats
 from abspark.pipeline.forced import forced_units
 from abspark.pipeline.ledger import (
     Drop,
@@ -17,6 +20,7 @@ from abspark.pipeline.ledger import (
     exposure_drops,
 )
 from abspark.pipeline.station import assignment_counts, assignment_table, exposure_rows
+from abspark.schemas import NO_EXPERIMENT
 from abspark.stages.bots import find_bots
 from abspark.stages.inputs import experiments_of, explained, failing, raw, source_of
 from abspark.stages.state import RunState
@@ -44,7 +48,8 @@ def assign(state: RunState) -> None:
     with explained(state):
         with state.progress.stage("assignments") as stage:
             raws = {name: raw(state, name) for name in sources}
-            table = assignment_table(raws, sources, study, _overrides(state))
+            dimensions = _dimensions(state)
+            table = assignment_table(raws, sources, study, _overrides(state), dimensions)
             state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
             counts = assignment_counts(state.lake.read_run("assignments", state.run_id)).collect()
             stage.rows = sum(row["n"] for row in counts)
@@ -53,12 +58,29 @@ def assign(state: RunState) -> None:
                 state.progress.say(
                     f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops"
                 )
-        repeated = assignment_drops(counts, tallies, study)
+        repeated = [*assignment_drops(counts, tallies, study), *_repeats(dimensions)]
         for name, tally in tallies.items():
             mine = {e.id for e in experiments_of(state, name)}
             pinned = state.inputs[name]
             pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
         state.lake.append_rows("drops", [d._asdict() | {"run_id": state.run_id} for d in [*drops, *repeated]])
+
+
+def _dimensions(state: RunState) -> dict[str, Dimension]:
+    names = [name for e in state.running for name in state.project.exposures[e.exposures].dimensions]
+    return {
+        name: Dimension(state.project.dimensions[name], raw(state, name)) for name in dict.fromkeys(names)
+    }
+
+
+def _repeats(dimensions: Mapping[str, Dimension]) -> list[Drop]:
+    """Rows of dimensions that another row of the same unit and instant stands for."""
+    counts = {name: repeats(dimension_rows(dimension)).collect()[0] for name, dimension in dimensions.items()}
+    return [
+        Drop(NO_EXPERIMENT, "dimensions", name, "repeated_dimension", None, row["rows"], row["units"])
+        for name, row in counts.items()
+        if row["rows"]
+    ]
 
 
 def _overrides(state: RunState) -> DataFrame | None:

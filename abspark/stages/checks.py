@@ -13,7 +13,7 @@ from abspark.pipeline.arrivals import LAGS, arrivals
 from abspark.pipeline.bots import assigned_bots
 from abspark.pipeline.profiles import assignment_profile, segment_profile
 from abspark.stages.bots import find_bots
-from abspark.stages.inputs import raw, source_of
+from abspark.stages.inputs import raw
 from abspark.stages.state import RunState
 
 _WRONG = ("mismatch", "not_allocated")
@@ -40,7 +40,7 @@ def health_rows(state: RunState) -> Rows:
 
 def _by_value(state: RunState, table: DataFrame, names: Mapping[str, Sequence[str]]) -> Rows:
     """Units by the values of some attributes of some experiments."""
-    attributes = {name: tuple(source.attributes) for name, source in state.project.exposures.items()}
+    attributes = {name: state.project.attributes_of(name) for name in state.project.exposures}
     experiments = [experiment for experiment in state.running if experiment.id in names]
     return _rows(segment_profile(table, experiments, attributes, names)) if experiments else []
 
@@ -53,7 +53,7 @@ def _unexplained(state: RunState, profile: Rows) -> dict[str, list[str]]:
 
 
 def _others(state: RunState, experiment: Experiment) -> list[str]:
-    known = state.project.exposures[experiment.exposures].attributes
+    known = state.project.attributes_of(experiment.exposures)
     return [name for name in known if name not in experiment.segments]
 
 
@@ -78,7 +78,8 @@ def _arrivals(state: RunState, drops: Rows) -> dict[str, list[Arrivals]]:
 
 
 def _arrival(state: RunState, name: str, drops: Rows) -> Arrivals:
-    source, now = source_of(state, name), state.as_of >= state.started_at
+    project, now = state.project, state.as_of >= state.started_at
+    source = project.exposures.get(name) or project.events[name]
     after = sum(row["rows"] for row in drops if row["source"] == name and row["reason"] == "after_as_of")
     cells = None
     if source.columns.ingested is not None:

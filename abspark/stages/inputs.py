@@ -9,7 +9,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 
 from abspark.assignment.compiled import overrides_source
-from abspark.config import EventSource, Experiment, ExposureSource
+from abspark.config import Experiment, ExposureSource, Source
 from abspark.errors import AbsparkError, DataError
 from abspark.pipeline.canonical import canonical
 from abspark.pipeline.forced import require_hashable
@@ -18,9 +18,10 @@ from abspark.stages.state import Input, RunState
 from abspark.storage import as_data_error, pin, read, require_columns
 
 
-def source_of(state: RunState, name: str) -> ExposureSource | EventSource:
-    """The source of that name, of either kind."""
-    return state.project.exposures.get(name) or state.project.events[name]
+def source_of(state: RunState, name: str) -> Source:
+    """The source of that name, of any kind."""
+    project = state.project
+    return project.exposures.get(name) or project.dimensions.get(name) or project.events[name]
 
 
 def experiments_of(state: RunState, name: str) -> tuple[Experiment, ...]:
@@ -99,4 +100,6 @@ def explained(state: RunState) -> Iterator[None]:
 def _needed(state: RunState, experiment: Experiment) -> tuple[str, ...]:
     events = sources_of(experiment, state.project.metrics)
     forced = overrides_source(experiment)
-    return tuple(dict.fromkeys((experiment.exposures, *([] if forced is None else [forced]), *events)))
+    dimensions = state.project.exposures[experiment.exposures].dimensions
+    given = () if forced is None else (forced,)
+    return tuple(dict.fromkeys((experiment.exposures, *dimensions, *given, *events)))

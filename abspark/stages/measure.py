@@ -122,7 +122,7 @@ def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
 def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) -> Analysis:
     table = state.lake.read_run("assignments", state.run_id)
     sources = {source.name: source for source in study.event_sources}
-    attributes = {name: tuple(source.attributes) for name, source in state.project.exposures.items()}
+    attributes = {name: state.project.attributes_of(name) for name in state.project.exposures}
     positions = segment_positions(study, attributes)
     kept: list[SegmentValue] = []
     if positions:

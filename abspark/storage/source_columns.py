@@ -9,13 +9,13 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
-from abspark.config import EventSource, ExposureSource
+from abspark.config import Source
 from abspark.errors import DataError
 
 _COLUMNS_SHOWN: Final = 40
 
 
-def require_columns(source: ExposureSource | EventSource, frame: DataFrame) -> None:
+def require_columns(source: Source, frame: DataFrame) -> None:
     """Check that a raw frame has every column the source names; case does not matter, dots go into structs.
 
     Raises:
@@ -36,13 +36,12 @@ def require_columns(source: ExposureSource | EventSource, frame: DataFrame) -> N
     )
 
 
-def _named(source: ExposureSource | EventSource) -> Iterator[tuple[str, str]]:
+def _named(source: Source) -> Iterator[tuple[str, str]]:
     """Every raw column the source names, with the key that names it."""
     for name, column in source.columns.mapped.items():
         yield f"columns.{name}", column
-    if isinstance(source, ExposureSource):
-        for name, column in source.attributes.items():
-            yield f"attributes.{name}", column
+    for name, column in getattr(source, "attributes", {}).items():
+        yield f"attributes.{name}", column
     for name, given in source.properties.items():
         yield f"properties.{name}", given.column
 

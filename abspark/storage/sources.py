@@ -9,13 +9,11 @@ from typing import Final
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from abspark.config import EventSource, ExposureSource
+from abspark.config import Source
 from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.faults import as_data_error
 from abspark.storage.places import delta_path_name, glob_free, tables_beside, what_is_at
-
-Source = ExposureSource | EventSource
 
 _LISTING_OPTIONS: Final = frozenset(
     {"basepath", "pathglobfilter", "recursivefilelookup", "modifiedbefore", "modifiedafter"}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
@@ -66,9 +67,23 @@ def cookie_cats(analyse: Analyse) -> tuple[SparkSession, Project]:
     return analyse("cookie_cats")
 
 
+def last_days(run: tuple[SparkSession, Project], table: str, experiment: str) -> Rows:
+    rows = queries.rows(*run, table, experiments=[experiment])
+    last = max(row["day"] for row in rows)
+    return [row for row in rows if row["day"] == last]
+
+
 def moments(run: tuple[SparkSession, Project], experiment: str) -> dict[tuple[str, str], dict[str, Any]]:
-    rows = queries.rows(*run, "moments", experiments=[experiment])
-    return {(row["metric"], row["variant"]): row for row in rows}
+    rows = last_days(run, "moments", experiment)
+    return {(row["metric"], row["variant"]): row for row in rows if row["segment_name"] is None}
+
+
+def segments(
+    run: tuple[SparkSession, Project], experiment: str, metric: str
+) -> dict[tuple[str, ...], dict[str, Any]]:
+    rows = last_days(run, "moments", experiment)
+    mine = [row for row in rows if row["metric"] == metric and row["segment_name"] is not None]
+    return {(row["segment_name"], row["segment_value"], row["variant"]): row for row in mine}
 
 
 def drops(
@@ -88,7 +103,7 @@ def test_udacity_counts_and_test(udacity: tuple[SparkSession, Project]) -> None:
     found = moments(udacity, "landing_page")
     assert conversions(found, "conversion", "control") == (145_274, pytest.approx(17_489, rel=1e-12))
     assert conversions(found, "conversion", "treatment") == (145_310, pytest.approx(17_264, rel=1e-12))
-    [row] = queries.rows(*udacity, "results", experiments=["landing_page"])
+    [row] = [row for row in last_days(udacity, "results", "landing_page") if row["segment_name"] is None]
     assert row["statistic"] == pytest.approx(-1.3109, abs=5e-5)
     assert row["p_value"] == pytest.approx(0.1899, abs=5e-5)
     assert row["significant"] is False
@@ -127,6 +142,68 @@ def test_globox_means_and_variances(globox: tuple[SparkSession, Project]) -> Non
     assert found["spend", "A"]["var_num"] == pytest.approx(672.6963553366811, rel=1e-9)
     assert found["spend", "B"]["mean_num"] == pytest.approx(3.3908669458857834, rel=1e-12)
     assert found["spend", "B"]["var_num"] == pytest.approx(645.8769667214557, rel=1e-9)
+
+
+GLOBOX_UNITS = """
+    create view spent as select cast(uid as varchar) as uid, sum(spent) as spend from '{0}/activity.csv' group by 1;
+    create view units as
+      select g.uid, g."group" as variant, g.device, u.country, u.gender, coalesce(s.spend, 0) as spend
+      from read_csv('{0}/groups.csv', all_varchar = true) g
+      left join read_csv('{0}/users.csv', all_varchar = true) u on u.id = g.uid
+      left join spent s on s.uid = g.uid;
+"""
+
+
+@pytest.fixture(scope="module")
+def globox_units(real_data: Path) -> duckdb.DuckDBPyConnection:
+    """One row per unit, made by DuckDB: variant, device, country, gender, spend."""
+    connection = duckdb.connect()
+    connection.execute(GLOBOX_UNITS.format(real_data / "globox"))
+    return connection
+
+
+@pytest.mark.parametrize("name", ["device", "country", "gender", "device_and_gender"])
+def test_globox_by_segment(
+    globox: tuple[SparkSession, Project], globox_units: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    value = {
+        "device_and_gender": "coalesce(device, '(missing)') || ' / ' || coalesce(gender, '(missing)')"
+    }.get(name, f"coalesce({name}, '(missing)')")
+    query = f"select {value}, variant, count(*), avg(spend), var_samp(spend) from units group by 1, 2"
+    expected = {(name, v, arm): numbers for v, arm, *numbers in globox_units.execute(query).fetchall()}
+    found = segments(globox, "food_banner", "spend")
+    mine = {key: row for key, row in found.items() if key[0] == name}
+    assert mine.keys() == expected.keys()
+    for key, (n, mean, variance) in expected.items():
+        assert mine[key]["n"] == n
+        assert mine[key]["mean_num"] == pytest.approx(mean, rel=1e-9)
+        assert mine[key]["var_num"] == pytest.approx(variance, rel=1e-9)
+
+
+def test_globox_spend_capped(
+    globox: tuple[SparkSession, Project], globox_units: duckdb.DuckDBPyConnection
+) -> None:
+    cap = "(select quantile_cont(spend, 0.99) from units where spend <> 0)"
+    query = f"select variant, {cap}, avg(least(spend, {cap})), var_samp(least(spend, {cap})) from units group by 1"
+    found = moments(globox, "food_banner")
+    for variant, bound, mean, variance in globox_units.execute(query).fetchall():
+        row = found["spend_capped", variant]
+        assert row["cap_upper"] == pytest.approx(bound, rel=1e-12)
+        assert row["mean_num"] == pytest.approx(mean, rel=1e-9)
+        assert row["var_num"] == pytest.approx(variance, rel=1e-9)
+
+
+def test_udacity_by_country(udacity: tuple[SparkSession, Project], real_data: Path) -> None:
+    csv = udacity[1].exposures["visits"].path
+    query = f"""
+      with first as (
+        select user_id, "group" as arm, max(converted) as converted from '{csv}'
+        where ("group" = 'control') = (landing_page = 'old_page') group by 1, 2)
+      select coalesce(country, '(missing)'), arm, count(*), sum(converted)
+      from first left join '{real_data / "udacity_ab_data" / "countries.csv"}' using (user_id) group by 1, 2"""
+    expected = {("country", c, arm): (n, x) for c, arm, n, x in duckdb.connect().execute(query).fetchall()}
+    found = segments(udacity, "landing_page", "conversion")
+    assert {key: (row["n"], round(row["mean_num"] * row["n"])) for key, row in found.items()} == expected
 
 
 def test_cookie_cats_counts(cookie_cats: tuple[SparkSession, Project]) -> None:
