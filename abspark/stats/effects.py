@@ -8,7 +8,7 @@ of (variable, coefficient) pairs; all estimators differ only in theirs. Adjustme
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple
 
@@ -88,6 +88,19 @@ class Effect:
             for name, value in values.items()
         }
         return Effect(**picked)
+
+
+def joined(parts: Sequence[Effect]) -> Effect:
+    """All comparisons of all parts, in order."""
+
+    def column(values: Sequence[Any]) -> Any:
+        if isinstance(values[0], Arm):
+            return Arm(*map(np.concatenate, zip(*values, strict=True)))
+        return np.concatenate(values)
+
+    return Effect(
+        **{field.name: column([getattr(part, field.name) for part in parts]) for field in fields(Effect)}
+    )
 
 
 def mean_effect(control: Moments, treatment: Moments) -> Effect:

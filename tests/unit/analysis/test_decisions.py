@@ -10,8 +10,7 @@ import pytest
 from scipy import stats
 
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.guardrails import harms
-from abspark.analysis.results import results
+from abspark.analysis.results import analysed
 from abspark.config import Experiment, Metric
 from abspark.schemas import DECISIONS, MOMENTS
 
@@ -74,8 +73,8 @@ def decided(
     as_of: datetime = AFTER,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> tuple[str, list[str]]:
-    found = results(moments, [chosen], metrics, as_of=as_of)
-    evidence = Evidence(found, health, harms(moments, [chosen], metrics), as_of)
+    found = analysed(moments, [chosen], metrics, as_of=as_of)
+    evidence = Evidence(found.results, health, found.harmed, as_of)
     (row,) = decisions(evidence, [chosen], metrics)
     assert set(row) == set(DECISIONS.names) - {"run_id"}
     assert row["experiment_id"] == "e"
@@ -270,7 +269,7 @@ def test_segments_other_estimators_and_earlier_days_do_not_decide() -> None:
     harm = [*rows(slow, segment_name="country", segment_value="DE"), *rows(slow, day=date(2026, 1, 20))]
     moments = rows({"sales": (BETTER,), "speed": (NULL,)})
     assert decided([*moments, *harm], experiment(**guarded(None)))[0] == "ship"
-    found = results(good, [experiment()], METRICS, as_of=AFTER)
+    found = analysed(good, [experiment()], METRICS, as_of=AFTER).results
     plain = [row | {"headline": False, "significant": False, "estimator": "x"} for row in found]
     evidence = Evidence([*found, *plain], (), frozenset(), AFTER)
     assert decisions(evidence, [experiment()], METRICS)[0]["decision"] == "ship"
