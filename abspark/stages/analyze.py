@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abspark.analysis.decisions import Evidence, decisions
+from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
@@ -31,7 +32,7 @@ def analyze(state: RunState) -> None:
             as_of=state.as_of,
             looks=_earlier_looks(state),
         )
-        checks = health_rows(state)
+        checks = health_rows(state) + effect_checks(found.results, experiments, state.project.metrics)
         evidence = Evidence(found.results, checks, found.harmed, state.as_of)
         decided = decisions(evidence, experiments, state.project.metrics)
         tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}

@@ -69,8 +69,8 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         BUTTON,
         "segments: [country]\n",
         "name: Button\nhypothesis: Greener sells.\nowner: growth\nstatus: paused\nmultiple_variants: first\n"
-        "analysis: {method: fixed, alpha: 0.1, sides: 1, correction: hochberg, interval: newcombe, estimator: unadjusted,"
-        " relative_interval: fieller, ship_when: any}\n"
+        "analysis: {method: fixed, alpha: 0.1, sides: 1, correction: hochberg, interval: newcombe,"
+        " estimator: unadjusted, relative_interval: fieller, ship_when: any}\n"
         "health:\n  srm: {threshold: 0.01, severity: warn}\n  several_variants: {warn: 0.02, fail: 0.03}\n"
         "  hash: {warn: 0.001, fail: 0.002}\n"
         "min_sample_size: 50\nmax_duration_days: 14\n",
