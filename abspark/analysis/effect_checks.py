@@ -31,7 +31,7 @@ Groups = dict[tuple[Any, ...], list[Row]]
 def effect_checks(
     results: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
 ) -> list[HealthRow]:
-    """Health rows (all columns but run_id): `heterogeneity` by segment, metric and treatment, `novelty` by the latter."""
+    """Health rows (all columns but run_id): `heterogeneity` by segment, and `novelty`."""
     rows: list[HealthRow] = []
     for experiment in experiments:
         mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]

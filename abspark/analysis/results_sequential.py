@@ -7,9 +7,9 @@ statistic on record. A segment has the boundaries of everyone's looks: its infor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,16 @@ from abspark.analysis.looks import (
     statistics,
 )
 from abspark.stats.anytime import confidence_sequence
-from abspark.stats.group_sequential import Looks
+from abspark.stats.group_sequential import Looks, first_crossing
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.repeated import repeated_p_values
 from abspark.stats.running import running_minimum
+from abspark.stats.stagewise import estimates_at_stopping
 
 Columns = dict[str, NDArray[Any]]
 AllLooks = Mapping[str, LookSeries]
+
+_STOPPED: Final = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class _Layers:
 def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
     """Every comparison by the boundary of its look; `reason` is "" where nothing is undefined."""
     boundary, spent, p, crossed = (np.full(len(batch), np.nan) for _ in range(4))
+    stopped = {name: np.full(len(batch), np.nan) for name in _STOPPED}
+    error = np.sqrt(batch.effect.variance)
     reason = np.full(len(batch), "", dtype=object)
     turned = statistics(batch) * batch.direction
     for id_, mine in by_experiment(batch).items():
@@ -84,16 +89,22 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
         )
         spent[mine] = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1)[at]
         p[mine], crossed[mine] = running_minimum(_repeated(found, z))[at], _crossed(found, z)[at]
+        for name, values in zip(_STOPPED, _at_stopping(found, z, found.spread(error[mine])), strict=True):
+            stopped[name][mine] = values[at]
     usable = np.where(np.isfinite(boundary), boundary, np.nan)
-    return _intervals(batch, usable) | {
-        "alpha": batch.each(lambda pair: look_level(pair)[0]),
-        "boundary": boundary,
-        "alpha_spent": spent,
-        "information_fraction": planned_fraction(batch),
-        "p_value": p,
-        "crossed": crossed,
-        "reason": _reasons(batch, reason),
-    }
+    return (
+        _intervals(batch, usable)
+        | stopped
+        | {
+            "alpha": batch.each(lambda pair: look_level(pair)[0]),
+            "boundary": boundary,
+            "alpha_spent": spent,
+            "information_fraction": planned_fraction(batch),
+            "p_value": p,
+            "crossed": crossed,
+            "reason": _reasons(batch, reason),
+        }
+    )
 
 
 def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
@@ -130,18 +141,46 @@ def _layers(batch: Batch, looks: LookSeries) -> _Layers:
     )
 
 
-def _repeated(found: _Layers, z: Floats) -> Floats:
-    """Repeated p-values (layers, days)."""
-    p = np.full(z.shape, np.nan)
+def _designs(found: _Layers, among: Bools) -> Iterator[tuple[NDArray[np.intp], Looks]]:
+    """Which of some layers have a design, and their looks by it."""
     for rows, design in found.looks.designs:
         place = np.full(len(found.looks.keys), -1)
         place[rows] = np.arange(len(rows))
-        layers = np.flatnonzero(place[found.series] >= 0)
+        layers = np.flatnonzero((place[found.series] >= 0) & among)
         chosen = place[found.series[layers]]
         alpha = np.broadcast_to(np.asarray(design.plan.alpha, dtype=np.float64), (len(rows),))[chosen]
         fields = {name: getattr(design, name)[chosen] for name in Looks._fields if name != "plan"}
-        p[layers] = repeated_p_values(z[layers], Looks(**fields, plan=replace(design.plan, alpha=alpha)))
+        yield layers, Looks(**fields, plan=replace(design.plan, alpha=alpha))
+
+
+def _repeated(found: _Layers, z: Floats) -> Floats:
+    """Repeated p-values (layers, days)."""
+    p = np.full(z.shape, np.nan)
+    for layers, looks in _designs(found, np.ones(len(z), dtype=np.bool_)):
+        p[layers] = repeated_p_values(z[layers], looks)
     return p
+
+
+def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
+    """Stage-wise p, median-unbiased effect and its interval, each (layers, days), from the stopping look on.
+
+    A test stops where a boundary is crossed, or at the look that spends the last of alpha. Segments do not stop.
+    """
+    grids = [np.full(z.shape, np.nan) for _ in _STOPPED]
+    everyone = _each(found.pairs, lambda pair: pair.everyone)
+    for layers, looks in _designs(found, everyone):
+        ended = (looks.counted | looks.retested) & (looks.fraction >= 1)
+        stop = first_crossing(np.where(np.isnan(looks.boundary), np.nan, z[layers]), looks)
+        stop = np.where((stop < 0) & ended.any(axis=1), np.argmax(ended, axis=1), stop)
+        at = np.arange(len(layers)), np.maximum(stop, 0)
+        found_there = estimates_at_stopping(z[layers][at], error[layers][at], stopped_at=stop, looks=looks)
+        turn = _each([found.pairs[layer] for layer in layers], lambda pair: pair.direction)
+        low, high = found_there.low * turn, found_there.high * turn
+        values = (found_there.p_value, found_there.effect * turn, np.fmin(low, high), np.fmax(low, high))
+        since = np.arange(z.shape[1]) >= np.where(stop < 0, z.shape[1], stop)[:, None]
+        for grid, value in zip(grids, values, strict=True):
+            grid[layers] = np.where(since, value[:, None], np.nan)
+    return grids
 
 
 def _crossed(found: _Layers, z: Floats) -> Floats:

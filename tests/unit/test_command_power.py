@@ -180,7 +180,7 @@ def test_questions_without_meaning_are_refused(options: tuple[str, ...], message
 
 
 def measured(variant: str, mean: float, **given: Any) -> dict[str, Any]:
-    blank = {name: None for name in MOMENTS.names}
+    blank: dict[str, Any] = dict.fromkeys(MOMENTS.names)
     return blank | {
         "n": 1000, "metric": "delay", "variant": variant, "segment_name": None, "day": date(2026, 1, 2),
         "mean_num": mean, "var_num": 64.0, **given,

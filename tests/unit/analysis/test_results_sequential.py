@@ -234,3 +234,35 @@ def test_two_treatments_wait_until_both_are_lost() -> None:
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
     assert column(rows.results, "alpha")[0] == 0.025
+
+
+def test_estimates_at_stopping_by_the_stage_wise_ordering() -> None:
+    names = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
+    once = found({"sales": z_effects(3.5, 0.3)}, until=2).results
+    # a first look knows of no other: the fixed test's numbers, whatever comes after
+    error = (2 / PER_DAY) ** 0.5
+    half = stats.norm.isf(0.025) * error
+    expected = [2 * stats.norm.sf(3.5), 3.5 * error, 3.5 * error - half, 3.5 * error + half]
+    for row in once:
+        assert [row[name] for name in names] == pytest.approx(expected, rel=1e-7)
+    later = found({"sales": CROSSING}, until=5).results
+    assert column(later, "stopped_effect")[:2] == [None, None]
+    row = later[2]
+    assert 0 < row["stopped_effect"] < row["effect"]
+    assert 0 < row["stopped_low"] < row["stopped_effect"] < row["stopped_high"]
+    assert column(later, "stopped_p_value")[2:] == [row["stopped_p_value"]] * 3
+    end = found({"sales": QUIET}, until=DAYS).results
+    assert column(end, "stopped_effect")[:-1] == [None] * (DAYS - 1)
+    assert end[-1]["stopped_low"] < 0 < end[-1]["stopped_effect"] < end[-1]["stopped_high"]
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_estimates_at_stopping_turn_with_the_metric(sides: int) -> None:
+    up = found({"sales": CROSSING}, until=5, chosen=experiment(analysis=PLAN | {"sides": sides})).results[-1]
+    roles = {"primary": ["delay"]}
+    fewer = experiment(metrics=roles, analysis=PLAN | {"sides": sides})
+    down = found({"delay": [-effect for effect in CROSSING]}, until=5, chosen=fewer).results[-1]
+    assert down["stopped_effect"] == pytest.approx(-up["stopped_effect"])
+    assert down["stopped_high"] == pytest.approx(-up["stopped_low"])
+    assert (down["stopped_low"] is None) == (sides == 1)
+    assert down["stopped_p_value"] == pytest.approx(up["stopped_p_value"])
