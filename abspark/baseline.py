@@ -30,14 +30,22 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
     if newest is None or newest["var_num"] is None:
         raise UsageError(f"{control} has no measured {metric.name} of at least two units")
     from abspark.analysis.moments_batch import moments_batch
-    from abspark.stats.effects import cuped_mean_effect, cuped_ratio_effect, linearised_variance
+    from abspark.stats.effects import (
+        cuped_mean_effect,
+        cuped_ratio_by_mean_effect,
+        cuped_ratio_effect,
+        linearised_variance,
+    )
+    from abspark.stats.moments import PRE_DEN
 
     batch = moments_batch([newest])
     kind = "ratio" if metric.form == "ratio" else "mean"
     (mean,), (variance,) = linearised_variance(batch, kind)
     found = {"rate": mean} if metric.form == "proportion" else {"mean": mean, "sd": math.sqrt(variance)}
     if metric.covariate is not None:
-        adjusted = cuped_ratio_effect if kind == "ratio" else cuped_mean_effect
+        by_mean = math.isnan(batch.mean[0, PRE_DEN])
+        of_ratio = cuped_ratio_by_mean_effect if by_mean else cuped_ratio_effect
+        adjusted = of_ratio if kind == "ratio" else cuped_mean_effect
         (reduction,) = adjusted(batch, batch).variance_reduction
         if math.isfinite(reduction):
             found["variance_reduction"] = max(reduction, 0.0)

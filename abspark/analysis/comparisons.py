@@ -15,6 +15,7 @@ from abspark.config import Experiment, Metric
 from abspark.stats.effects import (
     Effect,
     cuped_mean_effect,
+    cuped_ratio_by_mean_effect,
     cuped_ratio_effect,
     joined,
     mean_effect,
@@ -39,8 +40,9 @@ _EFFECTS: Final[Mapping[tuple[str, str], Callable[[Moments, Moments], Effect]]] 
     ("proportion", CUPED): cuped_mean_effect,
     ("mean", CUPED): cuped_mean_effect,
     ("ratio", CUPED): cuped_ratio_effect,
+    ("ratio by mean", CUPED): cuped_ratio_by_mean_effect,
 }
-"""Form of the metric and estimator -> the effect of moments; an adjusted proportion is a mean of 0 and 1."""
+"""What is estimated and how -> the effect of moments; an adjusted proportion is a mean of 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def _effect(pairs: Sequence[Comparison]) -> Effect:
     """One batch per form and estimator, put back in the order of the pairs."""
     kinds: dict[tuple[str, str], list[int]] = {}
     for index, pair in enumerate(pairs):
-        kinds.setdefault((pair.metric.form, pair.estimator), []).append(index)
+        kinds.setdefault((_estimand(pair), pair.estimator), []).append(index)
     parts = []
     for (form, estimator), places in kinds.items():
         arms = [[pairs[i].control_row for i in places], [pairs[i].treatment_row for i in places]]
@@ -199,6 +201,17 @@ def _effect(pairs: Sequence[Comparison]) -> Effect:
         else:
             parts.append(_EFFECTS[form, estimator](*map(moments_batch, arms)))
     return joined(parts).take(np.argsort(np.concatenate(list(kinds.values())), kind="stable"))
+
+
+def _estimand(pair: Comparison) -> str:
+    """The metric's form; a ratio whose covariate is no ratio itself is one of its own."""
+    covariate = pair.metric.covariate
+    by_mean = covariate is not None and (covariate.attribute is not None or covariate.metric is not None)
+    return (
+        "ratio by mean"
+        if pair.metric.form == "ratio" and pair.estimator == CUPED and by_mean
+        else pair.metric.form
+    )
 
 
 def _roles(experiment: Experiment) -> list[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Checks of effects rather than of data: do they differ between segment values, do they change over time?
 
 Headline rows of primary metrics, Holm over all tests of a kind in an experiment. They only ever warn: such an effect is
-real, but its average may not be what ships. A test that can't be made has no row.
+real, but its average may not be what ships. A test that can't be made has no row: days can be told apart only where the
+units of a day have all of their window.
 """
 
 from __future__ import annotations
@@ -36,17 +37,14 @@ def effect_checks(
     for experiment in experiments:
         mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]
         rows += _heterogeneity(mine, experiment)
-        rows += _novelty([row for row in mine if _complete(experiment, metrics[row["metric"]])], experiment)
+        method = experiment.analysis.method
+        complete = [row for row in mine if metrics[row["metric"]].complete_only(method)]
+        rows += _novelty(complete, experiment)
     return rows
 
 
 def _usable(row: Row) -> bool:
     return bool(row["role"] == "primary" and row["headline"] and row["std_error"])
-
-
-def _complete(experiment: Experiment, metric: Metric) -> bool:
-    """Whether a day's units have all of their window, so that days can be told apart."""
-    return experiment.analysis.sequential or metric.window_policy == "complete"
 
 
 def _heterogeneity(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,14 @@ class Clock:
         return self.as_of >= self.verdicts[experiment.id]
 
     def day_over(self, pair: Comparison) -> bool:
-        """Whether nothing more can come to the comparison's day."""
-        midnight = datetime.combine(pair.day + timedelta(days=1), time(), UTC)
-        return self.as_of >= midnight or self.over(pair.experiment)
+        """Whether nothing more can come to the comparison's day. Without a day series the run itself ends the day."""
+        midnight = datetime.combine(pair.day + timedelta(days=1), time(), _zone(pair.experiment))
+        return self.as_of >= midnight or self.over(pair.experiment) or not pair.experiment.series.enabled
+
+    def last_day(self, experiment: Experiment) -> date:
+        """The local day on which the experiment's last window is over."""
+        instant = self.verdicts[experiment.id] - timedelta(microseconds=1)
+        return instant.astimezone(_zone(experiment)).date()
 
 
 @dataclass(frozen=True)
@@ -243,10 +249,9 @@ def _no_look(pair: Comparison, smaller: float, now: Clock) -> str:
     if smaller < pair.experiment.min_sample_size:
         return TOO_FEW_UNITS
     plan = pair.experiment.analysis.group_sequential
-    last = pair.day == (now.verdicts[pair.experiment.id] - timedelta(microseconds=1)).date()
-    if plan is None or plan.looks == "daily" or last:
+    if plan is None or plan.looks == "daily" or pair.day == now.last_day(pair.experiment):
         return ""
-    number = (pair.day - pair.experiment.start.date()).days + 1
+    number = (pair.day - pair.experiment.start.astimezone(_zone(pair.experiment)).date()).days + 1
     due = number % 7 == 0 if plan.looks == "weekly" else number in plan.looks
     return "" if due else NOT_A_LOOK
 
@@ -289,6 +294,10 @@ def _open_intervals(series: LookSeries, fresh: Bools, pairs: Mapping[Key, Compar
             0.0, 1.0, units=series.information[s], rho=anytime_scale(pairs[key]), alpha=alpha, sides=sides
         )
         series.boundary[s] = np.where(fresh[s], -width.low, series.boundary[s])
+
+
+def _zone(experiment: Experiment) -> ZoneInfo:
+    return ZoneInfo(experiment.series.time_zone)
 
 
 def _number(value: float) -> float | None:

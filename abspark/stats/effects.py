@@ -131,6 +131,11 @@ def cuped_ratio_effect(control: Moments, treatment: Moments) -> Effect:
     return _cuped(control, treatment, _ratio_of(NUM, DEN), _ratio_of(PRE_NUM, PRE_DEN))
 
 
+def cuped_ratio_by_mean_effect(control: Moments, treatment: Moments) -> Effect:
+    """Difference of ratios adjusted by a mean before exposure, such as an attribute; otherwise the same."""
+    return _cuped(control, treatment, _ratio_of(NUM, DEN), _mean_of(PRE_NUM))
+
+
 def proportion_effect(control: Moments, treatment: Moments) -> Effect:
     """Difference of proportions, with variance p (1 - p) / n and a normal reference."""
 
