@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -49,13 +49,15 @@ _EFFECTS: Final[Mapping[tuple[str, str], Callable[[Moments, Moments], Effect]]] 
 class Comparison:
     """One treatment against the control on one metric, for everyone or one segment value, on one day.
 
-    `headline` says whether the estimator is the configured one.
+    `headline` says whether the estimator is the configured one. `margin` is the tolerated worsening and whether it is
+    `relative` or `absolute`; None without one.
     """
 
     experiment: Experiment
     metric: Metric
     treatment: str
     role: str
+    margin: tuple[float | None, str]
     segment: tuple[str | None, str | None]
     day: date
     estimator: str
@@ -72,15 +74,6 @@ class Comparison:
     def everyone(self) -> bool:
         """Whether it is of all units, not of a segment value."""
         return self.segment[0] is None
-
-    @property
-    def margin(self) -> tuple[float | None, str]:
-        """Tolerated worsening and whether it is `relative` or `absolute`; None without one."""
-        for given in self.experiment.metrics.guardrails:
-            if given.metric == self.metric.name and given.margin is not None:
-                kind = "relative" if given.margin.relative is not None else "absolute"
-                return getattr(given.margin, kind), kind
-        return None, "relative"
 
 
 @dataclass(frozen=True)
@@ -149,11 +142,11 @@ def compared(
     tables = {True: _sliced(quantiles), False: _sliced(moments)}
     pairs = [
         Comparison(
-            experiment, metrics[name], treatment, role, (segment, value), day, estimator, estimator == headline,
+            experiment, metrics[name], treatment, role, margin, (segment, value), day, estimator, estimator == headline,
             rows[experiment.control], rows[treatment],
         )
         for experiment in experiments
-        for name, role in _roles(experiment)
+        for name, role, margin in _roles(experiment)
         for estimators, headline in (_estimators(experiment, metrics[name]),)
         for (segment, value, day), rows in tables[metrics[name].form == QUANTILE]
         .get((experiment.id, name), {})
@@ -214,5 +207,11 @@ def _estimand(pair: Comparison) -> str:
     )
 
 
-def _roles(experiment: Experiment) -> list[tuple[str, str]]:
-    return [(name, role.removesuffix("s")) for role, names in experiment.metrics.by_role for name in names]
+def _roles(experiment: Experiment) -> Iterator[tuple[str, str, tuple[float | None, str]]]:
+    """Metric, role and margin."""
+    roles, none = experiment.metrics, (None, "relative")
+    yield from ((name, "primary", none) for name in roles.primary)
+    yield from ((name, "secondary", none) for name in roles.secondary)
+    for given in roles.guardrails:
+        kind = "absolute" if given.margin is not None and given.margin.relative is None else "relative"
+        yield given.metric, "guardrail", (None if given.margin is None else getattr(given.margin, kind), kind)

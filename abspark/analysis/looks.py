@@ -193,13 +193,12 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
         return series
     ending = fresh[:, -1] & ended
     designs = []
+    levels = np.array([look_level(first[key]) for key in series.keys])
     for sides in (1, 2):
-        rows = np.array(
-            [s for key, s in series.keys.items() if look_level(first[key])[1] == sides], dtype=np.intp
-        )
+        rows = np.flatnonzero(levels[:, 1] == sides)
         if len(rows):
-            alpha = np.array([look_level(first[key])[0] for key, s in series.keys.items() if s in rows])
-            designs.append((rows, _spent(series, rows, fresh, ending, Plan(_spending(first), alpha, sides))))
+            plan = Plan(_spending(first), levels[rows, 0], sides)
+            designs.append((rows, _spent(series, rows, fresh, ending, plan)))
     return replace(series, designs=designs)
 
 

@@ -198,14 +198,13 @@ def _complete(row: Row) -> float:
 
 def _as_rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     """Columns as rows of plain Python values; NaN and infinite ends become None."""
-    plain = {name: [_plain(value) for value in columns[name]] for name in columns}
     names = [name for name in RESULTS.names if name != "run_id"]
-    return [{name: plain[name][i] if name in plain else None for name in names} for i in range(count)]
+    plain = [_plain(columns[name]) if name in columns else [None] * count for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*plain, strict=True)]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+def _plain(values: Any) -> list[Any]:
+    column = np.asarray(values)
+    if column.dtype.kind == "f":
+        return np.where(np.isfinite(column), column.astype(object), None).tolist()
+    return list(values) if column.dtype.kind == "O" else column.tolist()
