@@ -205,6 +205,7 @@ def _as_rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 def _plain(values: Any) -> list[Any]:
     column = np.asarray(values)
+    plain = column.astype(object)
     if column.dtype.kind == "f":
-        return np.where(np.isfinite(column), column.astype(object), None).tolist()
-    return list(values) if column.dtype.kind == "O" else column.tolist()
+        plain[~np.isfinite(column)] = None
+    return list(plain)
