@@ -17,6 +17,7 @@ from simulated_moments import EXPERIMENTS, band, within
 from abspark.analysis.results import Found, analysed
 from abspark.config import Experiment, Metric
 from abspark.schemas import MOMENTS
+from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.effects import mean_effect
 from abspark.stats.fixed import welch
 from abspark.stats.group_sequential import Plan, first_crossing, look_boundaries
@@ -123,18 +124,18 @@ def test_the_naive_test_at_ten_looks_errs_about_19_percent() -> None:
     assert within((p < 0.05).any(axis=1).mean(), 0.193)  # Armitage, McPherson & Rowe 1969, table 2
 
 
-ENTERING, WINDOW, LAST = 30, 4, 12
+ENTERING, WINDOW, LAST = 100, 4, 8
 """Units per variant and day, days of a unit's window, and the day of the last look."""
 
 
 def looked_at(rng: np.random.Generator, experiments: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Statistics (experiments, looks) and units by window policy, from simulated rows.
 
-    Each row is an event of a unit on a day of its window; purchases of a unit are independent from day to day, many on
-    its first day and fewer later.
+    Each row is the net value of a unit on a day of its window (purchases less refunds, so 0 on average), independent
+    from day to day, and larger on later days.
     """
-    rates = np.array([0.2, 0.6, 1.2, 2.0])[:WINDOW]
-    events = rng.poisson(rates, (2, experiments, LAST, ENTERING, WINDOW)).astype(np.float32)
+    size = np.sqrt([0.1, 0.3, 1.0, 3.0]).astype(np.float32)
+    events = size * rng.standard_normal((2, experiments, LAST, ENTERING, WINDOW), dtype=np.float32)
     day = np.arange(LAST)
     seen: dict[str, list[np.ndarray]] = {"complete": [], "all": []}
     units: dict[str, list[int]] = {"complete": [], "all": []}
@@ -149,14 +150,21 @@ def looked_at(rng: np.random.Generator, experiments: int) -> dict[str, tuple[np.
 
 
 def test_windows_that_fill_up_need_complete_units() -> None:
-    """Daily looks at rows whose windows fill up: the level holds for complete units, not for all of them."""
+    """Daily looks at rows whose windows fill up: the level holds for complete units, not for all of them.
+
+    The watch for harm, one-sided at 2.5 %, is wide enough to stay below its level for all units too.
+    """
     rng = np.random.default_rng(4)
     blocks = [looked_at(rng, 1_000) for _ in range(EXPERIMENTS // 1_000)]
-    rates = {}
+    rates, harmed = {}, {}
     for policy in ("complete", "all"):
         z, units = np.concatenate([block[policy][0] for block in blocks]), blocks[0][policy][1]
         information = np.tile(units, (EXPERIMENTS, 1))
         looks = look_boundaries(information, information / units[-1], plan=Plan(Spending("pocock"), 0.05))
         rates[policy] = (first_crossing(z, looks) >= 0).mean()
+        rho = tuned_rho(units[-1] / 2, alpha=0.025, sides=1)
+        watched = confidence_sequence(-z, np.ones(z.shape), units=information, rho=rho, alpha=0.025, sides=1)
+        harmed[policy] = (watched.p_value < 0.025).any(axis=1).mean()
     assert within(rates["complete"], 0.05), rates
     assert rates["all"] > band(0.05)[1], rates
+    assert max(harmed.values()) < 0.02, harmed
