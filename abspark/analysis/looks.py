@@ -63,7 +63,7 @@ class LookSeries:
     """The looks of one experiment: rows s are its metrics x treatments, columns k the days of `days`.
 
     Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
-    error, `boundary` positive. `recorded` are looks of an earlier run. `designs` are the group sequential designs,
+    error, `boundary` positive. `recorded` are looks of an earlier run, `newest` is the last day that is over. `designs` are the group sequential designs,
     each with the rows it is of; empty for method anytime.
     """
 
@@ -76,6 +76,7 @@ class LookSeries:
     recorded: Bools
     fraction: Floats
     reason: NDArray[np.object_]
+    newest: date
     designs: Sequence[tuple[NDArray[np.intp], Looks]]
 
 
@@ -106,7 +107,7 @@ def look_rows(
 ) -> list[dict[str, Any]]:
     """Rows of the table looks (all columns but run_id): those recorded before as they were, then the new ones.
 
-    A look is `backfilled` that was not made when its day was the last one.
+    A look is `backfilled` that was made when a later day was over already.
     """
     names = [name for name in LOOKS.names if name != "run_id"]
     known = {experiment.id for experiment in experiments}
@@ -117,7 +118,7 @@ def look_rows(
             for k in np.flatnonzero(new[s]):
                 numbers = {name: _number(getattr(found, name)[s, k]) for name in _RECORDED}
                 place = {"experiment_id": id_, "metric": metric, "treatment": treatment, "day": found.days[k]}
-                rows.append(place | numbers | {"backfilled": found.days[k] < found.days[-1]})
+                rows.append(place | numbers | {"backfilled": found.days[k] < found.newest})
     return rows
 
 
@@ -184,7 +185,7 @@ def anytime_scale(pair: Comparison) -> float:
 
 def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     """The looks of one experiment, of which the batch is."""
-    series = _recorded(batch, earlier)
+    series = _recorded(batch, earlier, now)
     fresh = _entered(series, batch, now)
     first = {key_of(pair): pair for pair in batch.pairs}
     ended = now.over(batch.pairs[0].experiment)
@@ -202,7 +203,7 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     return replace(series, designs=designs)
 
 
-def _recorded(batch: Batch, earlier: Sequence[Row]) -> LookSeries:
+def _recorded(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     """The looks that stand, among the days of all comparisons."""
     keys = {key: s for s, key in enumerate(dict.fromkeys(map(key_of, batch.pairs)))}
     past = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
@@ -215,8 +216,15 @@ def _recorded(batch: Batch, earlier: Sequence[Row]) -> LookSeries:
         recorded[at] = True
         for name in _RECORDED:
             blank[name][at] = np.nan if row[name] is None else row[name]
+    newest = max((pair.day for pair in batch.pairs if now.day_over(pair)), default=date.min)
     return LookSeries(
-        keys, days, recorded=recorded, reason=np.full(shape, NOT_A_LOOK, dtype=object), designs=(), **blank
+        keys,
+        days,
+        recorded=recorded,
+        reason=np.full(shape, NOT_A_LOOK, dtype=object),
+        newest=newest,
+        designs=(),
+        **blank,
     )
 
 

@@ -20,7 +20,7 @@ RATIO = """\
   - name: spend
     kind: ratio
     numerator: {source: purchases, value: value}
-    denominator: {source: visits}
+    denominator: {source: purchases}
     window: {end: 3d}
     covariate: {lookback: 2d}
 """

@@ -99,10 +99,27 @@ def test_no_look_is_put_before_a_recorded_one() -> None:
     assert column(later.results, "reason")[:3] == ["not_a_look"] * 3
 
 
+def test_days_end_where_the_series_has_its_midnights() -> None:
+    tokyo = experiment(series={"time_zone": "Asia/Tokyo"})
+    moments = series({"sales": QUIET[:4]})
+    midnight = after(4) - timedelta(hours=9)
+    for as_of, looks in ((midnight, 4), (midnight - timedelta(microseconds=1), 3)):
+        rows = analysed(moments, [tokyo], METRICS, as_of=as_of)
+        assert len(rows.looks) == looks
+
+
+def test_without_a_day_series_the_run_ends_the_day() -> None:
+    alone = experiment(series={"enabled": False})
+    moments = [row for row in series({"sales": QUIET[:4]}) if row["day"] == day(4)]
+    noon = analysed(moments, [alone], METRICS, as_of=after(4) - timedelta(hours=12))
+    assert column(noon.looks, "day") == [day(4)]
+
+
 def test_an_unfinished_day_is_no_look() -> None:
     moments = series({"sales": QUIET[:4]})
     early = analysed(moments, [experiment()], METRICS, as_of=after(4) - timedelta(microseconds=1))
     assert column(early.looks, "day") == [day(n) for n in (1, 2, 3)]
+    assert column(early.looks, "backfilled") == [True, True, False]
     (row,) = [row for row in early.results if row["day"] == day(4)]
     assert (row["boundary"], row["effect_low"], row["reason"], row["significant"]) == (
         None,
