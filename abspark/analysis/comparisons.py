@@ -26,12 +26,13 @@ from abspark.stats.moments import Bools, Floats, Moments
 from abspark.stats.quantiles import quantile_effect
 
 Row = Mapping[str, Any]
+Slices = dict[tuple[Any, ...], dict[str, Row]]
 
 UNADJUSTED: Final = "unadjusted"
 CUPED: Final = "cuped"
 QUANTILE: Final = "quantile"
-QUANTILE_ALPHA: Final = 0.05
-"""The level of the intervals in the table quantiles, from which standard errors are read."""
+_NO_VALUES: Final[Row] = {"n": 0, "n_clusters": 0, "value": None, "value_low": None, "value_high": None}
+"""What stands for a variant without a row of quantiles: it has no values."""
 
 _EFFECTS: Final[Mapping[tuple[str, str], Callable[[Moments, Moments], Effect]]] = {
     ("proportion", UNADJUSTED): proportion_effect,
@@ -148,9 +149,7 @@ def compared(
         for experiment in experiments
         for name, role, margin in _roles(experiment)
         for estimators, headline in (_estimators(experiment, metrics[name]),)
-        for (segment, value, day), rows in tables[metrics[name].form == QUANTILE]
-        .get((experiment.id, name), {})
-        .items()
+        for (segment, value, day), rows in _slices(tables, experiment, metrics[name])
         for treatment in experiment.treatments
         if experiment.control in rows and treatment in rows
         for estimator in estimators
@@ -164,9 +163,19 @@ def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetim
     return experiment.end + longest
 
 
-def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], dict[tuple[Any, ...], dict[str, Row]]]:
+def _slices(
+    tables: Mapping[bool, Mapping[tuple[str, str], Slices]], experiment: Experiment, metric: Metric
+) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Row]]]:
+    """Segment and day, and the rows by variant, from the table that the metric is read from."""
+    by_quantile = metric.form == QUANTILE
+    nothing = {variant.key: _NO_VALUES for variant in experiment.variants} if by_quantile else {}
+    for key, rows in tables[by_quantile].get((experiment.id, metric.name), {}).items():
+        yield key, nothing | rows
+
+
+def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], Slices]:
     """By experiment and metric, then by segment and day, then by variant."""
-    slices: dict[tuple[str, str], dict[tuple[Any, ...], dict[str, Row]]] = {}
+    slices: dict[tuple[str, str], Slices] = {}
     for row in rows:
         key = (row["segment_name"], row["segment_value"], row["day"])
         of_metric = slices.setdefault((row["experiment_id"], row["metric"]), {})
@@ -190,7 +199,10 @@ def _effect(pairs: Sequence[Comparison]) -> Effect:
     for (form, estimator), places in kinds.items():
         arms = [[pairs[i].control_row for i in places], [pairs[i].treatment_row for i in places]]
         if form == QUANTILE:
-            parts.append(quantile_effect(*map(quantile_batch, arms), alpha=QUANTILE_ALPHA))
+            alpha = np.array(
+                [pairs[i].experiment.analysis.alpha for i in places]
+            )  # the level of the table's intervals
+            parts.append(quantile_effect(*map(quantile_batch, arms), alpha=alpha))
         else:
             parts.append(_EFFECTS[form, estimator](*map(moments_batch, arms)))
     return joined(parts).take(np.argsort(np.concatenate(list(kinds.values())), kind="stable"))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.comparisons import Batch, Comparison, Row, verdict_at
+from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
 from abspark.config import Experiment, Metric
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -48,9 +48,10 @@ class Clock:
         return self.as_of >= self.verdicts[experiment.id]
 
     def day_over(self, pair: Comparison) -> bool:
-        """Whether nothing more can come to the comparison's day. Without a day series the run itself ends the day."""
+        """Whether nothing more can come to the comparison's day. Where there is no day series the run ends the day."""
         midnight = datetime.combine(pair.day + timedelta(days=1), time(), _zone(pair.experiment))
-        return self.as_of >= midnight or self.over(pair.experiment) or not pair.experiment.series.enabled
+        daily = pair.experiment.series.enabled and pair.metric.form != QUANTILE
+        return self.as_of >= midnight or self.over(pair.experiment) or not daily
 
     def last_day(self, experiment: Experiment) -> date:
         """The local day on which the experiment's last window is over."""

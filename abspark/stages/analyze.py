@@ -30,6 +30,7 @@ def analyze(state: RunState) -> None:
             experiments,
             state.project.metrics,
             as_of=state.as_of,
+            quantiles=_quantiles(state),
             looks=_earlier_looks(state),
         )
         checks = health_rows(state) + effect_checks(found.results, experiments, state.project.metrics)
@@ -39,6 +40,13 @@ def analyze(state: RunState) -> None:
         for table, rows in tables.items():
             state.lake.append_rows(table, [row | tag for row in rows])
         stage.rows = len(found.results)
+
+
+def _quantiles(state: RunState) -> list[dict[str, Any]]:
+    """The run's rows of quantiles, where a metric is one."""
+    if all(metric.form != "quantile" for metric in state.study.metrics):
+        return []
+    return plain_rows(state.lake.read_run("quantiles", state.run_id))
 
 
 def _earlier_looks(state: RunState) -> list[dict[str, Any]]:

@@ -212,6 +212,22 @@ def test_quantiles_by_their_order_statistic_intervals() -> None:
     assert (row["dof"], row["share_complete"]) == (None, None)
 
 
+def test_standard_errors_of_quantiles_go_by_the_experiments_level() -> None:
+    table = [quantile_row("a", 100.0, 96.0, 104.0), quantile_row("b", 110.0, 105.0, 114.0)]
+    row = found(QUANTILE, [], quantiles=table, analysis={"alpha": 0.2})["b", "unadjusted"]
+    assert row["std_error"] == pytest.approx(np.hypot(8, 9) / (2 * stats.norm.isf(0.1)))
+
+
+def test_a_variant_without_values_has_a_reason() -> None:
+    row = found(QUANTILE, [], quantiles=[quantile_row("a", 100.0, 96.0, 104.0)])["b", "unadjusted"]
+    assert (row["n_treatment"], row["mean_control"], row["effect"], row["reason"]) == (
+        0,
+        100.0,
+        None,
+        "n_below_2",
+    )
+
+
 def test_quantiles_of_events_count_units_and_may_be_open_ended() -> None:
     table = [
         quantile_row("a", 100.0, 96.0, 104.0, n=5000, n_clusters=900),
