@@ -64,8 +64,8 @@ class LookSeries:
     """The looks of one experiment: rows s are its metrics x treatments, columns k the days of `days`.
 
     Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
-    error, `boundary` positive. `recorded` are looks of an earlier run, `newest` is the last day that is over. `designs` are the group sequential designs,
-    each with the rows it is of; empty for method anytime.
+    error, `boundary` positive. `recorded` are looks of an earlier run, `newest` is the last day that is over. `designs`
+    are the group sequential designs, each with the rows it is of; empty for method anytime.
     """
 
     keys: Mapping[Key, int]
