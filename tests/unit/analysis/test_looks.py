@@ -80,6 +80,24 @@ def test_restated_data_do_not_revise_a_recorded_look() -> None:
     assert column(later.results, "significant", day=day(5)) == [True]
 
 
+def test_the_recorded_boundary_is_the_one_that_counts() -> None:
+    once = found({"sales": QUIET}, until=4).looks
+    lower = [*once[:3], once[3] | {"boundary": 0.2}]
+    later = found({"sales": QUIET}, until=5, looks=lower).results
+    assert column(later, "boundary", day=day(4)) == [0.2]
+    assert column(later, "significant") == [False, False, False, True, True]
+
+
+def test_an_end_that_is_moved_after_the_last_look_brings_no_other() -> None:
+    ended = experiment(end="2026-01-06T00:00:00Z")
+    stalled = [row | ({"n": 400} if row["day"] == day(5) else {}) for row in series({"sales": QUIET[:5]})]
+    once = analysed(stalled, [ended], METRICS, as_of=after(5)).looks
+    assert column(once, "alpha_spent")[-1] == pytest.approx(0.05)
+    later = found({"sales": QUIET}, until=7, looks=once)
+    assert later.looks == once
+    assert column(later.results, "reason")[5:] == ["no_alpha_to_spend"] * 2
+
+
 def test_a_changed_plan_spends_on_from_what_was_recorded() -> None:
     once = found({"sales": QUIET}, until=4).looks
     other = experiment(analysis=PLAN | {"group_sequential": {"planned_units": PLANNED, "spending": "obf"}})

@@ -226,12 +226,14 @@ def test_guardrails_keep_both_sides_in_one_sided_experiments() -> None:
 
 def test_two_treatments_wait_until_both_are_lost() -> None:
     keys = {"variants": [{"key": key, "weight": 1 / 3} for key in "abc"]}
-    chosen = experiment(**keys, analysis=PLAN | {"group_sequential": {"planned_units": 3000}})
+    plan = {"planned_units": 3000, "spending": "pocock"}
+    chosen = experiment(**keys, analysis=PLAN | {"group_sequential": plan})
     third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
     moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
     rows = analysed(moments, [chosen], METRICS, as_of=after(5))
     evidence = Evidence(rows.results, (), rows.harmed, after(5))
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
+    assert column(rows.results, "significant", treatment="b")[-1] is True
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
     assert column(rows.results, "alpha")[0] == 0.025
 
