@@ -211,6 +211,28 @@ def test_a_baseline_is_the_controls_of_everyone_on_the_latest_day() -> None:
             baseline_of(rows, metric("count"), "a")
 
 
+def test_a_baseline_of_a_ratio_and_of_a_covariate() -> None:
+    """Linearised: var(num - R den) / mean den squared; what a covariate explains is the squared correlation."""
+    sides = {"numerator": {"value": "v"}, "denominator": {}}
+    row = measured("a", 20.0, mean_den=4.0, var_den=2.0, cov_num_den=3.0)
+    assert baseline_of([row], metric("ratio", **sides), "a") == pytest.approx(
+        {"mean": 5.0, "sd": math.sqrt(64 - 2 * 5 * 3 + 25 * 2) / 4}
+    )
+    row = measured("a", 20.0, mean_pre_num=9.0, var_pre_num=36.0, cov_num_pre_num=24.0)
+    found = baseline_of([row], metric("count", covariate={"lookback": "7d"}), "a")
+    assert found == pytest.approx({"mean": 20.0, "sd": 8.0, "variance_reduction": 0.25}, rel=1e-9)
+    with pytest.raises(UsageError, match="delay is a quantile"):
+        baseline_of([row], metric("quantile", quantile=0.9), "a")
+
+
+def test_a_measured_variance_reduction_gives_way_to_a_stated_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = {"mean": 20.0, "sd": 8.0, "variance_reduction": 0.36}
+    monkeypatch.setattr("abspark.baseline.read_baseline", lambda *_, **__: (dict(measure), 1))
+    lake = ("--env", "local", "--experiment", "e", "--metric", "delay", "--effect", "0.04")
+    assert run(*lake) == run(*MEAN, "--effect", "0.04", "--variance-reduction", "0.36")
+    assert run(*lake, "--variance-reduction", "0") == run(*MEAN, "--effect", "0.04")
+
+
 def test_a_baseline_from_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
