@@ -12,11 +12,15 @@ from abspark.errors import UsageError
 
 
 def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: str) -> dict[str, float]:
-    """`rate` of a proportion, else `mean` and `sd`: of everyone in the control on the latest day.
+    """`rate` of a proportion, else `mean` and `sd` (of a ratio the linearised one): everyone in control, latest day.
+
+    With a covariate also `variance_reduction`, the share of the variance that it explains in the control.
 
     Raises:
-        UsageError: The control has no such rows, or fewer than two units.
+        UsageError: The control has no such rows, fewer than two units, or the metric is a quantile.
     """
+    if metric.form == "quantile":
+        raise UsageError(f"{metric.name} is a quantile, whose spread moments don't have")
     rows = [
         row
         for row in moments
@@ -25,9 +29,27 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
     newest = max(rows, key=lambda row: row["day"], default=None)
     if newest is None or newest["var_num"] is None:
         raise UsageError(f"{control} has no measured {metric.name} of at least two units")
-    if metric.kind == "proportion":
-        return {"rate": newest["mean_num"]}
-    return {"mean": newest["mean_num"], "sd": math.sqrt(newest["var_num"])}
+    from abspark.analysis.moments_batch import moments_batch
+    from abspark.stats.effects import (
+        cuped_mean_effect,
+        cuped_ratio_by_mean_effect,
+        cuped_ratio_effect,
+        linearised_variance,
+    )
+    from abspark.stats.moments import PRE_DEN
+
+    batch = moments_batch([newest])
+    kind = "ratio" if metric.form == "ratio" else "mean"
+    (mean,), (variance,) = linearised_variance(batch, kind)
+    found = {"rate": mean} if metric.form == "proportion" else {"mean": mean, "sd": math.sqrt(variance)}
+    if metric.covariate is not None:
+        by_mean = math.isnan(batch.mean[0, PRE_DEN])
+        of_ratio = cuped_ratio_by_mean_effect if by_mean else cuped_ratio_effect
+        adjusted = of_ratio if kind == "ratio" else cuped_mean_effect
+        (reduction,) = adjusted(batch, batch).variance_reduction
+        if math.isfinite(reduction):
+            found["variance_reduction"] = max(reduction, 0.0)
+    return {name: float(value) for name, value in found.items()}
 
 
 def read_baseline(conf: Path, env: str, *, experiment: str, metric: str) -> tuple[dict[str, float], int]:

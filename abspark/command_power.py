@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,10 +76,20 @@ class Plan:
 @click.option("--sides", type=click.Choice(["1", "2"]), help="Sides of the test.  [default: 2]")
 @click.option("--comparisons", type=int, default=1, show_default=True, help="Alpha is split over this many.")
 @click.option(
-    "--variance-reduction", type=float, default=0.0, show_default=True, help="Share removed by CUPED."
+    "--variance-reduction", type=float, help="Share removed by CUPED.  [default: as measured, else 0]"
 )
 @click.option(
-    "--inflation", type=float, default=1.0, show_default=True, help="Units of a sequential method over fixed."
+    "--inflation",
+    type=float,
+    help="Units of a sequential method over those at a fixed horizon.  [default: 1]",
+)
+@click.option(
+    "--looks", type=int, help="The inflation of a group sequential method with as many equal looks."
+)
+@click.option(
+    "--spending",
+    type=click.Choice(["obf", "pocock"]),
+    help="And with this spending function.  [default: obf]",
 )
 @click.option("--conf", type=click.Path(path_type=Path), help="Configuration directory.  [default: conf]")
 @click.option("--env", help="Environment whose lake has the baseline.")
@@ -211,7 +221,27 @@ def _measured(options: dict[str, Any]) -> dict[str, Any]:
     found, direction = read_baseline(conf, lake["env"], experiment=lake["experiment"], metric=lake["metric"])
     if rest["direction"] is None and rest["effect"] is None:
         rest["direction"] = "increase" if direction > 0 else "decrease"
+    if rest["variance_reduction"] is not None:
+        found.pop("variance_reduction", None)
     return rest | found
+
+
+def _inflation(options: dict[str, Any], design: Design) -> float:
+    """As given, or that of a group sequential design at the power wanted (at 80 % where power is asked for)."""
+    if options["looks"] is None:
+        return 1.0 if options["inflation"] is None else float(options["inflation"])
+    import numpy as np
+
+    from abspark.stats.group_sequential import Plan as Sequence
+    from abspark.stats.sequential_design import inflation_factor
+    from abspark.stats.spending import Spending
+
+    fraction = np.arange(1, options["looks"] + 1) / options["looks"]
+    plan = Sequence(Spending(options["spending"] or "obf"), design.alpha / design.comparisons, design.sides)
+    (factor,) = inflation_factor(fraction, plan=plan, power=options["target"] or 0.8)
+    if math.isnan(factor):
+        raise UsageError("no number of units has that power at so many looks", advice="give fewer --looks")
+    return max(1.0, float(factor))
 
 
 def _plan(options: dict[str, Any]) -> Plan:
@@ -229,9 +259,9 @@ def _plan(options: dict[str, Any]) -> Plan:
             share_control=options["share_control"],
             share_treatment=options["share_treatment"],
             comparisons=options["comparisons"],
-            variance_reduction=options["variance_reduction"],
-            inflation=options["inflation"],
+            variance_reduction=options["variance_reduction"] or 0.0,
         )
+        design = replace(design, inflation=_inflation(options, design))
     except ValueError as error:
         raise UsageError(str(error)) from None
     units = options["units"]
@@ -247,6 +277,7 @@ def _plan(options: dict[str, Any]) -> Plan:
 
 
 _LAKE = ("conf", "env", "experiment", "metric")
+_MOST_LOOKS = 100
 _POSITIVE = ("sd", "mean", "margin", "units", "units_per_day")
 
 
@@ -262,6 +293,9 @@ def _check(options: dict[str, Any]) -> None:
         (options["window_days"] != 0 and "units_per_day" not in given, "--window-days needs --units-per-day"),
         (options["window_days"] < 0, "--window-days must not be below 0"),
         (options["effect"] == 0, "--effect must not be 0"),
+        ({"looks", "inflation"} <= given, "--looks gives the inflation: leave out --inflation"),
+        ("spending" in given and "looks" not in given, "--spending needs --looks"),
+        ("looks" in given and not 1 <= (options["looks"] or 0) <= _MOST_LOOKS, f"--looks must be 1 to {_MOST_LOOKS}"),
         ("rate" in given and not 0 < (options["rate"] or 0) < 1, "--rate must lie between 0 and 1"),
         ("target" in given and not 0 < (options["target"] or 0) < 1, "--power must lie between 0 and 1"),
         ("units" in given and "target" in given and bool({"effect", "margin"} & given),

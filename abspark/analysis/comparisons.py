@@ -1,35 +1,70 @@
-"""Which rows of moments are compared with which, and the configuration that applies to each comparison."""
+"""Which rows are compared with which, the configuration that applies to each comparison, and its effect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.moments_batch import moments_batch
+from abspark.analysis.moments_batch import moments_batch, quantile_batch
 from abspark.config import Experiment, Metric
-from abspark.stats.effects import Effect, mean_effect, proportion_effect
+from abspark.stats.effects import (
+    Effect,
+    cuped_mean_effect,
+    cuped_ratio_by_mean_effect,
+    cuped_ratio_effect,
+    joined,
+    mean_effect,
+    proportion_effect,
+    ratio_effect,
+)
 from abspark.stats.moments import Bools, Floats, Moments
+from abspark.stats.quantiles import quantile_effect
 
 Row = Mapping[str, Any]
+Slices = dict[tuple[Any, ...], dict[str, Row]]
+
+UNADJUSTED: Final = "unadjusted"
+CUPED: Final = "cuped"
+QUANTILE: Final = "quantile"
+_NO_VALUES: Final[Row] = {"n": 0, "n_clusters": 0, "value": None, "value_low": None, "value_high": None}
+"""What stands for a variant without a row of quantiles: it has no values."""
+
+_EFFECTS: Final[Mapping[tuple[str, str], Callable[[Moments, Moments], Effect]]] = {
+    ("proportion", UNADJUSTED): proportion_effect,
+    ("mean", UNADJUSTED): mean_effect,
+    ("ratio", UNADJUSTED): ratio_effect,
+    ("proportion", CUPED): cuped_mean_effect,
+    ("mean", CUPED): cuped_mean_effect,
+    ("ratio", CUPED): cuped_ratio_effect,
+    ("ratio by mean", CUPED): cuped_ratio_by_mean_effect,
+}
+"""What is estimated and how -> the effect of moments; an adjusted proportion is a mean of 0 and 1."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One treatment against the control on one metric, for everyone or one segment value."""
+    """One treatment against the control on one metric, for everyone or one segment value, on one day.
+
+    `headline` says whether the estimator is the configured one. `margin` is the tolerated worsening and whether it is
+    `relative` or `absolute`; None without one.
+    """
 
     experiment: Experiment
     metric: Metric
     treatment: str
     role: str
+    margin: tuple[float | None, str]
     segment: tuple[str | None, str | None]
     day: date
-    control_row: int
-    treatment_row: int
+    estimator: str
+    headline: bool
+    control_row: Row
+    treatment_row: Row
 
     @property
     def direction(self) -> int:
@@ -37,22 +72,17 @@ class Comparison:
         return 1 if self.metric.direction == "increase" else -1
 
     @property
-    def margin(self) -> tuple[float | None, str]:
-        """Tolerated worsening and whether it is `relative` or `absolute`; None without one."""
-        for given in self.experiment.metrics.guardrails:
-            if given.metric == self.metric.name and given.margin is not None:
-                kind = "relative" if given.margin.relative is not None else "absolute"
-                return getattr(given.margin, kind), kind
-        return None, "relative"
+    def everyone(self) -> bool:
+        """Whether it is of all units, not of a segment value."""
+        return self.segment[0] is None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Comparisons with the moments of their two arms, row by row."""
+    """Comparisons and their effects, row by row."""
 
     pairs: Sequence[Comparison]
-    control: Moments
-    treatment: Moments
+    effect: Effect
 
     def __len__(self) -> int:
         """Comparisons in the batch."""
@@ -61,7 +91,7 @@ class Batch:
     def take(self, mask: Bools) -> Batch:
         """The comparisons for which the mask holds."""
         pairs = [pair for pair, chosen in zip(self.pairs, mask, strict=True) if chosen]
-        return Batch(pairs, self.control.take(mask), self.treatment.take(mask))
+        return Batch(pairs, self.effect.take(mask))
 
     def each(self, setting: Callable[[Comparison], Any]) -> NDArray[Any]:
         """A value per comparison."""
@@ -79,56 +109,52 @@ class Batch:
 
     @property
     def binary(self) -> Bools:
-        """Which comparisons are of proportions."""
-        return self.each(lambda pair: pair.metric.kind == "proportion")
+        """Which comparisons are of plain proportions, with the variance p (1 - p)."""
+        return self.each(lambda pair: pair.metric.form == "proportion" and pair.estimator == UNADJUSTED)
 
     @property
     def everyone(self) -> Bools:
         """Which comparisons are of all units, not of a segment value."""
-        return self.each(lambda pair: pair.segment[0] is None)
+        return self.each(lambda pair: pair.everyone)
+
+    @property
+    def units(self) -> Floats:
+        """Units of both arms."""
+        return self.effect.control.n + self.effect.treatment.n
+
+    @property
+    def smaller(self) -> Floats:
+        """Units of the smaller arm."""
+        return np.minimum(self.effect.control.n, self.effect.treatment.n)
 
 
 def compared(
-    moments: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
+    moments: Sequence[Row],
+    experiments: Sequence[Experiment],
+    metrics: Mapping[str, Metric],
+    *,
+    quantiles: Sequence[Row] = (),
 ) -> Batch | None:
-    """All comparisons, ordered as experiments, metrics by role, segments, treatments; None without any.
+    """All comparisons, ordered as experiments, metrics by role, segments and days, treatments, estimators.
 
-    `moments` are rows of that table, with one row per variant for each experiment, metric, segment value
-    and day.
+    `moments` and `quantiles` are rows of those tables, with one row per variant for each experiment, metric, segment
+    value and day; metrics whose form is a quantile are read from the latter. None where nothing can be compared.
     """
-    slices: dict[tuple[str, str], dict[tuple[Any, ...], dict[str, int]]] = {}
-    for index, row in enumerate(moments):
-        key = (row["segment_name"], row["segment_value"], row["day"])
-        of_metric = slices.setdefault((row["experiment_id"], row["metric"]), {})
-        of_metric.setdefault(key, {})[row["variant"]] = index
+    tables = {True: _sliced(quantiles), False: _sliced(moments)}
     pairs = [
         Comparison(
-            experiment, metrics[name], treatment, role, (segment, value), day,
+            experiment, metrics[name], treatment, role, margin, (segment, value), day, estimator, estimator == headline,
             rows[experiment.control], rows[treatment],
         )
         for experiment in experiments
-        for name, role in _roles(experiment)
-        for (segment, value, day), rows in slices.get((experiment.id, name), {}).items()
+        for name, role, margin in _roles(experiment)
+        for estimators, headline in (_estimators(experiment, metrics[name]),)
+        for (segment, value, day), rows in _slices(tables, experiment, metrics[name])
         for treatment in experiment.treatments
         if experiment.control in rows and treatment in rows
+        for estimator in estimators
     ]  # fmt: skip
-    if not pairs:
-        return None
-    batch = moments_batch(moments)
-    return Batch(
-        pairs,
-        batch.take(np.array([pair.control_row for pair in pairs])),
-        batch.take(np.array([pair.treatment_row for pair in pairs])),
-    )
-
-
-def effects_by_kind(batch: Batch) -> Iterator[tuple[Bools, Batch, Effect]]:
-    """Proportions, then means: which comparisons, those comparisons, and their effects."""
-    binary = batch.binary
-    for mask, effect_of in ((binary, proportion_effect), (~binary, mean_effect)):
-        if mask.any():
-            part = batch.take(mask)
-            yield mask, part, effect_of(part.control, part.treatment)
+    return Batch(pairs, _effect(pairs)) if pairs else None
 
 
 def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetime:
@@ -137,10 +163,67 @@ def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetim
     return experiment.end + longest
 
 
-def _roles(experiment: Experiment) -> list[tuple[str, str]]:
-    roles = experiment.metrics
-    return [
-        *((name, "primary") for name in roles.primary),
-        *((name, "secondary") for name in roles.secondary),
-        *((given.metric, "guardrail") for given in roles.guardrails),
-    ]
+def _slices(
+    tables: Mapping[bool, Mapping[tuple[str, str], Slices]], experiment: Experiment, metric: Metric
+) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Row]]]:
+    """Segment and day, and the rows by variant, from the table that the metric is read from."""
+    by_quantile = metric.form == QUANTILE
+    nothing = {variant.key: _NO_VALUES for variant in experiment.variants} if by_quantile else {}
+    for key, rows in tables[by_quantile].get((experiment.id, metric.name), {}).items():
+        yield key, nothing | rows
+
+
+def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], Slices]:
+    """By experiment and metric, then by segment and day, then by variant."""
+    slices: dict[tuple[str, str], Slices] = {}
+    for row in rows:
+        key = (row["segment_name"], row["segment_value"], row["day"])
+        of_metric = slices.setdefault((row["experiment_id"], row["metric"]), {})
+        of_metric.setdefault(key, {})[row["variant"]] = row
+    return slices
+
+
+def _estimators(experiment: Experiment, metric: Metric) -> tuple[tuple[str, ...], str]:
+    """What is computed for a metric, and which of it the experiment goes by."""
+    if metric.covariate is None or metric.form == QUANTILE:
+        return (UNADJUSTED,), UNADJUSTED
+    return (UNADJUSTED, CUPED), experiment.analysis.estimator
+
+
+def _effect(pairs: Sequence[Comparison]) -> Effect:
+    """One batch per form and estimator, put back in the order of the pairs."""
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for index, pair in enumerate(pairs):
+        kinds.setdefault((_estimand(pair), pair.estimator), []).append(index)
+    parts = []
+    for (form, estimator), places in kinds.items():
+        arms = [[pairs[i].control_row for i in places], [pairs[i].treatment_row for i in places]]
+        if form == QUANTILE:
+            alpha = np.array(
+                [pairs[i].experiment.analysis.alpha for i in places]
+            )  # the level of the table's intervals
+            parts.append(quantile_effect(*map(quantile_batch, arms), alpha=alpha))
+        else:
+            parts.append(_EFFECTS[form, estimator](*map(moments_batch, arms)))
+    return joined(parts).take(np.argsort(np.concatenate(list(kinds.values())), kind="stable"))
+
+
+def _estimand(pair: Comparison) -> str:
+    """The metric's form; a ratio whose covariate is no ratio itself is one of its own."""
+    covariate = pair.metric.covariate
+    by_mean = covariate is not None and (covariate.attribute is not None or covariate.metric is not None)
+    return (
+        "ratio by mean"
+        if pair.metric.form == "ratio" and pair.estimator == CUPED and by_mean
+        else pair.metric.form
+    )
+
+
+def _roles(experiment: Experiment) -> Iterator[tuple[str, str, tuple[float | None, str]]]:
+    """Metric, role and margin."""
+    roles, none = experiment.metrics, (None, "relative")
+    yield from ((name, "primary", none) for name in roles.primary)
+    yield from ((name, "secondary", none) for name in roles.secondary)
+    for given in roles.guardrails:
+        kind = "absolute" if given.margin is not None and given.margin.relative is None else "relative"
+        yield given.metric, "guardrail", (None if given.margin is None else getattr(given.margin, kind), kind)

@@ -3,9 +3,11 @@
 The first rule that applies decides, over the headline rows of everyone on the latest day:
 
 1. `do_not_trust`: a health check has failed.
-2. `keep_running`: the end and the longest window are not over. All tests here are made for one look, so neither
-   a winner nor harm is called before; stopping early for harm takes a sequential bound.
+2. Before the end and the longest window are over, methods `fixed` and `bayesian` are made for one look that has not
+   come: `stop_for_harm` where a guardrail of a treatment is harmed by the bound that may be looked at any time (see
+   `abspark.analysis.guardrails`), else `keep_running`.
 3. `keep_running`: a variant has fewer units than `min_sample_size`; `do_not_ship` once `max_duration_days` is used up.
+   It comes before harm in rule 2 as well.
 4. `ship`: a treatment ships. It ships when
    a. its primary metrics are better: all of them, or with `ship_when: any` at least one;
    b. none of its primary metrics is worse;
@@ -14,21 +16,24 @@ The first rule that applies decides, over the headline rows of everyone on the l
    guardrail, without one) is named; the configured order decides ties.
 5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
    significantly worse at all.
-6. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which.
+6. `keep_running`: before the end, methods `group_sequential` and `anytime`, while some treatment may still ship: none
+   of its primary metrics is worse, and not all of the planned units of a group sequential design have been looked at.
+7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which.
 
-Better and worse mean, with method `fixed`, `significant` (so after adjustment) in the metric's direction or against
-it; with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2. An experiment without primary metrics ships
-on its guardrails alone, of which at least one must have a margin; without one nothing can show that to ship.
+Better and worse mean `significant` (so after adjustment, at any look so far) in the metric's direction or against it;
+with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2. An experiment without primary metrics ships on its
+guardrails alone, of which at least one must have a margin; without one nothing can show that to ship.
 
 **False ships**, by treatment and two-sided (one-sided: alpha in place of alpha / 2; figures in docs/statistics.md):
 
 * `all`: one that is not truly better on *every* primary metric ships with probability <= alpha / 2, whatever the
   correction, because it must pass each test (Berger 1982, intersection-union).
 * `any`: one that is better on *no* primary metric ships with probability <= alpha under bonferroni, holm, hochberg
-  (alpha / 2 with one treatment: under rule b its smallest p is then on the good side). The Benjamini corrections
+  (alpha / 2 with one treatment: under rule 4b its smallest p is then on the good side). The Benjamini corrections
   promise that only where no treatment moves any metric, `none` never.
 * Over all treatments together: <= alpha under bonferroni, holm, hochberg; otherwise up to the sum over treatments.
 * Method `bayesian` adjusts nothing, so `any` errs once per primary metric; with flat priors about as `none` does.
+* Sequential methods keep these rates however often they are looked at; a group sequential one corrects as bonferroni.
 * Either way one that is worse than a margin ships with probability <= alpha / 2, guardrails unadjusted.
 """
 
@@ -57,7 +62,7 @@ Decision = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails.harms`."""
+    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`."""
 
     results: Sequence[Row]
     health: Sequence[Row]
@@ -85,7 +90,11 @@ def decisions(
 
 def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision:
     results = _headlines(evidence.results)
-    waiting = _failed(evidence) or _unfinished(evidence, experiment, metrics)
+    over = evidence.as_of >= verdict_at(experiment, metrics)
+    early = not over and not experiment.analysis.sequential
+    waiting = _failed(evidence) or (
+        _no_verdict(experiment, metrics) if early and not evidence.harmed else None
+    )
     waiting = waiting or _too_few(evidence, experiment, results)
     if waiting is not None:
         return waiting
@@ -100,10 +109,23 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     ]
     named = list(zip(experiment.treatments, judged, strict=True))
     winners = [(treatment, found) for treatment, found in named if found.ships]
-    if winners:
+    if winners and not early:
         return SHIP, _of_winner(winners, named)
     sentences = [f"{treatment}: {sentence}" for treatment, found in named for sentence in found.sentences]
-    return (STOP_FOR_HARM if any(found.harmed for found in judged) else DO_NOT_SHIP), sentences
+    if any(found.harmed for found in judged):
+        return STOP_FOR_HARM, sentences
+    may_ship = (
+        not over and not all(found.lost for found in judged) and not _plan_fulfilled(experiment, results)
+    )
+    return (KEEP_RUNNING if may_ship else DO_NOT_SHIP), sentences
+
+
+def _plan_fulfilled(experiment: Experiment, results: Sequence[Row]) -> bool:
+    """Whether the looks of all primary metrics (guardrails, without any) have spent what there was to spend."""
+    deciding = [
+        row for row in results if row["role"] == ("primary" if experiment.metrics.primary else "guardrail")
+    ]
+    return bool(deciding) and all((row["information_fraction"] or 0.0) >= 1 for row in deciding)
 
 
 def _failed(evidence: Evidence) -> Decision | None:
@@ -115,10 +137,8 @@ def _failed(evidence: Evidence) -> Decision | None:
     return (DO_NOT_TRUST, failed) if failed else None
 
 
-def _unfinished(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision | None:
+def _no_verdict(experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision:
     over = verdict_at(experiment, metrics)
-    if evidence.as_of >= over:
-        return None
     return KEEP_RUNNING, [
         f"There is no verdict before {over:%Y-%m-%d %H:%M} UTC, when the experiment and its longest window are over."
     ]

@@ -1,106 +1,171 @@
 """Guardrails of comparisons: is the tolerated worsening ruled out, or exceeded?
 
-They are tested at the fixed horizon whatever the experiment's method is, each at its experiment's alpha / 2,
-one-sided and unadjusted: shipping asks for all of them, which keeps the error without adjustment (Berger
-1982, intersection-union tests).
+Each is tested one-sided at its experiment's alpha / 2, unadjusted: shipping asks for all of them, which keeps the
+error without adjustment (Berger 1982, intersection-union tests). How far beyond the margin is enough goes by method:
+
+* fixed, bayesian: the fixed-horizon test, once the experiment is over. Before that harm alone is watched for, by an
+  anytime-valid bound tuned at `WATCH_TUNED_AT` units, so that it may be looked at whenever a run is made.
+* group_sequential: the boundary of the look, which is that of a repeated interval at alpha; a day without a look has
+  the answer of the look before.
+* anytime: the configured anytime-valid bound.
+
+Harm without a margin is being worse at all, with a bound of the same kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.comparisons import Batch, Row, compared, effects_by_kind
-from abspark.config import Experiment, Metric
-from abspark.stats.effects import Effect
+from abspark.analysis.comparisons import Batch, Comparison
+from abspark.analysis.looks import Clock, anytime_information, anytime_scale, key_of, statistics
+from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.fixed import proportion_z, welch
-from abspark.stats.guardrails import guardrail
+from abspark.stats.guardrails import MarginKind, guardrail
 from abspark.stats.moments import Bools, Floats
 
 Harm = tuple[str, str, str]
 """Experiment id, metric and treatment of a guardrail that is harmed."""
 
-
-def non_inferiority(batch: Batch) -> tuple[Floats, NDArray[np.object_]]:
-    """Margins as configured (NaN: none), and whether worsening by them is ruled out (None: undefined)."""
-    margins = batch.each(lambda pair: np.nan if pair.margin[0] is None else pair.margin[0])
-    verdict = np.full(len(batch), None, dtype=object)
-    chosen = ~np.isnan(margins)
-    if chosen.any():
-        held, _, undefined = _margin_tests(batch.take(chosen))
-        answers = held.astype(object)
-        answers[undefined] = None
-        verdict[chosen] = answers
-    return margins, verdict
+WATCH_TUNED_AT: Final = 10_000
+"""Units of both arms at which the watch for harm in methods with one look is narrowest."""
 
 
-def harms(
-    moments: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
-) -> frozenset[Harm]:
-    """Guardrails that are worse, by more than their margin if they have one, over everyone's moments on the latest day.
+class GuardrailTests(NamedTuple):
+    """By comparison: margin as configured (NaN: none), whether worsening by it is ruled out (None: undefined), harm."""
 
-    A fixed-horizon test like any other: it may be read only once the experiment is over.
-    """
-    everyone = [row for row in moments if row["segment_name"] is None]
-    latest: dict[str, date] = {}
-    for row in everyone:
-        latest[row["experiment_id"]] = max(row["day"], latest.get(row["experiment_id"], row["day"]))
-    newest = [row for row in everyone if row["day"] == latest[row["experiment_id"]]]
-    batch = compared(newest, experiments, metrics)
-    if batch is None:
-        return frozenset()
+    margin: Floats
+    non_inferior: NDArray[np.object_]
+    harmed: Bools
+
+
+class _Distance(NamedTuple):
+    """How far a guardrail is on the good side of its margin (of no effect, without one), in standard errors."""
+
+    statistic: Floats
+    p_non_inferior: Floats
+    p_harm: Floats
+
+
+def guardrail_tests(batch: Batch, boundary: Floats, now: Clock) -> GuardrailTests:
+    """The tests of all comparisons; only guardrails can be harmed. `boundary` are those of group sequential looks."""
+    margin = batch.each(lambda pair: np.nan if pair.margin[0] is None else pair.margin[0])
+    non_inferior = np.full(len(batch), None, dtype=object)
+    harmed = np.zeros(len(batch), dtype=np.bool_)
     guarded = batch.each(lambda pair: pair.role == "guardrail")
-    with_margin = batch.each(lambda pair: pair.margin[0] is not None)
-    found: list[Harm] = []
-    for mask, harmed in ((guarded & with_margin, _beyond_margin), (guarded & ~with_margin, _worse)):
+    if guarded.any():
+        part = batch.take(guarded)
+        held, fell, undefined = _judged(part, boundary[guarded], now)
+        answers = held.astype(object)
+        answers[undefined | np.isnan(margin[guarded])] = None
+        non_inferior[guarded], harmed[guarded] = _carried(part, answers), fell
+    return GuardrailTests(margin, non_inferior, harmed)
+
+
+def harmed_guardrails(batch: Batch, tests: GuardrailTests) -> frozenset[Harm]:
+    """Guardrails harmed by their headline for everyone: at any look, or where the method has one, on the last day."""
+    last: dict[str, date] = {}
+    for pair in batch.pairs:
+        last[pair.experiment.id] = max(pair.day, last.get(pair.experiment.id, pair.day))
+    return frozenset(
+        (pair.experiment.id, pair.metric.name, pair.treatment)
+        for pair, fell in zip(batch.pairs, tests.harmed, strict=True)
+        if fell
+        and pair.headline
+        and pair.everyone
+        and (pair.experiment.analysis.sequential or pair.day == last[pair.experiment.id])
+    )
+
+
+def _carried(batch: Batch, answers: NDArray[np.object_]) -> NDArray[np.object_]:
+    """On a day without a group sequential look, the answer of the last look: repeated intervals hold together."""
+    last: dict[tuple[object, ...], object] = {}
+    for index in sorted(range(len(batch)), key=lambda i: batch.pairs[i].day):
+        pair = batch.pairs[index]
+        if pair.experiment.analysis.method == "group_sequential":
+            series = (pair.experiment.id, key_of(pair), pair.estimator, pair.segment)
+            if answers[index] is None:
+                answers[index] = last.get(series)
+            last[series] = answers[index]
+    return answers
+
+
+def _judged(batch: Batch, boundary: Floats, now: Clock) -> tuple[Bools, Bools, Bools]:
+    """Non-inferior, harmed, undefined, by the method of each comparison."""
+    distance, tail = _distance(batch), batch.alpha / 2
+    looked = batch.each(lambda pair: pair.experiment.analysis.method == "group_sequential")
+    anytime = batch.each(lambda pair: pair.experiment.analysis.method == "anytime")
+    watched = batch.each(
+        lambda pair: not pair.experiment.analysis.sequential and not now.over(pair.experiment)
+    )
+    good, bad = _always_valid(batch, distance.statistic)
+    p_non_inferior = np.where(anytime, good, distance.p_non_inferior)
+    p_harm = np.where(anytime | watched, bad, distance.p_harm)
+    held = np.where(looked, distance.statistic >= boundary, p_non_inferior < tail)
+    fell = np.where(looked, distance.statistic <= -boundary, p_harm < tail)
+    return held, fell, np.isnan(distance.statistic) | (looked & np.isnan(boundary))
+
+
+def _always_valid(batch: Batch, statistic: Floats) -> tuple[Floats, Floats]:
+    """Anytime-valid p of each side: of being at the margin or worse, and of being at it or better."""
+    anytime = batch.each(lambda pair: pair.experiment.analysis.method == "anytime")
+    information = np.where(anytime, anytime_information(batch), batch.units)
+    rho = batch.each(_rho)
+    sides = [
+        confidence_sequence(
+            sign * statistic, np.ones(len(batch)), units=information, rho=rho, alpha=batch.alpha / 2, sides=1
+        ).p_value
+        for sign in (1, -1)
+    ]
+    return sides[0], sides[1]
+
+
+def _rho(pair: Comparison) -> float:
+    settings = pair.experiment.analysis
+    if settings.method == "anytime":
+        return anytime_scale(pair)
+    return float(tuned_rho(WATCH_TUNED_AT, alpha=settings.alpha / 2, sides=1))
+
+
+def _distance(batch: Batch) -> _Distance:
+    """By the configured margins, and without one from no effect."""
+    columns = [np.full(len(batch), np.nan) for _ in _Distance._fields]
+    kinds = batch.each(lambda pair: "none" if pair.margin[0] is None else pair.margin[1])
+    for kind, test in _TESTS.items():
+        mask: Bools = kinds == kind
+        if mask.any():
+            for column, values in zip(columns, test(batch.take(mask)), strict=True):
+                column[mask] = values
+    return _Distance(*columns)
+
+
+def _by_margin(batch: Batch, kind: MarginKind) -> _Distance:
+    tested = guardrail(
+        batch.effect,
+        margin=batch.each(lambda pair: pair.margin[0]),
+        direction=batch.direction,
+        kind=kind,
+        alpha=batch.alpha,
+    )
+    return _Distance(tested.statistic, tested.p_non_inferior, tested.p_harm)
+
+
+def _from_zero(batch: Batch) -> _Distance:
+    """Without a margin nothing is ruled out; harm is being worse at all."""
+    p_harm = np.full(len(batch), np.nan)
+    for mask, test in ((batch.binary, proportion_z), (~batch.binary, welch)):
         if mask.any():
             part = batch.take(mask)
-            found += [
-                (pair.experiment.id, pair.metric.name, pair.treatment)
-                for pair, fell in zip(part.pairs, harmed(part), strict=True)
-                if fell
-            ]
-    return frozenset(found)
+            p_harm[mask] = test(part.effect, sides=1, direction=-part.direction).p_value
+    return _Distance(batch.direction * statistics(batch), np.full(len(batch), np.nan), p_harm)
 
 
-def _beyond_margin(batch: Batch) -> Bools:
-    return _margin_tests(batch)[1]
-
-
-def _worse(batch: Batch) -> Bools:
-    """Worse at all: the one-sided test against the metric's direction at alpha / 2."""
-    worse = np.zeros(len(batch), dtype=np.bool_)
-    for mask, part, effect in effects_by_kind(batch):
-        test = proportion_z if part.binary.all() else welch
-        worse[mask] = test(effect, sides=1, direction=-part.direction).p_value < part.alpha / 2
-    return worse
-
-
-def _margin_tests(batch: Batch) -> tuple[Bools, Bools, Bools]:
-    """Non-inferior, harmed and undefined; all comparisons have a margin."""
-    held, harmed, undefined = (np.zeros(len(batch), dtype=np.bool_) for _ in range(3))
-    for mask, part, effect in effects_by_kind(batch):
-        answers = [np.zeros(len(part), dtype=np.bool_) for _ in range(3)]
-        kinds = part.each(lambda pair: pair.margin[1])
-        for kind in ("relative", "absolute"):
-            of_kind = kinds == kind
-            if of_kind.any():
-                for target, values in zip(answers, _tested(effect, part, of_kind, kind), strict=True):
-                    target[of_kind] = values
-        for whole, values in zip((held, harmed, undefined), answers, strict=True):
-            whole[mask] = values
-    return held, harmed, undefined
-
-
-def _tested(effect: Effect, batch: Batch, chosen: Bools, kind: str) -> tuple[Bools, Bools, Bools]:
-    tested = guardrail(
-        effect.take(chosen),
-        margin=batch.each(lambda pair: pair.margin[0])[chosen],
-        direction=batch.direction[chosen],
-        kind="relative" if kind == "relative" else "absolute",
-        alpha=batch.alpha[chosen],
-    )
-    return tested.non_inferior, tested.harmed, np.isnan(tested.p_non_inferior)
+_TESTS: Final[Mapping[str, Callable[[Batch], _Distance]]] = {
+    "relative": lambda batch: _by_margin(batch, "relative"),
+    "absolute": lambda batch: _by_margin(batch, "absolute"),
+    "none": _from_zero,
+}

@@ -17,9 +17,13 @@ OPEN: Final = "not shown to be better"
 
 @dataclass(frozen=True)
 class Judgement:
-    """`gain` is the improvement that ranks treatments, relative where defined; -inf where there is none."""
+    """`gain` is the improvement that ranks treatments, relative where defined; -inf where there is none.
+
+    `lost`: a primary metric is worse.
+    """
 
     ships: bool
+    lost: bool
     harmed: bool
     gain: float
     sentences: tuple[str, ...]
@@ -47,7 +51,9 @@ def judge(
     if nothing:
         sentences.append("There is neither a primary metric nor a guardrail with a margin to ship on.")
     ships = won and WORSE not in standings and held == set(margins) and not harmed and not nothing
-    return Judgement(ships, bool(harmed), _gain(by_metric, experiment, metrics), tuple(sentences))
+    return Judgement(
+        ships, WORSE in standings, bool(harmed), _gain(by_metric, experiment, metrics), tuple(sentences)
+    )
 
 
 def _standing(row: Row | None, metric: Metric) -> str:

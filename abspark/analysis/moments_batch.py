@@ -1,4 +1,4 @@
-"""Rows of the moments table as one batch of arrays."""
+"""Rows of the tables moments and quantiles as batches of arrays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from abspark.schemas import COVARIANCE_PAIRS, VARIABLES
 from abspark.stats.moments import Moments
+from abspark.stats.quantiles import QuantileEstimate
 
 
 def moments_batch(rows: Sequence[Mapping[str, Any]]) -> Moments:
@@ -23,6 +24,13 @@ def moments_batch(rows: Sequence[Mapping[str, Any]]) -> Moments:
         values = [_number(row[f"cov_{first}_{second}"]) for row in rows]
         cov[:, i, j] = cov[:, j, i] = values
     return Moments(n, mean.reshape(len(rows), 4), cov)
+
+
+def quantile_batch(rows: Sequence[Mapping[str, Any]]) -> QuantileEstimate:
+    """One estimate per row of quantiles, in the same order; NULL is NaN, `n` counts clusters where there are some."""
+    units = [row["n"] if row["n_clusters"] is None else row["n_clusters"] for row in rows]
+    columns = [[_number(row[name]) for row in rows] for name in ("value", "value_low", "value_high")]
+    return QuantileEstimate(*(np.array(column, dtype=np.float64) for column in (units, *columns)))
 
 
 def _number(value: float | None) -> float:

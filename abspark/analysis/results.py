@@ -8,28 +8,81 @@ fills columns for its comparisons; what every row has, whatever its method, is f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.comparisons import Batch, Row, compared, verdict_at
-from abspark.analysis.guardrails import non_inferiority
+from abspark.analysis.comparisons import CUPED, Batch, Comparison, Row, compared
+from abspark.analysis.guardrails import Harm, guardrail_tests, harmed_guardrails
+from abspark.analysis.looks import (
+    DAY_NOT_OVER,
+    NOT_A_LOOK,
+    TOO_FEW_UNITS,
+    Clock,
+    LookSeries,
+    all_looks,
+    clock,
+    look_rows,
+)
 from abspark.analysis.results_bayesian import bayesian_columns
 from abspark.analysis.results_fixed import fixed_columns
+from abspark.analysis.results_sequential import anytime_columns, group_sequential_columns
 from abspark.config import Experiment, Metric
 from abspark.schemas import RESULTS
 from abspark.stats import multiplicity
-from abspark.stats.moments import NUM, Bools, Floats
+from abspark.stats.moments import Bools, Floats
 
 NOT_FINISHED: Final = "not_finished"
-TOO_FEW_UNITS: Final = "below_min_sample_size"
-METHODS: Final[Mapping[str, Callable[[Batch], Mapping[str, NDArray[Any]]]]] = {
-    "fixed": fixed_columns,
-    "bayesian": bayesian_columns,
+_WEAKER: Final = frozenset({DAY_NOT_OVER, NOT_A_LOOK})
+"""Reasons that say less than that there are too few units."""
+METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[str, NDArray[Any]]]]] = {
+    "fixed": lambda batch, _: fixed_columns(batch),
+    "group_sequential": group_sequential_columns,
+    "anytime": anytime_columns,
+    "bayesian": lambda batch, _: bayesian_columns(batch),
 }
 """Method -> the columns that it fills, among them `reason`; a column that it leaves out is NULL."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of the tables results and looks (all columns but run_id), and the guardrails that are harmed."""
+
+    results: list[dict[str, Any]]
+    looks: list[dict[str, Any]]
+    harmed: frozenset[Harm]
+
+
+def analysed(
+    moments: Sequence[Row],
+    experiments: Sequence[Experiment],
+    metrics: Mapping[str, Metric],
+    *,
+    as_of: datetime,
+    quantiles: Sequence[Row] = (),
+    looks: Sequence[Row] = (),
+) -> Found:
+    """What a run finds, ordered as experiments, metrics by role, segments and days, treatments, estimators.
+
+    `moments` and `quantiles` are the run's rows of those tables, with one row per variant for each experiment,
+    metric, segment value and day; `looks` the rows of that table that count, of the runs committed before.
+    """
+    now = clock(as_of, experiments, metrics)
+    batch = compared(moments, experiments, metrics, quantiles=quantiles)
+    if batch is None:
+        return Found([], look_rows({}, looks, experiments), frozenset())
+    series = all_looks(batch, looks, now)
+    columns = _common(batch) | _by_method(batch, series)
+    columns["p_adjusted"] = _adjusted(batch, columns["p_value"])
+    tests = guardrail_tests(batch, columns["boundary"], now)
+    columns["margin"], columns["non_inferior"] = tests.margin, tests.non_inferior
+    columns |= _verdict(batch, columns, _unfinished(batch, now))
+    return Found(
+        _as_rows(columns, len(batch)), look_rows(series, looks, experiments), harmed_guardrails(batch, tests)
+    )
 
 
 def results(
@@ -39,32 +92,37 @@ def results(
     *,
     as_of: datetime,
 ) -> list[dict[str, Any]]:
-    """Results rows (all columns but run_id), ordered as experiments, metrics by role, segments, treatments.
-
-    `moments` are rows of that table, with one row per variant for each experiment, metric and segment value.
-    """
-    batch = compared(moments, experiments, metrics)
-    if batch is None:
-        return []
-    columns = _common(batch, moments) | _by_method(batch)
-    columns["p_adjusted"] = _adjusted(batch, columns["p_value"])
-    columns["margin"], columns["non_inferior"] = non_inferiority(batch)
-    unfinished = batch.each(lambda pair: as_of < verdict_at(pair.experiment, metrics))
-    columns |= _verdict(batch, columns, unfinished)
-    return _as_rows(columns, len(batch))
+    """The results rows alone, of moments that no earlier look belongs to; see `analysed`."""
+    return analysed(moments, experiments, metrics, as_of=as_of).results
 
 
-def _by_method(batch: Batch) -> dict[str, NDArray[Any]]:
+def _by_method(batch: Batch, looks: Mapping[str, LookSeries]) -> dict[str, NDArray[Any]]:
     method = batch.each(lambda pair: pair.experiment.analysis.method)
-    columns: dict[str, NDArray[Any]] = {"p_value": np.full(len(batch), np.nan)}
+    columns: dict[str, NDArray[Any]] = {
+        name: np.full(len(batch), np.nan) for name in ("p_value", "boundary", "crossed")
+    }
+    columns["alpha"] = batch.alpha
     for name, function in METHODS.items():
         mask: Bools = method == name
         if not mask.any():
             continue
-        for column, values in function(batch.take(mask)).items():
+        for column, values in function(batch.take(mask), looks).items():
             blank: Any = "" if column == "reason" else np.nan
             columns.setdefault(column, np.full(len(batch), blank, dtype=values.dtype))[mask] = values
     return columns
+
+
+def _unfinished(batch: Batch, now: Clock) -> Bools:
+    """Where a method for one look has not come to it: before the end, and on the days before the last one."""
+    last: dict[str, date] = {}
+    for pair in batch.pairs:
+        last[pair.experiment.id] = max(pair.day, last.get(pair.experiment.id, pair.day))
+    return batch.each(
+        lambda pair: (
+            not pair.experiment.analysis.sequential
+            and (not now.over(pair.experiment) or pair.day < last[pair.experiment.id])
+        )
+    )
 
 
 def _adjusted(batch: Batch, p: Floats) -> Floats:
@@ -73,8 +131,8 @@ def _adjusted(batch: Batch, p: Floats) -> Floats:
     labels = [(pair.experiment.id, pair.day) for pair in batch.pairs]
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     family = np.array([numbers[label] for label in labels])
-    inside = batch.everyone & batch.each(lambda pair: pair.role == "primary")
-    correction = batch.each(lambda pair: pair.experiment.analysis.correction)
+    inside = batch.everyone & batch.each(lambda pair: pair.role == "primary" and pair.headline)
+    correction = batch.each(_correction)
     for name, adjust in multiplicity.METHODS.items():
         mask = inside & (correction == name)
         if mask.any():
@@ -82,29 +140,34 @@ def _adjusted(batch: Batch, p: Floats) -> Floats:
     return adjusted
 
 
+def _correction(pair: Comparison) -> str:
+    """How p is adjusted; group sequential families have their alpha split instead."""
+    settings = pair.experiment.analysis
+    return "none" if settings.method == "group_sequential" else settings.correction
+
+
 def _verdict(batch: Batch, columns: Mapping[str, NDArray[Any]], unfinished: Bools) -> dict[str, Any]:
     """`significant` and `reason`: no verdict before the end, below the sample size, nor where p is undefined."""
     p = np.where(np.isnan(columns["p_adjusted"]), columns["p_value"], columns["p_adjusted"])
-    alpha = batch.alpha
     smallest = batch.each(lambda pair: pair.experiment.min_sample_size)
-    small: Bools = np.minimum(batch.control.n, batch.treatment.n) < smallest
+    small: Bools = batch.smaller < smallest
     undefined: Bools = columns["reason"] != ""
     reason = np.full(len(batch), None, dtype=object)
-    reason[small] = TOO_FEW_UNITS
-    reason[unfinished] = NOT_FINISHED
     reason[undefined] = columns["reason"][undefined]
-    significant = (p < alpha).astype(object)
-    significant[np.isnan(p) | small | unfinished] = None
-    return {"alpha": alpha, "significant": significant, "reason": reason}
+    weaker = undefined & np.array([code in _WEAKER for code in columns["reason"]])
+    reason[small & (~undefined | weaker)] = TOO_FEW_UNITS
+    reason[unfinished & ~undefined] = NOT_FINISHED
+    by_look = ~np.isnan(columns["crossed"])
+    significant = np.where(by_look, columns["crossed"] == 1, p < columns["alpha"]).astype(object)
+    significant[(np.isnan(p) & ~by_look) | small | unfinished] = None
+    return {"significant": significant, "reason": reason}
 
 
-def _common(batch: Batch, moments: Sequence[Row]) -> dict[str, Any]:
-    control, treatment = batch.control, batch.treatment
-    complete = [
-        moments[pair.control_row]["n_complete"] + moments[pair.treatment_row]["n_complete"]
-        for pair in batch.pairs
-    ]
-    n = control.n + treatment.n
+def _common(batch: Batch) -> dict[str, Any]:
+    control, treatment = batch.effect.control, batch.effect.treatment
+    adjusted = batch.each(lambda pair: pair.estimator == CUPED)
+    complete = [_complete(pair.control_row) + _complete(pair.treatment_row) for pair in batch.pairs]
+    n = batch.units
     return {
         "experiment_id": [pair.experiment.id for pair in batch.pairs],
         "metric": [pair.metric.name for pair in batch.pairs],
@@ -113,28 +176,36 @@ def _common(batch: Batch, moments: Sequence[Row]) -> dict[str, Any]:
         "segment_value": [pair.segment[1] for pair in batch.pairs],
         "day": [pair.day for pair in batch.pairs],
         "method": [pair.experiment.analysis.method for pair in batch.pairs],
-        "estimator": ["unadjusted"] * len(batch),
-        "headline": [True] * len(batch),
+        "estimator": [pair.estimator for pair in batch.pairs],
+        "headline": [pair.headline for pair in batch.pairs],
         "role": [pair.role for pair in batch.pairs],
         "control": [pair.experiment.control for pair in batch.pairs],
         "n_control": control.n.astype(int),
         "n_treatment": treatment.n.astype(int),
-        "mean_control": control.mean[:, NUM],
-        "mean_treatment": treatment.mean[:, NUM],
+        "mean_control": control.mean,
+        "mean_treatment": treatment.mean,
+        "mean_control_adjusted": np.where(adjusted, control.adjusted, np.nan),
+        "mean_treatment_adjusted": np.where(adjusted, treatment.adjusted, np.nan),
+        "variance_reduction": batch.effect.variance_reduction,
         "share_complete": np.divide(complete, n, out=np.full(len(batch), np.nan), where=n > 0),
     }
 
 
+def _complete(row: Row) -> float:
+    """Units with a complete window; unknown for rows of the table quantiles."""
+    return float(row.get("n_complete", np.nan))
+
+
 def _as_rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     """Columns as rows of plain Python values; NaN and infinite ends become None."""
-    plain = {name: [_plain(value) for value in columns[name]] for name in columns}
     names = [name for name in RESULTS.names if name != "run_id"]
-    return [{name: plain[name][i] if name in plain else None for name in names} for i in range(count)]
+    plain = [_plain(columns[name]) if name in columns else [None] * count for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*plain, strict=True)]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+def _plain(values: Any) -> list[Any]:
+    column = np.asarray(values)
+    plain = column.astype(object)
+    if column.dtype.kind == "f":
+        plain[~np.isfinite(column)] = None
+    return list(plain)

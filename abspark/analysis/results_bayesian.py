@@ -13,11 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.comparisons import Batch, effects_by_kind
+from abspark.analysis.comparisons import Batch
 from abspark.config import Experiment
 from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
-from abspark.stats.effects import Effect
-from abspark.stats.moments import NUM, Bools, Floats
+from abspark.stats.moments import Bools
 from abspark.stats.reasons import either
 
 Columns = dict[str, NDArray[Any]]
@@ -32,14 +31,12 @@ def bayesian_columns(batch: Batch) -> Columns:
     """Every comparison by its metric's model; `reason` is "" where nothing is undefined."""
     columns: Columns = {name: np.full(len(batch), np.nan) for name in _NUMBERS}
     columns["reason"] = np.full(len(batch), "", dtype=object)
-    for mask, part, effect in effects_by_kind(batch):
-        for chosen, experiment in _same_settings(part):
-            binary = part.binary.all()
-            model = _proportions if binary else _means
-            found = model(part.take(chosen), effect.take(chosen), experiment)
-            rows = np.flatnonzero(mask)[chosen]
-            for name, values in found.items():
-                columns[name][rows] = values
+    for alike, experiment in _same_settings(batch):
+        for kind, model in ((batch.binary, _proportions), (~batch.binary, _means)):
+            mask: Bools = alike & kind
+            if mask.any():
+                for name, values in model(batch.take(mask), experiment).items():
+                    columns[name][mask] = values
     return columns
 
 
@@ -51,11 +48,12 @@ def _same_settings(batch: Batch) -> Iterator[tuple[Bools, Experiment]]:
         yield chosen, batch.pairs[int(np.argmax(chosen))].experiment
 
 
-def _proportions(batch: Batch, effect: Effect, experiment: Experiment) -> Columns:
+def _proportions(batch: Batch, experiment: Experiment) -> Columns:
     prior = experiment.analysis.prior.proportion
-    units = np.stack([batch.control.n, batch.treatment.n], axis=1)
-    means = np.stack([batch.control.mean[:, NUM], batch.treatment.mean[:, NUM]], axis=1)
-    means[effect.reason == "not_a_proportion"] = np.nan
+    control, treatment = batch.effect.control, batch.effect.treatment
+    units = np.stack([control.n, treatment.n], axis=1)
+    means = np.stack([control.mean, treatment.mean], axis=1)
+    means[batch.effect.reason == "not_a_proportion"] = np.nan
     posterior = compare_proportions(
         np.round(means * units),
         units,
@@ -79,15 +77,15 @@ def _proportions(batch: Batch, effect: Effect, experiment: Experiment) -> Column
     )
 
 
-def _means(batch: Batch, effect: Effect, experiment: Experiment) -> Columns:
-    prior = experiment.analysis.prior.relative_effect
+def _means(batch: Batch, experiment: Experiment) -> Columns:
+    prior, effect = experiment.analysis.prior.relative_effect, batch.effect
     posterior = compare_relative_effect(
         effect.relative,
         np.sqrt(effect.relative_variance),
         prior=EffectPrior(prior.mean, np.inf if prior.sd is None else prior.sd),
         alpha=experiment.analysis.alpha,
     )
-    base: Floats = batch.control.mean[:, NUM]
+    base = effect.control.mean
     return _directed(
         batch,
         {

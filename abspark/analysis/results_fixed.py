@@ -7,8 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.comparisons import Batch, effects_by_kind
-from abspark.stats.effects import Effect
+from abspark.analysis.comparisons import Batch, Comparison
 from abspark.stats.fixed import FixedResult, proportion_z, welch
 from abspark.stats.moments import Bools
 
@@ -31,19 +30,25 @@ _COLUMNS: Final = {
 def fixed_columns(batch: Batch) -> dict[str, NDArray[Any]]:
     """Every comparison by its metric's test; `reason` is "" where nothing is undefined."""
     columns = {name: np.empty(len(batch), dtype=object if name == "reason" else float) for name in _COLUMNS}
-    for mask, part, effect in effects_by_kind(batch):
-        intervals = part.each(lambda pair: pair.experiment.analysis.interval)
-        relative = part.each(lambda pair: pair.experiment.analysis.relative_interval)
-        for interval, relative_interval in sorted(set(zip(intervals, relative, strict=True))):
-            chosen = (intervals == interval) & (relative == relative_interval)
-            tested = _tested(part.take(chosen), effect.take(chosen))
-            rows = np.flatnonzero(mask)[chosen]
-            for name, field in _COLUMNS.items():
-                columns[name][rows] = getattr(tested, field)
+    settings = {
+        setting: np.array([_setting(pair) == setting for pair in batch.pairs])
+        for setting in dict.fromkeys(map(_setting, batch.pairs))
+    }
+    for kind in (batch.binary, ~batch.binary):
+        for alike in settings.values():
+            mask: Bools = kind & alike
+            if mask.any():
+                tested = _tested(batch.take(mask))
+                for name, field in _COLUMNS.items():
+                    columns[name][mask] = getattr(tested, field)
     return columns
 
 
-def _tested(batch: Batch, effect: Effect) -> FixedResult:
+def _setting(pair: Comparison) -> tuple[str, str]:
+    return pair.experiment.analysis.interval, pair.experiment.analysis.relative_interval
+
+
+def _tested(batch: Batch) -> FixedResult:
     """Comparisons of one kind of metric that want the same intervals."""
     settings = batch.pairs[0].experiment.analysis
     sides = batch.each(lambda pair: pair.experiment.analysis.sides)
@@ -53,9 +58,6 @@ def _tested(batch: Batch, effect: Effect) -> FixedResult:
         "direction": batch.direction,
         "relative_interval": settings.relative_interval,
     }
-    binary: Bools = batch.binary
-    return (
-        proportion_z(effect, interval=settings.interval, **common)
-        if binary.all()
-        else welch(effect, **common)
-    )
+    if batch.binary[0]:
+        return proportion_z(batch.effect, interval=settings.interval, **common)
+    return welch(batch.effect, **common)

@@ -28,6 +28,7 @@ def check_items(items: Items) -> Iterator[Fault]:
         yield from _segment_references(items, experiment)
         yield from covariate_faults(items, experiment)
         yield from _assignment_references(items, experiment)
+        yield from _complete_windows(items, experiment)
     yield from _shared_sources(items)
     for source in items.of("exposures"):
         yield from dimension_faults(items, source)
@@ -95,6 +96,26 @@ def _assignment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     forced = given.get("overrides")
     if isinstance(forced, Mapping) and set(forced) == {"source"}:
         yield from reference(items, place.inside("overrides"), forced, "source", kind="exposures")
+
+
+def _complete_windows(items: Items, experiment: Item) -> Iterator[Fault]:
+    """Sequential methods refuse metrics that count units whose window is still open."""
+    if experiment.model is None or not experiment.model.analysis.sequential:
+        return
+    method = experiment.model.analysis.method
+    open_windows = {
+        item.name
+        for item in items.of("metrics")
+        if item.model is not None and item.model.window_policy == "all"
+    }
+    for role, names in experiment.model.metrics.by_role:
+        for index, name in enumerate(names):
+            if name in open_windows:
+                place = experiment.place.inside("metrics").inside(role).inside(index)
+                yield (place.inside("metric") if role == "guardrails" else place).fault(
+                    f"the metric has window_policy: all, with which method {method} errs more often than alpha",
+                    allowed="a metric with window_policy: complete, or without one",
+                )
 
 
 def _shared_sources(items: Items) -> Iterator[Fault]:

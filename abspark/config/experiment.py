@@ -59,7 +59,13 @@ class MetricRoles(ConfigModel):
     @property
     def names(self) -> tuple[str, ...]:
         """All metrics: primary, secondary, guardrails, each in configured order."""
-        return (*self.primary, *self.secondary, *(guardrail.metric for guardrail in self.guardrails))
+        return tuple(name for _, names in self.by_role for name in names)
+
+    @property
+    def by_role(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Role, as the key is written, and its metrics in configured order."""
+        guarded = tuple(guardrail.metric for guardrail in self.guardrails)
+        return (("primary", self.primary), ("secondary", self.secondary), ("guardrails", guarded))
 
     @rule("primary", "secondary", "guardrails")
     def _one_role_each(self) -> Iterator[Problem]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.guardrails import harms
-from abspark.analysis.results import results
+from abspark.analysis.effect_checks import effect_checks
+from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
@@ -24,16 +25,39 @@ def analyze(state: RunState) -> None:
     experiments = state.running
     tag = {"run_id": state.run_id}
     with explained(state), state.progress.stage("results") as stage:
-        moments = plain_rows(state.lake.read_run("moments", state.run_id))
-        found = results(moments, experiments, state.project.metrics, as_of=state.as_of)
-        checks = health_rows(state)
-        state.lake.append_rows("results", [row | tag for row in found])
-        state.lake.append_rows("health", [row | tag for row in checks])
-        harmed = harms(moments, experiments, state.project.metrics)
-        evidence = Evidence(found, checks, harmed, state.as_of)
+        found = analysed(
+            plain_rows(state.lake.read_run("moments", state.run_id)),
+            experiments,
+            state.project.metrics,
+            as_of=state.as_of,
+            quantiles=_quantiles(state),
+            looks=_earlier_looks(state),
+        )
+        checks = health_rows(state) + effect_checks(found.results, experiments, state.project.metrics)
+        evidence = Evidence(found.results, checks, found.harmed, state.as_of)
         decided = decisions(evidence, experiments, state.project.metrics)
-        state.lake.append_rows("decisions", [row | tag for row in decided])
-        stage.rows = len(found)
+        tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}
+        for table, rows in tables.items():
+            state.lake.append_rows(table, [row | tag for row in rows])
+        stage.rows = len(found.results)
+
+
+def _quantiles(state: RunState) -> list[dict[str, Any]]:
+    """The run's rows of quantiles, where a metric is one."""
+    if all(metric.form != "quantile" for metric in state.study.metrics):
+        return []
+    return plain_rows(state.lake.read_run("quantiles", state.run_id))
+
+
+def _earlier_looks(state: RunState) -> list[dict[str, Any]]:
+    """The looks of the running experiments that count: each one's in the run that was committed when this began."""
+    rows: list[dict[str, Any]] = []
+    for experiment in state.running:
+        before = state.predecessors[experiment.id]
+        if before is not None and experiment.analysis.sequential:
+            own = F.col("experiment_id") == experiment.id
+            rows += plain_rows(state.lake.read_run("looks", before).where(own))
+    return rows
 
 
 def commit(state: RunState) -> None:

@@ -8,7 +8,7 @@ of (variable, coefficient) pairs; all estimators differ only in theirs. Adjustme
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple
 
@@ -90,6 +90,19 @@ class Effect:
         return Effect(**picked)
 
 
+def joined(parts: Sequence[Effect]) -> Effect:
+    """All comparisons of all parts, in order."""
+
+    def column(values: Sequence[Any]) -> Any:
+        if isinstance(values[0], Arm):
+            return Arm(*map(np.concatenate, zip(*values, strict=True)))
+        return np.concatenate(values)
+
+    return Effect(
+        **{field.name: column([getattr(part, field.name) for part in parts]) for field in fields(Effect)}
+    )
+
+
 def mean_effect(control: Moments, treatment: Moments) -> Effect:
     """Difference of the numerators' means."""
     return _unadjusted(control, treatment, _mean_of(NUM))
@@ -116,6 +129,11 @@ def cuped_ratio_effect(control: Moments, treatment: Moments) -> Effect:
     (Deng et al. 2013, appendix B).
     """
     return _cuped(control, treatment, _ratio_of(NUM, DEN), _ratio_of(PRE_NUM, PRE_DEN))
+
+
+def cuped_ratio_by_mean_effect(control: Moments, treatment: Moments) -> Effect:
+    """Difference of ratios adjusted by a mean before exposure, such as an attribute; otherwise the same."""
+    return _cuped(control, treatment, _ratio_of(NUM, DEN), _mean_of(PRE_NUM))
 
 
 def proportion_effect(control: Moments, treatment: Moments) -> Effect:

@@ -16,12 +16,16 @@ from scipy import stats
 
 from abspark.stats.effects import cuped_mean_effect, cuped_ratio_effect, mean_effect, ratio_effect
 from abspark.stats.fixed import welch
+from abspark.stats.group_sequential import Plan, look_boundaries
 from abspark.stats.moments import Moments
 from abspark.stats.multiplicity import holm
+from abspark.stats.spending import Spending
 
 ROWS = 100_000
 SAMPLE = 5_000
 BUDGET_SECONDS = 0.5
+LOOKS = 60
+LOOKS_SECONDS = 0.1
 
 
 def batch(rng: np.random.Generator) -> tuple[Moments, Moments]:
@@ -59,6 +63,12 @@ def everything(control: Moments, treatment: Moments) -> None:
     holm(np.concatenate(p[2:]), family)
 
 
+def boundaries() -> None:
+    """A two-sided O'Brien-Fleming type design looked at on 60 days of growing length."""
+    information = np.cumsum(np.linspace(1, 2, LOOKS))[None, :]
+    look_boundaries(information, information / information[0, -1], plan=Plan(Spending("obf"), 0.05))
+
+
 def scipy_loop(control: Moments, treatment: Moments) -> None:
     """One call of scipy's Welch test per comparison, over the first rows."""
     for i in range(SAMPLE):
@@ -74,11 +84,14 @@ def main() -> None:
     whole = best(lambda: everything(control, treatment), 15)
     ours = best(lambda: welch(mean_effect(control, treatment)), 7) / ROWS
     theirs = best(lambda: scipy_loop(control, treatment), 3) / SAMPLE
+    looks = best(boundaries, 5)
     measured = [
         {"name": "100,000 comparisons with everything", "ratio": BUDGET_SECONDS / whole, "limit": 1.0,
          "ours": whole, "theirs": BUDGET_SECONDS, "unit": "s"},
         {"name": "Welch against a loop over scipy's ttest_ind_from_stats", "ratio": theirs / ours, "limit": 15.0,
          "ours": ours * 1e6, "theirs": theirs * 1e6, "unit": "us per comparison"},
+        {"name": f"boundaries of {LOOKS} looks", "ratio": LOOKS_SECONDS / looks, "limit": 1.0, "ours": looks,
+         "theirs": LOOKS_SECONDS, "unit": "s"},
     ]  # fmt: skip
     print(json.dumps(measured, indent=2))  # noqa: T201 - the output is what this script is for
 

@@ -15,8 +15,7 @@ import pytest
 from simulated_moments import EXPERIMENTS, band, within
 
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.guardrails import harms
-from abspark.analysis.results import results
+from abspark.analysis.results import analysed
 from abspark.config import Experiment, Metric
 from abspark.schemas import MOMENTS
 
@@ -59,8 +58,8 @@ def shipped(
     )
     experiments = [base.model_copy(update={"id": str(number)}) for number in range(EXPERIMENTS)]
     moments = _moments(np.random.default_rng(seed), effects, keys)
-    found = results(moments, experiments, METRICS, as_of=AFTER)
-    evidence = Evidence(found, (), harms(moments, experiments, METRICS), AFTER)
+    found = analysed(moments, experiments, METRICS, as_of=AFTER)
+    evidence = Evidence(found.results, (), found.harmed, AFTER)
     decided = decisions(evidence, experiments, METRICS)
     assert len(decided) == EXPERIMENTS
     return sum(row["decision"] == "ship" for row in decided) / EXPERIMENTS

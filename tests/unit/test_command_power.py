@@ -18,6 +18,7 @@ from abspark.command_power import power
 from abspark.config import Metric, load_project
 from abspark.config.starter import write_starter
 from abspark.errors import UsageError
+from abspark.schemas import MOMENTS
 
 
 def run(*options: str) -> dict[str, Any]:
@@ -103,6 +104,20 @@ def test_unequal_shares_and_inflation() -> None:
     assert inflated["units"] == math.ceil(1.2 * UNITS)
 
 
+@pytest.mark.parametrize(
+    ("options", "factor"),
+    [
+        # rpact 3.3.4, cases gs-39 and gs-40 of tests/reference: normal reference, so a few units fewer
+        (("--looks", "5"), 1.02472),
+        (("--looks", "5", "--spending", "pocock"), 1.21263),
+        (("--looks", "1"), 1.0),
+    ],
+)
+def test_the_inflation_of_looks(options: tuple[str, ...], factor: float) -> None:
+    found = run(*MEAN, "--effect", "0.04", *options)
+    assert found["units"] / UNITS == pytest.approx(factor, abs=1e-3)
+
+
 def test_days() -> None:
     found = run(*MEAN, "--effect", "0.04", "--units-per-day", "500")
     assert found["days"] == math.ceil(UNITS / 500)
@@ -154,6 +169,9 @@ def test_the_table_shows_the_same() -> None:
         ((*MEAN, "--units", "3"), "fewer than two"),
         ((*MEAN, "--units", "-3"), "--units must be above 0"),
         ((*RATE, "--effect", "0.1", "--share-control", "0.8"), "sum to at most 1"),
+        ((*RATE, "--effect", "0.1", "--looks", "5", "--inflation", "1.1"), "leave out --inflation"),
+        ((*RATE, "--effect", "0.1", "--spending", "obf"), "--spending needs --looks"),
+        ((*RATE, "--effect", "0.1", "--looks", "0"), "--looks must be 1 to 100"),
         ((*RATE, "--units", "5"), "no effect is detected with that power"),
     ],
 )  # fmt: skip
@@ -162,8 +180,9 @@ def test_questions_without_meaning_are_refused(options: tuple[str, ...], message
 
 
 def measured(variant: str, mean: float, **given: Any) -> dict[str, Any]:
-    return {
-        "metric": "delay", "variant": variant, "segment_name": None, "day": date(2026, 1, 2),
+    blank: dict[str, Any] = dict.fromkeys(MOMENTS.names)
+    return blank | {
+        "n": 1000, "metric": "delay", "variant": variant, "segment_name": None, "day": date(2026, 1, 2),
         "mean_num": mean, "var_num": 64.0, **given,
     }  # fmt: skip
 
@@ -190,6 +209,28 @@ def test_a_baseline_is_the_controls_of_everyone_on_the_latest_day() -> None:
     for rows in ([], [measured("a", 1.0, var_num=None)]):
         with pytest.raises(UsageError, match="a has no measured delay of at least two units"):
             baseline_of(rows, metric("count"), "a")
+
+
+def test_a_baseline_of_a_ratio_and_of_a_covariate() -> None:
+    """Linearised: var(num - R den) / mean den squared; what a covariate explains is the squared correlation."""
+    sides = {"numerator": {"value": "v"}, "denominator": {}}
+    row = measured("a", 20.0, mean_den=4.0, var_den=2.0, cov_num_den=3.0)
+    assert baseline_of([row], metric("ratio", **sides), "a") == pytest.approx(
+        {"mean": 5.0, "sd": math.sqrt(64 - 2 * 5 * 3 + 25 * 2) / 4}
+    )
+    row = measured("a", 20.0, mean_pre_num=9.0, var_pre_num=36.0, cov_num_pre_num=24.0)
+    found = baseline_of([row], metric("count", covariate={"lookback": "7d"}), "a")
+    assert found == pytest.approx({"mean": 20.0, "sd": 8.0, "variance_reduction": 0.25}, rel=1e-9)
+    with pytest.raises(UsageError, match="delay is a quantile"):
+        baseline_of([row], metric("quantile", quantile=0.9), "a")
+
+
+def test_a_measured_variance_reduction_gives_way_to_a_stated_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = {"mean": 20.0, "sd": 8.0, "variance_reduction": 0.36}
+    monkeypatch.setattr("abspark.baseline.read_baseline", lambda *_, **__: (dict(measure), 1))
+    lake = ("--env", "local", "--experiment", "e", "--metric", "delay", "--effect", "0.04")
+    assert run(*lake) == run(*MEAN, "--effect", "0.04", "--variance-reduction", "0.36")
+    assert run(*lake, "--variance-reduction", "0") == run(*MEAN, "--effect", "0.04")
 
 
 def test_a_baseline_from_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,10 +11,10 @@ import pytest
 from scipy import stats
 
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.guardrails import harms
-from abspark.analysis.results import results
+from abspark.analysis.results import analysed
 from abspark.config import Experiment, Metric
 from abspark.schemas import DECISIONS, MOMENTS
+from abspark.stats.anytime import tuned_rho
 
 AFTER = datetime(2026, 1, 22, tzinfo=UTC)
 N = 10_000
@@ -74,8 +75,8 @@ def decided(
     as_of: datetime = AFTER,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> tuple[str, list[str]]:
-    found = results(moments, [chosen], metrics, as_of=as_of)
-    evidence = Evidence(found, health, harms(moments, [chosen], metrics), as_of)
+    found = analysed(moments, [chosen], metrics, as_of=as_of)
+    evidence = Evidence(found.results, health, found.harmed, as_of)
     (row,) = decisions(evidence, [chosen], metrics)
     assert set(row) == set(DECISIONS.names) - {"run_id"}
     assert row["experiment_id"] == "e"
@@ -207,8 +208,8 @@ def test_a_treatment_ships_beside_one_that_harms() -> None:
     assert "speed is harmed" in reasons[-1]
 
 
-def test_before_the_end_nothing_is_called_not_even_harm() -> None:
-    moments = rows({"sales": (BETTER,), "speed": (1.0,)})
+def test_before_the_end_no_winner_is_called() -> None:
+    moments = rows({"sales": (BETTER,), "speed": (NULL,)})
     chosen = experiment(**guarded({"relative": 0.1}))
     early = decided(moments, chosen, as_of=AFTER - timedelta(microseconds=1))
     assert early == (
@@ -217,7 +218,26 @@ def test_before_the_end_nothing_is_called_not_even_harm() -> None:
             "There is no verdict before 2026-01-22 00:00 UTC, when the experiment and its longest window are over."
         ],
     )
-    assert decided(moments, chosen)[0] == "stop_for_harm"
+    assert decided(moments, chosen)[0] == "ship"
+
+
+@pytest.mark.parametrize("margin", [{"relative": 0.1}, {"absolute": 0.3}, None])
+def test_before_the_end_harm_takes_more_than_at_the_end(margin: dict[str, float] | None) -> None:
+    """At 20,000 units a bound that may be looked at any time, tuned at 10,000, lies at 3.04 standard errors."""
+    early = AFTER - timedelta(days=3)
+    chosen = experiment(**guarded(margin))
+    allowed = 0.0 if margin is None else 0.3
+    errors = (25 / N + (0.9 if margin == {"relative": 0.1} else 1) ** 2 * 25 / N) ** 0.5
+    g = 2 * N * float(tuned_rho(10_000, alpha=0.025, sides=1)) ** 2
+    bound = math.sqrt(2 * (g + 1) / g * math.log1p(math.sqrt(g + 1) / 0.05))
+    for distance, decision in ((0.99 * bound, "keep_running"), (1.01 * bound, "stop_for_harm")):
+        moments = rows({"sales": (BETTER,), "speed": (3 - allowed - distance * errors,)})
+        assert decided(moments, chosen, as_of=early)[0] == decision
+        assert decided(moments, chosen)[0] == "stop_for_harm"
+    assert (
+        decided(moments, experiment(**guarded(margin), min_sample_size=N + 1), as_of=early)[0]
+        == "keep_running"
+    )
 
 
 def test_a_failed_check_comes_before_everything() -> None:
@@ -270,7 +290,7 @@ def test_segments_other_estimators_and_earlier_days_do_not_decide() -> None:
     harm = [*rows(slow, segment_name="country", segment_value="DE"), *rows(slow, day=date(2026, 1, 20))]
     moments = rows({"sales": (BETTER,), "speed": (NULL,)})
     assert decided([*moments, *harm], experiment(**guarded(None)))[0] == "ship"
-    found = results(good, [experiment()], METRICS, as_of=AFTER)
+    found = analysed(good, [experiment()], METRICS, as_of=AFTER).results
     plain = [row | {"headline": False, "significant": False, "estimator": "x"} for row in found]
     evidence = Evidence([*found, *plain], (), frozenset(), AFTER)
     assert decisions(evidence, [experiment()], METRICS)[0]["decision"] == "ship"

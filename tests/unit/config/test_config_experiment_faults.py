@@ -106,14 +106,16 @@ ADDED_TO_EXPERIMENT = [
         "analysis: {alpa: 0.1}",
         [
             "analysis.alpa: unknown key; did you mean 'alpha'? [method, alpha, sides, correction,"
-            " interval, relative_interval, prior, ship_when]"
+            " estimator, interval, relative_interval, group_sequential, anytime, prior, ship_when]"
         ],
     ),
     ("analysis: {sides: 3}", ["analysis.sides = 3: is out of range [at most 2]"]),
     ("analysis: {sides: true}", ["analysis.sides = true: must be a whole number"]),
     (
         "analysis: {method: guess}",
-        ["analysis.method = guess: is not among the choices ['fixed' or 'bayesian']"],
+        [
+            "analysis.method = guess: is not among the choices ['fixed', 'group_sequential', 'anytime' or 'bayesian']"
+        ],
     ),
     (
         "analysis: {correction: sidak}",
@@ -155,6 +157,44 @@ ADDED_TO_EXPERIMENT = [
     (
         "analysis: {method: bayesian, prior: {relative_effect: {sd: 0}}}",
         ["analysis.prior.relative_effect.sd = 0: is out of range [above 0.0]"],
+    ),
+    (
+        "analysis: {method: group_sequential}",
+        [
+            "analysis: method group_sequential needs group_sequential [group_sequential: {planned_units: 200000}]"
+        ],
+    ),
+    (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, spending: hsd}}",
+        [
+            "analysis.group_sequential.parameter: spending hsd needs a parameter [a number between -40 and 40]",
+        ],
+    ),
+    (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, parameter: 1, looks: []}}",
+        [
+            "analysis.group_sequential.looks: names no day [daily, weekly, or a list of days]",
+            "analysis.group_sequential.parameter = 1: spending obf has no parameter [leave it out]",
+        ],
+    ),
+    (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, looks: hourly}}",
+        [
+            "analysis.group_sequential.looks = hourly: is not among the choices ['daily' or 'weekly']",
+            "analysis.group_sequential.looks = hourly: must be a list",
+        ],
+    ),
+    (
+        "analysis: {group_sequential: {planned_units: 9}}",
+        ["analysis.group_sequential: has no effect with method fixed [leave it out]"],
+    ),
+    (
+        "analysis: {method: anytime, anytime: {tuned_at: 500, tau: 0.1}}",
+        ["analysis.anytime.tuned_at = 500: has no effect with tau [leave out the one or the other]"],
+    ),
+    (
+        "analysis: {estimator: best}",
+        ["analysis.estimator = best: is not among the choices ['cuped' or 'unadjusted']"],
     ),
     ("analysis: fixed", ["analysis = fixed: must be a mapping of key: value"]),
     ("health: {srm: {threshold: 1}}", ["health.srm.threshold = 1: is out of range [below 1.0]"]),

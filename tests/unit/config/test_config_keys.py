@@ -70,7 +70,7 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         "segments: [country]\n",
         "name: Button\nhypothesis: Greener sells.\nowner: growth\nstatus: paused\nmultiple_variants: first\n"
         "analysis: {method: fixed, alpha: 0.1, sides: 1, correction: hochberg, interval: newcombe,"
-        " relative_interval: fieller, ship_when: any}\n"
+        " estimator: unadjusted, relative_interval: fieller, ship_when: any}\n"
         "health:\n  srm: {threshold: 0.01, severity: warn}\n  several_variants: {warn: 0.02, fail: 0.03}\n"
         "  hash: {warn: 0.001, fail: 0.002}\n"
         "min_sample_size: 50\nmax_duration_days: 14\n",
@@ -98,6 +98,9 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         "alpha": 0.1,
         "sides": 1,
         "correction": "hochberg",
+        "estimator": "unadjusted",
+        "group_sequential": None,
+        "anytime": {"tuned_at": 10_000, "tau": None},
         "interval": "newcombe",
         "relative_interval": "fieller",
         "prior": FLAT_PRIOR,
@@ -141,6 +144,42 @@ def test_priors_arrive(conf: Conf) -> None:
     }
 
 
+def test_keys_of_sequential_methods_arrive(conf: Conf) -> None:
+    plan = "{planned_units: 5000, spending: power, parameter: 2, looks: [3, 7]}"
+    conf.edit(
+        BUTTON,
+        "segments: [country]\n",
+        f"analysis: {{method: group_sequential, group_sequential: {plan}}}\n",
+    )
+    analysis = conf.load().experiments["button"].analysis
+    assert analysis.sequential
+    assert analysis.group_sequential is not None
+    assert analysis.group_sequential.model_dump() == {
+        "planned_units": 5000,
+        "spending": "power",
+        "parameter": 2.0,
+        "looks": (3, 7),
+    }
+    conf.edit(BUTTON, f"group_sequential, group_sequential: {plan}", "anytime, anytime: {tuned_at: 700}")
+    assert conf.load().experiments["button"].analysis.anytime.model_dump() == {"tuned_at": 700, "tau": None}
+
+
+@pytest.mark.parametrize("method", ["anytime", "group_sequential, group_sequential: {planned_units: 9}"])
+def test_sequential_methods_refuse_open_windows(conf: Conf, method: str) -> None:
+    conf.edit(BUTTON, "segments: [country]\n", f"analysis: {{method: {method}}}\n")
+    assert conf.load().metrics["conversion"].window_policy is None
+    conf.edit(SHOP, "kind: proportion\n", "kind: proportion\n    window_policy: all\n")
+    name = method.split(",")[0]
+    (told,) = conf.told()
+    assert told.startswith(f"{BUTTON}:")
+    assert told.endswith(
+        f" = conversion: the metric has window_policy: all, with which method {name} errs more often than alpha"
+        " [a metric with window_policy: complete, or without one]"
+    )
+    conf.edit(SHOP, "window_policy: all", "window_policy: complete")
+    assert conf.load().metrics["conversion"].window_policy == "complete"
+
+
 def test_defaults(conf: Conf) -> None:
     project = conf.load()
     experiment = project.experiments["button"]
@@ -149,6 +188,9 @@ def test_defaults(conf: Conf) -> None:
         "alpha": 0.05,
         "sides": 2,
         "correction": "holm",
+        "estimator": "cuped",
+        "group_sequential": None,
+        "anytime": {"tuned_at": 10_000, "tau": None},
         "interval": "wald",
         "relative_interval": "delta",
         "prior": FLAT_PRIOR,

@@ -1,0 +1,119 @@
+"""Checks of effects rather than of data: do they differ between segment values, do they change over time?
+
+Headline rows of primary metrics, Holm over all tests of a kind in an experiment. They only ever warn: such an effect is
+real, but its average may not be what ships. A test that can't be made has no row: days can be told apart only where the
+units of a day have all of their window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from abspark.analysis.health_row import HealthRow, Row, tested
+from abspark.config import Experiment, Metric
+from abspark.config.health import WarningLevelCheck
+from abspark.stats.heterogeneity import heterogeneity
+from abspark.stats.moments import Floats
+from abspark.stats.multiplicity import holm
+from abspark.stats.trend import daily_increments, trend
+
+LEVEL: Final = WarningLevelCheck(threshold=0.01)
+_SEGMENT_ADVICE: Final = (
+    "Look at the segment's own rows before shipping to everyone; each needs its own experiment."
+)
+_TREND_ADVICE: Final = "Run longer, or look at the units that came first: the average is not what will last."
+
+Groups = dict[tuple[Any, ...], list[Row]]
+
+
+def effect_checks(
+    results: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
+) -> list[HealthRow]:
+    """Health rows (all columns but run_id): `heterogeneity` by segment, and `novelty`."""
+    rows: list[HealthRow] = []
+    for experiment in experiments:
+        mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]
+        rows += _heterogeneity(mine, experiment)
+        method = experiment.analysis.method
+        complete = [row for row in mine if metrics[row["metric"]].complete_only(method)]
+        rows += _novelty(complete, experiment)
+    return rows
+
+
+def _usable(row: Row) -> bool:
+    return bool(row["role"] == "primary" and row["headline"] and row["std_error"])
+
+
+def _heterogeneity(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
+    last = max((row["day"] for row in rows), default=None)
+    sliced = [row for row in rows if row["segment_name"] is not None and row["day"] == last]
+    groups = _grouped(sliced, lambda row: (row["segment_name"], row["metric"], row["treatment"]))
+    groups = {key: members for key, members in groups.items() if len(members) > 1}
+    label = np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()])
+    members = [row for group in groups.values() for row in group]
+    found = heterogeneity(
+        np.array([row["effect"] for row in members]),
+        np.array([row["std_error"] for row in members]) ** 2,
+        group=label,
+        dof=np.array([np.inf if row["dof"] is None else row["dof"] for row in members]),
+    )
+    numbers = zip(groups, found.statistic, _adjusted(found.p_value), found.i_squared, strict=True)
+    return [
+        tested(
+            experiment, "heterogeneity", LEVEL, float(p), advice=_SEGMENT_ADVICE,
+            slice_name=segment, slice_value=f"{metric}, {treatment}", statistic=float(statistic),
+            observed=", ".join(
+                f"{row['segment_value']} {row['effect']:+.4g}" for row in groups[segment, metric, treatment]
+            ),
+            expected="equal effects",
+            message=f"Effects of {treatment} on {metric} between values of {segment}: {_verdict(p)}"
+            f" (adjusted p = {p:.3g}, I squared {share:.0%}).",
+        )
+        for (segment, metric, treatment), statistic, p, share in numbers
+    ]  # fmt: skip
+
+
+def _novelty(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
+    everyone = [row for row in rows if row["segment_name"] is None]
+    groups = _grouped(everyone, lambda row: (row["metric"], row["treatment"]))
+    days = sorted({row["day"] for row in everyone})
+    place = {day: column for column, day in enumerate(days)}
+    effect, variance = (np.full((len(groups), len(days)), np.nan) for _ in range(2))
+    for index, members in enumerate(groups.values()):
+        for row in members:
+            effect[index, place[row["day"]]] = row["effect"]
+            variance[index, place[row["day"]]] = row["std_error"] ** 2
+    number = np.array([(day - days[0]).days for day in days], dtype=np.float64)
+    found = trend(*daily_increments(effect, variance), day=number)
+    known = ~np.isnan(found.p_value)
+    adjusted = _adjusted(found.p_value)
+    return [
+        tested(
+            experiment, "novelty", LEVEL, float(adjusted[index]), advice=_TREND_ADVICE,
+            slice_name="metric", slice_value=f"{metric}, {treatment}", statistic=float(found.statistic[index]),
+            observed=f"{found.first[index]:+.4g} on the first day, {found.last[index]:+.4g} on the last, fitted",
+            expected="an effect that does not change",
+            message=f"Effect of {treatment} on {metric} by day of entry: {found.pattern[index] or 'no trend'}"
+            f" (adjusted p = {adjusted[index]:.3g}).",
+        )
+        for index, (metric, treatment) in enumerate(groups)
+        if known[index]
+    ]  # fmt: skip
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], tuple[Any, ...]]) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def _adjusted(p: Floats) -> Floats:
+    return holm(p, np.zeros(len(p), dtype=np.int64))
+
+
+def _verdict(p: float) -> str:
+    return "they differ" if p < LEVEL.threshold else "no difference shown"

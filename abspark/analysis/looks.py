@@ -1,0 +1,312 @@
+"""The looks of sequential experiments: which days are looks, what each may spend, and the append-only table of them.
+
+A look is the end of a configured day, over complete units, of the headline comparison for everyone. Looks that an
+earlier committed run recorded stand as they are: what they spent is never revised, their days are not looked at
+again, and no look is put before them. New looks go on from what was recorded. A day that is no look says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
+from abspark.config import Experiment, Metric
+from abspark.schemas import LOOKS
+from abspark.stats.anytime import confidence_sequence, tuned_rho
+from abspark.stats.group_sequential import Looks, Plan, information_fraction, look_boundaries
+from abspark.stats.moments import Bools, Floats
+from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
+from abspark.stats.spending import Spending
+
+DAY_NOT_OVER: Final = "day_not_over"
+NOT_A_LOOK: Final = "not_a_look"
+TOO_FEW_UNITS: Final = "below_min_sample_size"
+_ALL: Final = 1 - 1e-9
+"""The share of alpha that counts as all of it."""
+_RECORDED: Final = ("information", "alpha_spent", "boundary", "statistic")
+
+Key = tuple[str, str]
+"""Metric and treatment."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What time it is: the run's cut of event time, and when each experiment's last window is over."""
+
+    as_of: datetime
+    verdicts: Mapping[str, datetime]
+
+    def over(self, experiment: Experiment) -> bool:
+        """Whether the experiment and all of its windows are over."""
+        return self.as_of >= self.verdicts[experiment.id]
+
+    def day_over(self, pair: Comparison) -> bool:
+        """Whether nothing more can come to the comparison's day. Where there is no day series the run ends the day."""
+        midnight = datetime.combine(pair.day + timedelta(days=1), time(), _zone(pair.experiment))
+        daily = pair.experiment.series.enabled and pair.metric.form != QUANTILE
+        return self.as_of >= midnight or self.over(pair.experiment) or not daily
+
+    def last_day(self, experiment: Experiment) -> date:
+        """The local day on which the experiment's last window is over."""
+        instant = self.verdicts[experiment.id] - timedelta(microseconds=1)
+        return instant.astimezone(_zone(experiment)).date()
+
+
+@dataclass(frozen=True)
+class LookSeries:
+    """The looks of one experiment: rows s are its metrics x treatments, columns k the days of `days`.
+
+    Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
+    error, `boundary` positive. `recorded` are looks of an earlier run, `newest` is the last day that is over. `designs`
+    are the group sequential designs, each with the rows it is of; empty for method anytime.
+    """
+
+    keys: Mapping[Key, int]
+    days: tuple[date, ...]
+    information: Floats
+    statistic: Floats
+    alpha_spent: Floats
+    boundary: Floats
+    recorded: Bools
+    fraction: Floats
+    reason: NDArray[np.object_]
+    newest: date
+    designs: Sequence[tuple[NDArray[np.intp], Looks]]
+
+
+def clock(as_of: datetime, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]) -> Clock:
+    """The clock of a run."""
+    return Clock(as_of, {experiment.id: verdict_at(experiment, metrics) for experiment in experiments})
+
+
+def all_looks(batch: Batch, earlier: Sequence[Row], now: Clock) -> dict[str, LookSeries]:
+    """The looks of each sequential experiment in the batch, earlier and new ones, by experiment.
+
+    `earlier` are rows of the table looks, each experiment's of its committed run.
+    """
+    return {
+        id_: _series(batch.take(mine), [row for row in earlier if row["experiment_id"] == id_], now)
+        for id_, mine in by_experiment(batch).items()
+    }
+
+
+def by_experiment(batch: Batch) -> dict[str, Bools]:
+    """Which comparisons are of each sequential experiment."""
+    ids = batch.each(lambda pair: pair.experiment.id if pair.experiment.analysis.sequential else "")
+    return {id_: ids == id_ for id_ in dict.fromkeys(ids.tolist()) if id_}
+
+
+def look_rows(
+    series: Mapping[str, LookSeries], earlier: Sequence[Row], experiments: Sequence[Experiment]
+) -> list[dict[str, Any]]:
+    """Rows of the table looks (all columns but run_id): those recorded before as they were, then the new ones.
+
+    A look is `backfilled` that was made when a later day was over already.
+    """
+    names = [name for name in LOOKS.names if name != "run_id"]
+    known = {experiment.id for experiment in experiments}
+    rows = [{name: row[name] for name in names} for row in earlier if row["experiment_id"] in known]
+    for id_, found in series.items():
+        new = np.isfinite(found.boundary) & ~found.recorded
+        for (metric, treatment), s in found.keys.items():
+            for k in np.flatnonzero(new[s]):
+                numbers = {name: _number(getattr(found, name)[s, k]) for name in _RECORDED}
+                place = {"experiment_id": id_, "metric": metric, "treatment": treatment, "day": found.days[k]}
+                rows.append(place | numbers | {"backfilled": found.days[k] < found.newest})
+    return rows
+
+
+def look_level(pair: Comparison) -> tuple[float, int]:
+    """Alpha and sides of a comparison's looks.
+
+    Group sequential families split alpha evenly over primary metrics x treatments. A guardrail is looked at from both
+    sides, whatever the others are: each side has alpha / 2.
+    """
+    settings = pair.experiment.analysis
+    if pair.role == "guardrail":
+        return settings.alpha, 2
+    split = settings.method == "group_sequential" and settings.correction != "none" and pair.role == "primary"
+    family = len(pair.experiment.metrics.primary) * len(pair.experiment.treatments) if split else 1
+    return settings.alpha / family, settings.sides
+
+
+def statistics(batch: Batch) -> Floats:
+    """Effect / standard error; NaN where there is none."""
+    variance = batch.effect.variance
+    error = np.sqrt(np.where(variance > 0, variance, np.nan))
+    return np.asarray(batch.effect.effect / error)
+
+
+def key_of(pair: Comparison) -> Key:
+    """The series of looks that the comparison belongs to."""
+    return pair.metric.name, pair.treatment
+
+
+def planned_fraction(batch: Batch) -> Floats:
+    """Information fraction of each group sequential comparison: its units / those planned for its arms; else NaN."""
+
+    def planned(pair: Comparison) -> float:
+        plan = pair.experiment.analysis.group_sequential
+        if plan is None:
+            return np.nan
+        weights = {variant.key: variant.weight for variant in pair.experiment.variants}
+        return plan.planned_units * (weights[pair.experiment.control] + weights[pair.treatment])
+
+    return information_fraction(batch.units, batch.each(planned))
+
+
+def anytime_information(batch: Batch) -> Floats:
+    """What the width of an anytime-valid interval goes by: units, or with `tau` the relative precision.
+
+    With `anytime_scale` squared it makes the mixing variance in units of the squared standard error.
+    """
+    by_units = batch.each(lambda pair: pair.experiment.analysis.anytime.tau is None)
+    base, variance = batch.effect.control.mean, batch.effect.variance
+    relative = np.divide(
+        base**2, variance, out=np.full(len(batch), np.nan), where=(base > 0) & (variance > 0)
+    )
+    return np.where(by_units, batch.units, relative)
+
+
+def anytime_scale(pair: Comparison) -> float:
+    """Rho of a confidence sequence, or the configured tau."""
+    settings = pair.experiment.analysis.anytime
+    alpha, sides = look_level(pair)
+    if settings.tau is not None:
+        return settings.tau
+    return float(tuned_rho(settings.tuned_at, alpha=alpha, sides=sides))
+
+
+def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
+    """The looks of one experiment, of which the batch is."""
+    series = _recorded(batch, earlier, now)
+    fresh = _entered(series, batch, now)
+    first = {key_of(pair): pair for pair in batch.pairs}
+    ended = now.over(batch.pairs[0].experiment)
+    if batch.pairs[0].experiment.analysis.method == "anytime":
+        _open_intervals(series, fresh, first)
+        return series
+    ending = fresh[:, -1] & ended
+    designs = []
+    levels = np.array([look_level(first[key]) for key in series.keys])
+    for sides in (1, 2):
+        rows = np.flatnonzero(levels[:, 1] == sides)
+        if len(rows):
+            plan = Plan(_spending(first), levels[rows, 0], sides)
+            designs.append((rows, _spent(series, rows, fresh, ending, plan)))
+    return replace(series, designs=designs)
+
+
+def _recorded(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
+    """The looks that stand, among the days of all comparisons."""
+    keys = {key: s for s, key in enumerate(dict.fromkeys(map(key_of, batch.pairs)))}
+    past = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
+    days = tuple(sorted({pair.day for pair in batch.pairs} | {row["day"] for row in past}))
+    shape = (len(keys), len(days))
+    blank = {name: np.full(shape, np.nan) for name in (*_RECORDED, "fraction")}
+    recorded = np.zeros(shape, dtype=np.bool_)
+    for row in past:
+        at = keys[row["metric"], row["treatment"]], days.index(row["day"])
+        recorded[at] = True
+        for name in _RECORDED:
+            blank[name][at] = np.nan if row[name] is None else row[name]
+    newest = max((pair.day for pair in batch.pairs if now.day_over(pair)), default=date.min)
+    return LookSeries(
+        keys,
+        days,
+        recorded=recorded,
+        reason=np.full(shape, NOT_A_LOOK, dtype=object),
+        newest=newest,
+        designs=(),
+        **blank,
+    )
+
+
+def _entered(series: LookSeries, batch: Batch, now: Clock) -> Bools:
+    """Enter the days that are looks now into the series; (s, k), which they are."""
+    fresh = np.zeros(series.recorded.shape, dtype=np.bool_)
+    anytime = batch.pairs[0].experiment.analysis.method == "anytime"
+    information = anytime_information(batch) if anytime else batch.units
+    fraction, statistic, smaller = planned_fraction(batch), statistics(batch), batch.smaller
+    for index, pair in enumerate(batch.pairs):
+        s, k = series.keys[key_of(pair)], series.days.index(pair.day)
+        if series.recorded[s, k]:
+            series.reason[s, k] = ""
+        if series.recorded[s, k] or not (pair.headline and pair.everyone):
+            continue
+        undefined = "" if np.isfinite(statistic[index]) else str(batch.effect.reason[index])
+        series.reason[s, k] = undefined or _no_look(pair, smaller[index], now) or _closed(series, s, k, pair)
+        if series.reason[s, k] == "":
+            fresh[s, k] = True
+            series.information[s, k], series.fraction[s, k] = information[index], fraction[index]
+            series.statistic[s, k] = statistic[index]
+    return fresh
+
+
+def _no_look(pair: Comparison, smaller: float, now: Clock) -> str:
+    """Why the comparison's day is no look; empty where it is one."""
+    if not now.day_over(pair):
+        return DAY_NOT_OVER
+    if smaller < pair.experiment.min_sample_size:
+        return TOO_FEW_UNITS
+    plan = pair.experiment.analysis.group_sequential
+    if plan is None or plan.looks == "daily" or pair.day == now.last_day(pair.experiment):
+        return ""
+    number = (pair.day - pair.experiment.start.astimezone(_zone(pair.experiment)).date()).days + 1
+    due = number % 7 == 0 if plan.looks == "weekly" else number in plan.looks
+    return "" if due else NOT_A_LOOK
+
+
+def _closed(series: LookSeries, s: int, k: int, pair: Comparison) -> str:
+    """Why no look may be added here to those that stand: a later one does, or all of alpha is spent."""
+    stands = series.recorded[s]
+    if stands[k:].any():
+        return NOT_A_LOOK
+    used = np.max(series.alpha_spent[s, stands], initial=0.0)
+    return NO_ALPHA_TO_SPEND if used >= look_level(pair)[0] * _ALL else ""
+
+
+def _spending(pairs: Mapping[Key, Comparison]) -> Spending:
+    plan = next(iter(pairs.values())).experiment.analysis.group_sequential
+    if plan is None:
+        raise ValueError("a group sequential experiment has a plan")
+    return Spending(plan.spending, plan.parameter)
+
+
+def _spent(series: LookSeries, rows: NDArray[np.intp], fresh: Bools, ending: Bools, plan: Plan) -> Looks:
+    """Boundaries of the new looks of some rows, entered into the series; recorded ones stay as they are."""
+    standing = np.where(series.recorded, series.alpha_spent, np.nan)[rows]
+    looks = look_boundaries(
+        series.information[rows], np.where(series.recorded, 0.0, series.fraction)[rows],
+        plan=plan, final=ending[rows], recorded=standing,
+    )  # fmt: skip
+    new = fresh[rows]
+    series.boundary[rows] = np.where(new, looks.boundary, series.boundary[rows])
+    series.alpha_spent[rows] = np.where(new, looks.alpha_spent, series.alpha_spent[rows])
+    series.reason[rows] = np.where(new, looks.reason, series.reason[rows])
+    return looks
+
+
+def _open_intervals(series: LookSeries, fresh: Bools, pairs: Mapping[Key, Comparison]) -> None:
+    """Half-widths of anytime-valid intervals in standard errors, entered as boundaries of the new looks."""
+    for key, s in series.keys.items():
+        alpha, sides = look_level(pairs[key])
+        width = confidence_sequence(
+            0.0, 1.0, units=series.information[s], rho=anytime_scale(pairs[key]), alpha=alpha, sides=sides
+        )
+        series.boundary[s] = np.where(fresh[s], -width.low, series.boundary[s])
+
+
+def _zone(experiment: Experiment) -> ZoneInfo:
+    return ZoneInfo(experiment.series.time_zone)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

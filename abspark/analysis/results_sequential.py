@@ -1,0 +1,238 @@
+"""Results of sequential methods: a row per day, each allowed to decide.
+
+Group sequential rows have the repeated interval of their look and a repeated p-value, anytime rows an always-valid
+interval and p-value. p is the smallest so far: what a look has decided stays decided. A recorded look counts with the
+statistic on record. A segment has the boundaries of everyone's looks: its information is taken to grow as theirs does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abspark.analysis.comparisons import Batch, Comparison
+from abspark.analysis.looks import (
+    LookSeries,
+    anytime_information,
+    anytime_scale,
+    by_experiment,
+    key_of,
+    look_level,
+    planned_fraction,
+    statistics,
+)
+from abspark.stats.anytime import confidence_sequence
+from abspark.stats.group_sequential import Looks, first_crossing
+from abspark.stats.moments import Bools, Floats
+from abspark.stats.repeated import repeated_p_values
+from abspark.stats.running import running_minimum
+from abspark.stats.stagewise import estimates_at_stopping
+
+Columns = dict[str, NDArray[Any]]
+AllLooks = Mapping[str, LookSeries]
+
+_STOPPED: Final = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Rows of one experiment as series of days: each row's `layer` and `column` among the days of `looks`.
+
+    `pairs` has a comparison of each layer, `series` the row of `looks` with its boundaries, and `own` whether the
+    looks were made of it, so that their recorded statistics are its own.
+    """
+
+    looks: LookSeries
+    pairs: Sequence[Comparison]
+    layer: NDArray[np.intp]
+    column: NDArray[np.intp]
+    series: NDArray[np.intp]
+    own: Bools
+
+    def spread(self, values: Floats) -> Floats:
+        """Values of the rows as (layers, days), NaN where there is no row."""
+        grid = np.full((len(self.pairs), len(self.looks.days)), np.nan)
+        grid[self.layer, self.column] = values
+        return grid
+
+    def of_looks(self, grid: Floats) -> Floats:
+        """A grid of the looks, (series, days), as (layers, days)."""
+        return np.asarray(grid[self.series])
+
+    @property
+    def on_record(self) -> Bools:
+        """Which (layers, days) are looks that an earlier run recorded of just this layer."""
+        return np.asarray(self.looks.recorded[self.series] & self.own[:, None])
+
+
+def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
+    """Every comparison by the boundary of its look; `reason` is "" where nothing is undefined."""
+    boundary, spent, p, crossed = (np.full(len(batch), np.nan) for _ in range(4))
+    stopped = {name: np.full(len(batch), np.nan) for name in _STOPPED}
+    error = np.sqrt(batch.effect.variance)
+    reason = np.full(len(batch), "", dtype=object)
+    turned = statistics(batch) * batch.direction
+    for id_, mine in by_experiment(batch).items():
+        found = _layers(batch.take(mine), looks[id_])
+        at = found.layer, found.column
+        on_record = (
+            found.of_looks(found.looks.statistic) * _each(found.pairs, lambda pair: pair.direction)[:, None]
+        )
+        z = np.where(found.on_record, on_record, found.spread(turned[mine]))
+        boundary[mine], reason[mine] = (
+            found.of_looks(found.looks.boundary)[at],
+            found.looks.reason[found.series][at],
+        )
+        spent[mine] = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1)[at]
+        p[mine], crossed[mine] = running_minimum(_repeated(found, z))[at], _crossed(found, z)[at]
+        for name, values in zip(_STOPPED, _at_stopping(found, z, found.spread(error[mine])), strict=True):
+            stopped[name][mine] = values[at]
+    usable = np.where(np.isfinite(boundary), boundary, np.nan)
+    return (
+        _intervals(batch, usable)
+        | stopped
+        | {
+            "alpha": batch.each(lambda pair: look_level(pair)[0]),
+            "boundary": boundary,
+            "alpha_spent": spent,
+            "information_fraction": planned_fraction(batch),
+            "p_value": p,
+            "crossed": crossed,
+            "reason": _reasons(batch, reason),
+        }
+    )
+
+
+def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
+    """Every comparison by its always-valid interval; `reason` is "" where nothing is undefined."""
+    turned = statistics(batch) * batch.direction
+    width, p = _always_valid(turned, anytime_information(batch), batch.pairs)
+    for id_, mine in by_experiment(batch).items():
+        found = _layers(batch.take(mine), looks[id_])
+        z = found.of_looks(found.looks.statistic) * _each(found.pairs, lambda pair: pair.direction)[:, None]
+        on_record = _always_valid(z, found.of_looks(found.looks.information), found.pairs)[1]
+        grid = np.where(found.on_record, on_record, found.spread(p[mine]))
+        p[mine] = running_minimum(grid)[found.layer, found.column]
+    return _intervals(batch, width) | {
+        "boundary": width,
+        "p_value": p,
+        "reason": _reasons(batch, np.full(len(batch), "", dtype=object)),
+    }
+
+
+def _layers(batch: Batch, looks: LookSeries) -> _Layers:
+    """The rows of one experiment by metric, treatment, estimator and segment."""
+    labels = [(key_of(pair), pair.estimator, pair.segment) for pair in batch.pairs]
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    first = dict(zip(reversed(labels), reversed(batch.pairs), strict=True))
+    pairs = [first[label] for label in numbers]
+    column = {day: k for k, day in enumerate(looks.days)}
+    return _Layers(
+        looks,
+        pairs,
+        layer=np.array([numbers[label] for label in labels]),
+        column=np.array([column[pair.day] for pair in batch.pairs]),
+        series=np.array([looks.keys[key_of(pair)] for pair in pairs]),
+        own=np.array([pair.headline and pair.everyone for pair in pairs]),
+    )
+
+
+def _designs(found: _Layers, among: Bools) -> Iterator[tuple[NDArray[np.intp], Looks]]:
+    """Which of some layers have a design, and their looks by it."""
+    for rows, design in found.looks.designs:
+        place = np.full(len(found.looks.keys), -1)
+        place[rows] = np.arange(len(rows))
+        layers = np.flatnonzero((place[found.series] >= 0) & among)
+        chosen = place[found.series[layers]]
+        alpha = np.broadcast_to(np.asarray(design.plan.alpha, dtype=np.float64), (len(rows),))[chosen]
+        fields = {name: getattr(design, name)[chosen] for name in Looks._fields if name != "plan"}
+        yield layers, Looks(**fields, plan=replace(design.plan, alpha=alpha))
+
+
+def _repeated(found: _Layers, z: Floats) -> Floats:
+    """Repeated p-values (layers, days)."""
+    p = np.full(z.shape, np.nan)
+    for layers, looks in _designs(found, np.ones(len(z), dtype=np.bool_)):
+        p[layers] = repeated_p_values(z[layers], looks)
+    return p
+
+
+def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
+    """Stage-wise p, median-unbiased effect and its interval, each (layers, days), from the stopping look on.
+
+    A test stops where a boundary is crossed, or at the look that spends the last of alpha. Segments do not stop.
+    """
+    grids = [np.full(z.shape, np.nan) for _ in _STOPPED]
+    everyone = _each(found.pairs, lambda pair: pair.everyone)
+    for layers, looks in _designs(found, everyone):
+        ended = (looks.counted | looks.retested) & (looks.fraction >= 1)
+        stop = first_crossing(np.where(np.isnan(looks.boundary), np.nan, z[layers]), looks)
+        stop = np.where((stop < 0) & ended.any(axis=1), np.argmax(ended, axis=1), stop)
+        at = np.arange(len(layers)), np.maximum(stop, 0)
+        found_there = estimates_at_stopping(z[layers][at], error[layers][at], stopped_at=stop, looks=looks)
+        turn = _each([found.pairs[layer] for layer in layers], lambda pair: pair.direction)
+        low, high = found_there.low * turn, found_there.high * turn
+        values = (found_there.p_value, found_there.effect * turn, np.fmin(low, high), np.fmax(low, high))
+        since = np.arange(z.shape[1]) >= np.where(stop < 0, z.shape[1], stop)[:, None]
+        for grid, value in zip(grids, values, strict=True):
+            grid[layers] = np.where(since, value[:, None], np.nan)
+    return grids
+
+
+def _crossed(found: _Layers, z: Floats) -> Floats:
+    """(layers, days): 1 where a look so far crossed its boundary, 0 where none did, NaN where there was none."""
+    boundary = found.of_looks(found.looks.boundary)
+    two = _each(found.pairs, lambda pair: look_level(pair)[1] == 2)[:, None]
+    tested = np.isfinite(boundary) & np.isfinite(z)
+    beyond = tested & (np.where(two, np.abs(z), z) >= boundary)
+    so_far = np.logical_or.accumulate(beyond, axis=1).astype(np.float64)
+    return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+
+
+def _always_valid(z: Floats, information: Floats, pairs: Sequence[Comparison]) -> tuple[Floats, Floats]:
+    """Half-width in standard errors, and p, of statistics whose first axis is the pairs; positive is better."""
+    width, p = np.empty(z.shape), np.empty(z.shape)
+    levels = np.array([look_level(pair) for pair in pairs])
+    rho = _each(pairs, anytime_scale)
+    column = (slice(None),) + (None,) * (z.ndim - 1)
+    for sides in (1, 2):
+        rows = levels[:, 1] == sides
+        sequence = confidence_sequence(
+            z[rows], np.ones(z[rows].shape), units=information[rows],
+            rho=rho[rows][column], alpha=levels[rows, 0][column], sides=sides,
+        )  # fmt: skip
+        width[rows], p[rows] = z[rows] - sequence.low, sequence.p_value
+    return width, p
+
+
+def _intervals(batch: Batch, width: Floats) -> Columns:
+    """Estimates with intervals of `width` standard errors, open on the good side in one-sided tests."""
+    effect = batch.effect
+    columns = {
+        "effect": effect.effect,
+        "std_error": np.sqrt(effect.variance),
+        "statistic": statistics(batch),
+        "relative_effect": effect.relative,
+    }
+    one, direction = batch.each(lambda pair: look_level(pair)[1] == 1), batch.direction
+    for name, centre, variance in (
+        ("effect", effect.effect, effect.variance),
+        ("relative", effect.relative, effect.relative_variance),
+    ):
+        half = width * np.sqrt(np.where(variance > 0, variance, np.nan))
+        columns[f"{name}_low"] = np.where(one & (direction < 0), -np.inf, centre - half)
+        columns[f"{name}_high"] = np.where(one & (direction > 0), np.inf, centre + half)
+    return columns
+
+
+def _reasons(batch: Batch, reason: NDArray[np.object_]) -> NDArray[np.object_]:
+    own = batch.effect.relative_reason.astype(object)
+    return np.where(own == "", reason, own)
+
+
+def _each(pairs: Sequence[Comparison], setting: Callable[[Comparison], Any]) -> NDArray[Any]:
+    return np.array([setting(pair) for pair in pairs])

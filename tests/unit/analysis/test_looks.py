@@ -1,0 +1,259 @@
+"""The looks of sequential experiments: what a run records, and what a later run may not revise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from look_world import (
+    DAYS,
+    METRICS,
+    PLAN,
+    PLANNED,
+    after,
+    column,
+    day,
+    experiment,
+    found,
+    series,
+    z_effects,
+)
+from scipy import stats
+
+from abspark.analysis.results import analysed
+from abspark.schemas import LOOKS
+from abspark.stats.anytime import confidence_sequence, tuned_rho
+
+QUIET = z_effects(*[0.3] * DAYS)
+"""A series that crosses nothing."""
+
+
+def pocock(fraction: float, alpha: float = 0.05) -> float:
+    return alpha * np.log1p((np.e - 1) * fraction)
+
+
+def test_a_look_per_day_with_what_it_may_spend() -> None:
+    looks = found({"sales": QUIET}, until=4).looks
+    assert [set(row) for row in looks] == [set(LOOKS.names) - {"run_id"}] * 4
+    assert column(looks, "day") == [day(n) for n in (1, 2, 3, 4)]
+    assert column(looks, "information") == [200 * n for n in (1, 2, 3, 4)]
+    assert column(looks, "statistic") == pytest.approx([0.3] * 4)
+    assert column(looks, "alpha_spent") == pytest.approx([pocock(n / 10) for n in (1, 2, 3, 4)])
+    # the first boundary is what is spent first, the second by the bivariate normal distribution
+    first, second = column(looks, "boundary")[:2]
+    assert first == pytest.approx(stats.norm.isf(pocock(0.1) / 2), rel=1e-9)
+    joint = stats.multivariate_normal(cov=[[1, 0.5**0.5], [0.5**0.5, 1]], abseps=1e-10, releps=1e-10)
+    inside = joint.cdf([first, second], lower_limit=[-first, -second])
+    assert 1 - inside == pytest.approx(pocock(0.2), abs=1e-6)
+    assert column(looks, "backfilled") == [True, True, True, False]
+
+
+def test_running_again_keeps_the_looks_and_adds_none() -> None:
+    once = found({"sales": QUIET}, until=4).looks
+    again = found({"sales": QUIET}, until=4, looks=once)
+    assert again.looks == once
+    assert column(again.results, "boundary") == pytest.approx(column(once, "boundary"))
+
+
+def test_a_later_run_goes_on_from_the_recorded_looks() -> None:
+    daily: list[Any] = []
+    for until in range(1, DAYS + 1):
+        daily = found({"sales": QUIET}, until=until, looks=daily).looks
+        assert len(daily) == until
+    at_once = found({"sales": QUIET}, until=DAYS).looks
+    for name in ("information", "alpha_spent", "boundary", "statistic"):
+        assert column(daily, name) == pytest.approx(column(at_once, name), rel=1e-9)
+    assert set(column(daily, "backfilled")) == {False}
+
+
+def test_restated_data_do_not_revise_a_recorded_look() -> None:
+    once = found({"sales": QUIET}, until=4).looks
+    moments = [row | {"n": row["n"] + 50} for row in series({"sales": z_effects(*[5.0] * 5)})]
+    later = analysed(moments, [experiment()], METRICS, as_of=after(5), looks=once)
+    assert later.looks[:4] == once
+    assert column(later.looks, "information")[4] == 1100
+    on_day_4 = column(later.results, "significant", day=day(4))
+    assert on_day_4 == [False]  # the statistic on record was 0.3
+    assert column(later.results, "significant", day=day(5)) == [True]
+
+
+def test_the_recorded_boundary_is_the_one_that_counts() -> None:
+    once = found({"sales": QUIET}, until=4).looks
+    lower = [*once[:3], once[3] | {"boundary": 0.2}]
+    later = found({"sales": QUIET}, until=5, looks=lower).results
+    assert column(later, "boundary", day=day(4)) == [0.2]
+    assert column(later, "significant") == [False, False, False, True, True]
+
+
+def test_an_end_that_is_moved_after_the_last_look_brings_no_other() -> None:
+    ended = experiment(end="2026-01-06T00:00:00Z")
+    stalled = [row | ({"n": 400} if row["day"] == day(5) else {}) for row in series({"sales": QUIET[:5]})]
+    once = analysed(stalled, [ended], METRICS, as_of=after(5)).looks
+    assert column(once, "alpha_spent")[-1] == pytest.approx(0.05)
+    later = found({"sales": QUIET}, until=7, looks=once)
+    assert later.looks == once
+    assert column(later.results, "reason")[5:] == ["no_alpha_to_spend"] * 2
+
+
+def test_a_changed_plan_spends_on_from_what_was_recorded() -> None:
+    once = found({"sales": QUIET}, until=4).looks
+    other = experiment(analysis=PLAN | {"group_sequential": {"planned_units": PLANNED, "spending": "obf"}})
+    later = found({"sales": QUIET}, until=DAYS, looks=once, chosen=other).looks
+    assert later[:4] == once
+    spent = column(later, "alpha_spent")
+    assert all(before <= then + 1e-12 for before, then in pairwise(spent))
+    assert spent[-1] == pytest.approx(0.05)
+
+
+def test_no_look_is_put_before_a_recorded_one() -> None:
+    sparse = experiment(analysis=PLAN | {"group_sequential": {**PLAN["group_sequential"], "looks": [4]}})
+    once = found({"sales": QUIET}, until=5, chosen=sparse).looks
+    assert column(once, "day") == [day(4)]
+    later = found({"sales": QUIET}, until=5, looks=once)
+    assert column(later.looks, "day") == [day(4), day(5)]
+    assert column(later.results, "reason")[:3] == ["not_a_look"] * 3
+
+
+def test_days_end_where_the_series_has_its_midnights() -> None:
+    tokyo = experiment(series={"time_zone": "Asia/Tokyo"})
+    moments = series({"sales": QUIET[:4]})
+    midnight = after(4) - timedelta(hours=9)
+    for as_of, looks in ((midnight, 4), (midnight - timedelta(microseconds=1), 3)):
+        rows = analysed(moments, [tokyo], METRICS, as_of=as_of)
+        assert len(rows.looks) == looks
+
+
+def test_without_a_day_series_the_run_ends_the_day() -> None:
+    alone = experiment(series={"enabled": False})
+    moments = [row for row in series({"sales": QUIET[:4]}) if row["day"] == day(4)]
+    noon = analysed(moments, [alone], METRICS, as_of=after(4) - timedelta(hours=12))
+    assert column(noon.looks, "day") == [day(4)]
+
+
+def test_an_unfinished_day_is_no_look() -> None:
+    moments = series({"sales": QUIET[:4]})
+    early = analysed(moments, [experiment()], METRICS, as_of=after(4) - timedelta(microseconds=1))
+    assert column(early.looks, "day") == [day(n) for n in (1, 2, 3)]
+    assert column(early.looks, "backfilled") == [True, True, False]
+    (row,) = [row for row in early.results if row["day"] == day(4)]
+    assert (row["boundary"], row["effect_low"], row["reason"], row["significant"]) == (
+        None,
+        None,
+        "day_not_over",
+        False,
+    )
+    assert row["effect"] is not None
+    assert row["alpha_spent"] == pytest.approx(pocock(0.3))
+
+
+@pytest.mark.parametrize(
+    ("looks", "days"), [("weekly", [7, 10]), ([2, 5], [2, 5, 10]), ("daily", list(range(1, 11)))]
+)
+def test_configured_looks_and_always_the_last_day(looks: Any, days: list[int]) -> None:
+    chosen = experiment(analysis=PLAN | {"group_sequential": {**PLAN["group_sequential"], "looks": looks}})
+    rows = found({"sales": QUIET}, until=DAYS, chosen=chosen)
+    assert column(rows.looks, "day") == [day(n) for n in days]
+    assert column(rows.results, "reason", day=day(9)) == [None if looks == "daily" else "not_a_look"]
+
+
+def test_information_that_does_not_grow_skips_the_look() -> None:
+    moments = series({"sales": QUIET[:3]})
+    stalled = [row | {"n": 100} if row["day"] == day(2) else row for row in moments]
+    rows = analysed(stalled, [experiment()], METRICS, as_of=after(3))
+    assert column(rows.looks, "day") == [day(1), day(3)]
+    (row,) = [row for row in rows.results if row["day"] == day(2)]
+    assert (row["reason"], row["boundary"]) == ("information_not_grown", None)
+    assert row["alpha_spent"] == pytest.approx(pocock(0.1))
+
+
+def test_the_last_look_spends_the_rest_below_the_planned_units() -> None:
+    chosen = experiment(
+        analysis=PLAN | {"group_sequential": {"planned_units": 2 * PLANNED, "spending": "pocock"}}
+    )
+    daily: list[Any] = []
+    for until in range(1, DAYS + 1):
+        daily = found({"sales": QUIET}, until=until, looks=daily, chosen=chosen).looks
+    assert column(daily, "alpha_spent")[-2:] == pytest.approx([pocock(9 / 20), 0.05])
+    after_all = found({"sales": QUIET}, until=DAYS, looks=daily, chosen=chosen)
+    assert after_all.looks == daily
+
+
+def test_beyond_the_planned_units_nothing_is_left_to_spend() -> None:
+    chosen = experiment(analysis=PLAN | {"group_sequential": {"planned_units": 800, "spending": "pocock"}})
+    rows = found({"sales": QUIET}, until=6, chosen=chosen)
+    assert column(rows.looks, "day") == [day(n) for n in (1, 2, 3, 4)]
+    assert column(rows.results, "reason")[4:] == ["no_alpha_to_spend"] * 2
+    assert column(rows.results, "information_fraction") == pytest.approx([0.25 * n for n in range(1, 7)])
+    later = found({"sales": QUIET}, until=DAYS, chosen=chosen, looks=rows.looks)
+    assert later.looks == rows.looks
+
+
+def test_below_the_minimal_sample_size_there_is_no_look() -> None:
+    rows = found({"sales": QUIET}, until=4, chosen=experiment(min_sample_size=201))
+    assert column(rows.looks, "day") == [day(3), day(4)]
+    assert column(rows.results, "reason") == ["below_min_sample_size"] * 2 + [None] * 2
+    assert column(rows.results, "significant") == [None, None, False, False]
+
+
+def test_primary_metrics_split_alpha_unless_told_not_to() -> None:
+    effects = {"sales": QUIET, "visits": QUIET, "speed": QUIET}
+    roles = {"primary": ["sales", "visits"], "secondary": ["speed"]}
+    split = found(effects, until=DAYS, chosen=experiment(metrics=roles))
+    assert [column(split.results, "alpha", metric=name)[0] for name in effects] == [0.025, 0.025, 0.05]
+    assert column(split.looks, "alpha_spent", day=day(DAYS)) == pytest.approx([0.025, 0.025, 0.05])
+    assert set(column(split.results, "p_adjusted")) == {None}
+    whole = found(
+        effects, until=DAYS, chosen=experiment(metrics=roles, analysis=PLAN | {"correction": "none"})
+    )
+    assert column(whole.looks, "alpha_spent", day=day(DAYS)) == pytest.approx([0.05] * 3)
+
+
+def test_anytime_looks_have_the_half_width_as_boundary() -> None:
+    chosen = experiment(analysis={"method": "anytime", "anytime": {"tuned_at": 1000}})
+    looks = found({"sales": QUIET}, until=3, chosen=chosen).looks
+    width = confidence_sequence(
+        0.0,
+        1.0,
+        units=np.array([200.0, 400, 600]),
+        rho=tuned_rho(1000, alpha=0.05, sides=2),
+        alpha=0.05,
+        sides=2,
+    )
+    assert column(looks, "boundary") == pytest.approx(list(width.high))
+    assert column(looks, "alpha_spent") == [None] * 3
+    again = found({"sales": QUIET}, until=4, chosen=chosen, looks=looks)
+    assert again.looks[:3] == looks
+    assert len(again.looks) == 4
+
+
+def test_looks_of_a_metric_that_is_gone_stay_on_record() -> None:
+    once = found(
+        {"sales": QUIET, "visits": QUIET},
+        until=2,
+        chosen=experiment(metrics={"primary": ["sales", "visits"]}),
+    )
+    later = found({"sales": QUIET}, until=3, looks=once.looks)
+    assert column(later.looks, "metric") == ["sales", "sales", "visits", "visits", "sales"]
+    nothing = analysed([], [experiment()], METRICS, as_of=after(3), looks=once.looks)
+    assert nothing.looks == once.looks
+
+
+def test_looks_of_other_methods_are_none() -> None:
+    fixed = experiment(analysis={"method": "fixed"})
+    assert found({"sales": QUIET}, until=3, chosen=fixed).looks == []
+
+
+def test_experiments_of_one_run_have_their_own_days() -> None:
+    late = experiment(id="f", start="2026-01-05T00:00:00Z", end="2026-01-15T00:00:00Z")
+    moments = series({"sales": QUIET[:6]})
+    other = [
+        row | {"experiment_id": "f", "day": row["day"] + timedelta(days=4)}
+        for row in series({"sales": QUIET[:2]})
+    ]
+    both = analysed([*moments, *other], [experiment(), late], METRICS, as_of=after(6))
+    alone = analysed(other, [late], METRICS, as_of=after(6))
+    assert [row for row in both.looks if row["experiment_id"] == "f"] == alone.looks
+    assert [row for row in both.results if row["experiment_id"] == "f"] == alone.results

@@ -1,0 +1,270 @@
+"""Results and decisions of sequential methods, day by day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from look_world import (
+    DAYS,
+    METRICS,
+    PER_DAY,
+    PLAN,
+    after,
+    column,
+    day,
+    experiment,
+    found,
+    series,
+    z_effects,
+)
+from scipy import stats
+
+from abspark.analysis.decisions import Evidence, decisions
+from abspark.analysis.results import analysed
+from abspark.config import Experiment
+from abspark.stats.anytime import confidence_sequence, tuned_rho
+from abspark.stats.multiplicity import holm
+
+QUIET = z_effects(*[0.3] * DAYS)
+ANYTIME = {"method": "anytime", "anytime": {"tuned_at": 1000}}
+CROSSING = z_effects(0.3, 0.3, 4.0, 0.3, 0.3)
+"""Crosses every boundary on day 3 alone."""
+
+
+def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: Any) -> tuple[str, list[str]]:
+    rows = found(effects, until=until, chosen=chosen, **given)
+    evidence = Evidence(rows.results, (), rows.harmed, after(until))
+    (row,) = decisions(evidence, [chosen], given.get("metrics", METRICS))
+    return str(row["decision"]), list(row["reasons"])
+
+
+def test_repeated_intervals_are_as_wide_as_the_boundary() -> None:
+    rows = found({"sales": QUIET}, until=3).results
+    for row in rows:
+        error = (2 / row["n_control"]) ** 0.5
+        assert row["std_error"] == pytest.approx(error)
+        assert row["effect_high"] - row["effect"] == pytest.approx(row["boundary"] * error)
+        assert row["effect"] - row["effect_low"] == pytest.approx(row["boundary"] * error)
+        relative = error / 3 * ((1 + (1 + row["relative_effect"]) ** 2) / 2) ** 0.5
+        assert row["relative_high"] - row["relative_effect"] == pytest.approx(row["boundary"] * relative)
+        assert (row["method"], row["alpha"], row["dof"]) == ("group_sequential", 0.05, None)
+
+
+def test_what_a_look_has_decided_stays_decided() -> None:
+    rows = found({"sales": CROSSING}, until=5).results
+    assert column(rows, "significant") == [False, False, True, True, True]
+    p = column(rows, "p_value")
+    assert p[0] > 0.05
+    assert p[2] == p[3] == p[4] < 0.05
+    assert rows[3]["effect_low"] < 0 < rows[2]["effect_low"]
+
+
+def test_the_first_repeated_p_is_the_level_that_would_have_stopped() -> None:
+    z = 2.9
+    (row,) = found({"sales": z_effects(z)}, until=1).results
+    # Pocock spending is proportional to alpha: p log(1 + (e - 1) / 10) is the two-sided tail of z
+    assert row["p_value"] == pytest.approx(2 * stats.norm.sf(z) / np.log1p((np.e - 1) / 10), rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("sales", 1), ("delay", -1)])
+def test_one_sided_looks_are_in_the_metrics_direction(name: str, sign: int) -> None:
+    chosen = experiment(metrics={"primary": [name]}, analysis=PLAN | {"sides": 1})
+    good = [sign * effect for effect in CROSSING]
+    rows = found({name: good}, until=3, chosen=chosen).results
+    assert rows[2]["significant"] is True
+    assert rows[0]["boundary"] == pytest.approx(stats.norm.isf(0.05 * np.log1p((np.e - 1) / 10)), rel=1e-9)
+    assert rows[2]["effect_high" if sign > 0 else "effect_low"] is None
+    bad = found({name: [-effect for effect in good]}, until=3, chosen=chosen).results
+    assert column(bad, "significant") == [False] * 3
+
+
+def test_a_segment_has_the_boundary_of_everyones_look() -> None:
+    part = [
+        row
+        | {"segment_name": "country", "segment_value": "DE", "n": row["n"] // 2, "n_complete": row["n"] // 2}
+        for row in series({"sales": CROSSING})
+        if row["day"] == day(5)
+    ]
+    rows = analysed([*series({"sales": CROSSING}), *part], [experiment()], METRICS, as_of=after(5)).results
+    (segment,) = [row for row in rows if row["segment_name"] == "country"]
+    everyone = next(row for row in rows if row["segment_name"] is None and row["day"] == day(5))
+    assert segment["boundary"] == everyone["boundary"]
+    assert segment["std_error"] == pytest.approx(everyone["std_error"] * 2**0.5)
+    assert (segment["significant"], everyone["significant"]) == (False, True)
+
+
+def test_anytime_intervals_and_the_smallest_p_so_far() -> None:
+    rows = found({"sales": CROSSING}, until=5, chosen=experiment(analysis=ANYTIME)).results
+    effect, error = (np.array(column(rows, name)) for name in ("effect", "std_error"))
+    expected = confidence_sequence(
+        effect,
+        error,
+        units=200.0 * np.arange(1, 6),
+        rho=tuned_rho(1000, alpha=0.05, sides=2),
+        alpha=0.05,
+        sides=2,
+    )
+    assert column(rows, "effect_low") == pytest.approx(list(expected.low))
+    assert column(rows, "effect_high") == pytest.approx(list(expected.high))
+    assert column(rows, "p_value") == pytest.approx(list(np.minimum.accumulate(expected.p_value)))
+    assert column(rows, "significant") == [False, False, True, True, True]
+    assert column(rows, "p_adjusted") == column(rows, "p_value")
+
+
+def test_a_recorded_anytime_look_counts_as_it_was() -> None:
+    chosen = experiment(analysis=ANYTIME)
+    once = found({"sales": CROSSING}, until=3, chosen=chosen)
+    later = found({"sales": QUIET}, until=4, chosen=chosen, looks=once.looks).results
+    assert later[3]["p_value"] == pytest.approx(once.results[2]["p_value"])
+    assert found({"sales": QUIET}, until=4, chosen=chosen).results[3]["significant"] is False
+
+
+def test_anytime_holds_within_a_day() -> None:
+    moments = series({"sales": CROSSING[:3]})
+    chosen = experiment(analysis=ANYTIME)
+    early = analysed(moments, [chosen], METRICS, as_of=after(3) - timedelta(hours=1))
+    assert column(early.looks, "day") == [day(1), day(2)]
+    assert (early.results[2]["significant"], early.results[2]["reason"]) == (True, None)
+
+
+def test_tau_makes_the_mixture_test() -> None:
+    rows = found(
+        {"sales": CROSSING},
+        until=3,
+        chosen=experiment(analysis={"method": "anytime", "anytime": {"tau": 0.1}}),
+    )
+    row = rows.results[2]
+    # Johari et al. 2017, eq. 5, for an effect of sd 0.1 of the control mean 3
+    v, tau = row["std_error"] ** 2, 0.3
+    ratio = (v / (v + tau**2)) ** 0.5 * np.exp(tau**2 * row["effect"] ** 2 / (2 * v * (v + tau**2)))
+    assert row["p_value"] == pytest.approx(1 / ratio, rel=1e-9)
+
+
+def test_anytime_families_are_adjusted_on_each_day() -> None:
+    effects = {"sales": CROSSING, "visits": z_effects(*[2.5] * 5)}
+    chosen = experiment(metrics={"primary": list(effects)}, analysis=ANYTIME)
+    rows = found(effects, until=5, chosen=chosen).results
+    for number in range(1, 6):
+        p = column(rows, "p_value", day=day(number))
+        assert column(rows, "p_adjusted", day=day(number)) == pytest.approx(list(holm(p, [0, 0])))
+
+
+def test_fixed_days_before_the_last_have_no_verdict() -> None:
+    fixed = experiment(analysis={"method": "fixed"})
+    effects = {"sales": CROSSING + QUIET[5:9] + z_effects(*[4.0] * 10)[9:]}
+    rows = found(effects, until=DAYS, chosen=fixed).results
+    assert column(rows, "significant") == [None] * 9 + [True]
+    assert column(rows, "reason") == ["not_finished"] * 9 + [None]
+    assert column(rows, "p_adjusted") == column(rows, "p_value")
+
+
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+def test_decisions_before_the_end(analysis: dict[str, Any]) -> None:
+    chosen = experiment(analysis=analysis)
+    assert decided({"sales": CROSSING}, 2, chosen)[0] == "keep_running"
+    assert decided({"sales": CROSSING}, 5, chosen)[0] == "ship"
+    assert decided({"sales": [-effect for effect in CROSSING]}, 5, chosen)[0] == "do_not_ship"
+    assert decided({"sales": QUIET}, DAYS - 1, chosen)[0] == "keep_running"
+    assert decided({"sales": QUIET}, DAYS, chosen)[0] == "do_not_ship"
+    assert (
+        decided({"sales": CROSSING}, 5, experiment(analysis=analysis, min_sample_size=501))[0]
+        == "keep_running"
+    )
+
+
+def test_the_plans_end_is_the_end() -> None:
+    chosen = experiment(analysis=PLAN | {"group_sequential": {"planned_units": 800}})
+    assert decided({"sales": QUIET}, 3, chosen)[0] == "keep_running"
+    decision, reasons = decided({"sales": QUIET}, 4, chosen)
+    assert decision == "do_not_ship"
+    assert reasons[0].startswith("b: sales is not shown to be better (relative effect +0.71%, p = ")
+
+
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+@pytest.mark.parametrize(
+    ("speed", "decision"), [(0.0, "ship"), (-1.0, "stop_for_harm"), (-0.32, "keep_running")]
+)
+def test_guardrails_have_sequential_bounds(analysis: dict[str, Any], speed: float, decision: str) -> None:
+    """The margin is 0.3; the standard error on day 5 is 0.063, its bound between 2 and 4 of them."""
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
+    effects = {"sales": CROSSING, "speed": [speed] * 5}
+    assert decided(effects, 5, experiment(metrics=roles, analysis=analysis))[0] == decision
+
+
+def test_non_inferiority_is_by_the_repeated_interval() -> None:
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
+    chosen = experiment(metrics=roles)
+    bound = column(
+        found({"sales": QUIET, "speed": QUIET}, until=1, chosen=chosen).results, "boundary", metric="speed"
+    )[0]
+    error = (2 / PER_DAY) ** 0.5
+    for distance, held in ((0.99 * bound, False), (1.01 * bound, True)):
+        rows = found({"sales": QUIET, "speed": [distance * error - 0.3]}, until=1, chosen=chosen).results
+        assert column(rows, "non_inferior", metric="speed") == [held]
+    moments = series({"sales": QUIET[:2], "speed": [0.0, 0.0]})
+    early = analysed(moments, [chosen], METRICS, as_of=after(2) - timedelta(hours=1)).results
+    assert column(early, "boundary", metric="speed")[1] is None
+    assert column(early, "non_inferior", metric="speed") == [bool(bound * error < 0.3)] * 2
+
+
+def test_guardrails_keep_both_sides_in_one_sided_experiments() -> None:
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed"}]}
+    one = found(
+        {"sales": QUIET, "speed": QUIET},
+        until=3,
+        chosen=experiment(metrics=roles, analysis=PLAN | {"sides": 1}),
+    )
+    two = found({"sales": QUIET, "speed": QUIET}, until=3, chosen=experiment(metrics=roles))
+    boundary = [column(rows.results, "boundary", metric="speed") for rows in (one, two)]
+    assert boundary[0] == boundary[1]
+    worse = {"sales": CROSSING, "speed": [-1.0] * 5}
+    assert decided(worse, 5, experiment(metrics=roles, analysis=PLAN | {"sides": 1}))[0] == "stop_for_harm"
+
+
+def test_two_treatments_wait_until_both_are_lost() -> None:
+    keys = {"variants": [{"key": key, "weight": 1 / 3} for key in "abc"]}
+    plan = {"planned_units": 3000, "spending": "pocock"}
+    chosen = experiment(**keys, analysis=PLAN | {"group_sequential": plan})
+    third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
+    moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
+    rows = analysed(moments, [chosen], METRICS, as_of=after(5))
+    evidence = Evidence(rows.results, (), rows.harmed, after(5))
+    assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
+    assert column(rows.results, "significant", treatment="b")[-1] is True
+    assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
+    assert column(rows.results, "alpha")[0] == 0.025
+
+
+def test_estimates_at_stopping_by_the_stage_wise_ordering() -> None:
+    names = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
+    once = found({"sales": z_effects(3.5, 0.3)}, until=2).results
+    # a first look knows of no other: the fixed test's numbers, whatever comes after
+    error = (2 / PER_DAY) ** 0.5
+    half = stats.norm.isf(0.025) * error
+    expected = [2 * stats.norm.sf(3.5), 3.5 * error, 3.5 * error - half, 3.5 * error + half]
+    for row in once:
+        assert [row[name] for name in names] == pytest.approx(expected, rel=1e-7)
+    later = found({"sales": CROSSING}, until=5).results
+    assert column(later, "stopped_effect")[:2] == [None, None]
+    row = later[2]
+    assert 0 < row["stopped_effect"] < row["effect"]
+    assert 0 < row["stopped_low"] < row["stopped_effect"] < row["stopped_high"]
+    assert column(later, "stopped_p_value")[2:] == [row["stopped_p_value"]] * 3
+    end = found({"sales": QUIET}, until=DAYS).results
+    assert column(end, "stopped_effect")[:-1] == [None] * (DAYS - 1)
+    assert end[-1]["stopped_low"] < 0 < end[-1]["stopped_effect"] < end[-1]["stopped_high"]
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_estimates_at_stopping_turn_with_the_metric(sides: int) -> None:
+    up = found({"sales": CROSSING}, until=5, chosen=experiment(analysis=PLAN | {"sides": sides})).results[-1]
+    roles = {"primary": ["delay"]}
+    fewer = experiment(metrics=roles, analysis=PLAN | {"sides": sides})
+    down = found({"delay": [-effect for effect in CROSSING]}, until=5, chosen=fewer).results[-1]
+    assert down["stopped_effect"] == pytest.approx(-up["stopped_effect"])
+    assert down["stopped_high"] == pytest.approx(-up["stopped_low"])
+    assert (down["stopped_low"] is None) == (sides == 1)
+    assert down["stopped_p_value"] == pytest.approx(up["stopped_p_value"])
