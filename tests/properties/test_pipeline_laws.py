@@ -11,8 +11,9 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracle_values import Assigned
 from pipeline_logs import with_rows, worlds
-from pipeline_runs import as_in_a_run, assert_same, raw_frame, run_world
+from pipeline_runs import as_in_a_run, assert_same, planned_once, raw_frame, run_world
 from pyspark.sql import DataFrame, SparkSession
 from world import Log, World
 
@@ -25,26 +26,13 @@ COMMON = {
 }  # fmt: skip
 
 
-QUICK = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.codegen.wholeStage": "false",
-}
-"""Small logs are interpreted sooner than code for them is compiled."""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _as_in_a_run(spark: SparkSession) -> Iterator[None]:
-    before = {key: spark.conf.get(key, None) for key in QUICK}
-    for key, value in QUICK.items():
-        spark.conf.set(key, value)
-    with as_in_a_run(spark):
+    with as_in_a_run(spark), planned_once(spark):
         yield
-    for key, old in before.items():
-        spark.conf.unset(key) if old is None else spark.conf.set(key, old)
 
 
-@settings(max_examples=8, **COMMON)
+@settings(max_examples=6, **COMMON)
 @given(world=worlds, partitions=st.sampled_from([1, 7]), seed=st.integers(0, 99), parts=st.integers(1, 3))
 def test_all_tables_whatever_the_order_partitions_and_files(
     spark: SparkSession, world: World, partitions: int, seed: int, parts: int
@@ -57,7 +45,7 @@ def test_all_tables_whatever_the_order_partitions_and_files(
     assert_same(run_world(spark, world, frames, per_unit=False).outcome, expected)
 
 
-@settings(max_examples=3, **COMMON)
+@settings(max_examples=2, **COMMON)
 @given(world=worlds, seed=st.integers(0, 99))
 def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
     spark: SparkSession, world: World, seed: int
@@ -80,7 +68,7 @@ def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
     assert_same(found._replace(assignments=base.assignments, drops=base.drops), base)
 
 
-def _uncounted(assignments: dict[tuple[str, str], oracle.Assigned]) -> dict[tuple[str, str], oracle.Assigned]:
+def _uncounted(assignments: dict[tuple[str, str], Assigned]) -> dict[tuple[str, str], Assigned]:
     return {key: row._replace(exposures=0) for key, row in assignments.items()}
 
 
