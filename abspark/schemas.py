@@ -131,7 +131,7 @@ MOMENTS: Final = Table(
         ("n_history", "bigint", "units with an event before exposure; NULL without covariate"),
         ("cap_lower", "double", "lower bound of the values of units; NULL: none"),
         ("cap_upper", "double", "upper bound of the values of units; NULL: none"),
-        ("n_capped", "bigint", "units beyond a bound; NULL without bounds"),
+        ("n_capped", "bigint", "units beyond a bound; NULL without bounds, and on days before the last"),
     ),
 )
 

@@ -6,7 +6,7 @@ running totals of increments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,24 +14,29 @@ from pyspark.sql import Row
 
 from abspark.pipeline.caps import NO_BOUNDS, Bounds, Code, default_num
 from abspark.pipeline.moments import variable_pairs
-from abspark.pipeline.plans import NUM, PRE_NUM, MetricPlan
+from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, MetricPlan
 from abspark.pipeline.study import Study
 from abspark.schemas import VARIABLES
 
 
 @dataclass
 class Totals:
-    """Sums over units: how many, of which complete, and sums of values and products, by variable."""
+    """Sums over units: how many, of which complete, and sums of values and products, by variable.
+
+    `n_all` and `n_complete` of all units; `n_seen`, `n_over` and `n_history` of those that have a row of unit metrics.
+    """
 
     n_all: int = 0
     n_complete: int = 0
     n_seen: int = 0
+    n_over: int = 0
+    n_history: int = 0
     sums: dict[int, float] = field(default_factory=dict)
     products: dict[tuple[int, int], float] = field(default_factory=dict)
 
 
 def whole_moments(
-    row: Row, study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
+    row: Mapping[str, Any] | Row, study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
 ) -> dict[str, Any]:
     """The columns of `moments` but for the key, from a row of `summary` for everyone or for a segment value."""
     plan = study.plans[code[1]]
@@ -48,28 +53,45 @@ def whole_moments(
     merged = {v: mean * n1 / n if n else None for v, mean in means.items()}
     found = _moments(n, merged, spread, default_num(study, code, bounds))
     counts = {"n": n, "n_complete": complete, "n_units": n_units}
+    capped = _capped(row["capped"] or 0, n - n1, bounds.get(code, NO_BOUNDS))
+    return counts | found | _limits(bounds, code) | capped | _history(plan, row["history"] or 0)
+
+
+def _capped(seen: int, others: int, bound: Bounds) -> dict[str, int | None]:
+    """Units beyond a bound, `others` being those without events."""
+    if bound == NO_BOUNDS:
+        return {"n_capped": None}
+    return {"n_capped": seen + (others if bound.clip(0.0) != 0.0 else 0)}
+
+
+def _limits(bounds: Mapping[Code, Bounds], code: Code) -> dict[str, float | None]:
     bound = bounds.get(code, NO_BOUNDS)
-    capped = None if bound == NO_BOUNDS else row["capped"] or 0
-    history = None if PRE_NUM not in plan.variables else row["history"] or 0
-    limits = {"cap_lower": bound.low, "cap_upper": bound.high, "n_capped": capped}
-    return counts | found | limits | {"n_history": history}
+    return {"cap_lower": bound.low, "cap_upper": bound.high}
+
+
+def _history(plan: MetricPlan, units: int) -> dict[str, int | None]:
+    return {"n_history": units if PRE_NUM in plan.variables else None}
 
 
 def daily_moments(
     rows: Mapping[int, Row],
-    days: int,
+    ends: Sequence[int],
     study: Study,
     code: Code,
     bounds: Mapping[Code, Bounds],
     *,
     strict: bool,
 ) -> list[dict[str, Any]]:
-    """The same for each day of a series, from the rows of `summary` by day; days without a row change nothing."""
+    """The same for each day of a series, from the rows of `summary` by day; days without a row change nothing.
+
+    `ends` are the days' cutoffs. `n_capped` is not told.
+    """
     plan, total, found = study.plans[code[1]], Totals(), []
-    for day in range(days):
+    for day, cutoff in enumerate(ends):
         if day in rows:
             _add(total, rows[day], plan, study)
-        found.append(_day_moments(total, study, code, bounds, strict=strict))
+        made = _day_moments(total, study, code, bounds, strict=strict)
+        found.append(made | {"n_complete": 0} if cutoff == -FOREVER else made)
     return found
 
 
@@ -77,6 +99,8 @@ def _add(total: Totals, row: Row, plan: MetricPlan, study: Study) -> None:
     total.n_all += row["n_all"] or 0
     total.n_complete += row["n_complete"] or 0
     total.n_seen += row["dn"] or 0
+    total.n_over += (row["dover"] or 0) if study.triggers else 0
+    total.n_history += row["dhistory"] or 0
     for v in plan.variables:
         total.sums[v] = total.sums.get(v, 0.0) + (row[f"d{v}"] or 0.0)
     for pair in _pairs(plan, study):
@@ -89,12 +113,13 @@ def _day_moments(
     plan = study.plans[code[1]]
     n_units = total.n_complete if strict else total.n_all
     n = total.n_seen if plan.present_only else n_units
-    # of units that are there only with an event, a strict metric has complete ones alone; else the final count tells
-    complete = n if plan.present_only and strict else total.n_complete
+    # units of a metric that is strict are complete, all of them
+    complete = n if strict else total.n_over if plan.trigger is not None else total.n_complete
     means = {v: total.sums.get(v, 0.0) / n if n else None for v in plan.variables}
     spread = {pair: _spread(total, means, n, pair) for pair in _pairs(plan, study)}
     found = _moments(n, means, spread, default_num(study, code, bounds))
-    return {"n": n, "n_complete": min(complete, n), "n_units": n_units} | found
+    counts = {"n": n, "n_complete": complete, "n_units": n_units}
+    return counts | found | _limits(bounds, code) | _history(plan, total.n_history)
 
 
 def _spread(total: Totals, means: Mapping[int, float | None], n: int, pair: tuple[int, int]) -> float:

@@ -108,7 +108,7 @@ def found_bounds(rows: Iterable[Row], study: Study) -> dict[Code, Bounds]:
 def default_num(study: Study, code: Code, bounds: Mapping[Code, Bounds]) -> float:
     """What a unit without events has as num: 0, or the bound that 0 is beyond; for `time_to` the window's length."""
     plan = study.plans[code[1]]
-    if plan.present_only and plan.trigger is None:
+    if plan.needs_value:
         return 0.0
     return plan.shift + bounds.get(code, NO_BOUNDS).clip(0.0)
 
@@ -125,7 +125,7 @@ def bounded(frame: DataFrame, study: Study, bounds: Mapping[Code, Bounds]) -> Da
     base = [default_num(study, key, bounds) - study.plans[key[1]].shift for key in codes]
     names = ["num", *(name for name in frame.columns if name.startswith(bucket_name(NUM, "")))]
     kept = {name: _kept(F.col(name), low, high) - _base(code, base) for name in names}
-    num = F.col("num")
+    num = F.coalesce("num", F.lit(0.0))
     beyond = F.coalesce((num < low) | (num > high), F.lit(False))  # noqa: FBT003
     return frame.withColumns({**kept, "capped": beyond})
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import accumulate
 
 from abspark.config import EventSource, Experiment
 from abspark.pipeline.calendar import Calendar
@@ -54,11 +56,18 @@ def freshness(source: EventSource, newest: Newest) -> Freshness:
 class Cutoffs:
     """Last complete anchor, in epoch microseconds, by experiment's and metric's code.
 
-    `final` at as_of; `daily` at the end of each day of the experiment's calendar, the last being `final` again.
+    `final` at as_of; `daily` at the end of each day of the experiment's calendar, the last being `final` again;
+    `reached` the latest of those up to each day. They differ where a window stays open and the log is complete up to
+    an instant that is given: once that has passed, no unit is complete.
     """
 
     final: Mapping[tuple[int, int], int]
     daily: Mapping[tuple[int, int], tuple[int, ...]]
+
+    @cached_property
+    def reached(self) -> Mapping[tuple[int, int], tuple[int, ...]]:
+        """The latest cutoff up to each day, by experiment's and metric's code."""
+        return {key: tuple(accumulate(ends, max)) for key, ends in self.daily.items()}
 
 
 def cutoffs(study: Study, calendars: Sequence[Calendar], fresh: Mapping[str, Freshness]) -> Cutoffs:

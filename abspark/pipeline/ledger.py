@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from pyspark.sql import DataFrame, Row
@@ -18,7 +20,6 @@ from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import bad_value_wants
-from abspark.pipeline.plans import Want
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT
 
@@ -83,14 +84,18 @@ def event_counts(events: DataFrame, study: Study, source: str) -> DataFrame:
     """Coded events of one source counted by reason (`kept` where valid) and span of time, with the newest time.
 
     Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
-    whose value a metric wanted and could not use.
+    with a value that some metric wanted and could not use, one column for each group of `_bad_values`.
     """
-    flags = range(len(bad_value_wants(study, source)))
+    flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
+    groups = _bad_values(study, source)
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
     return events.groupBy(F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
-        *(F.count_if(F.get("bad", F.lit(j))).alias(f"bad{j}") for j in flags),
+        *(
+            F.count_if(reduce(or_, (flags[j] for j in wants))).alias(f"bad{k}")
+            for k, wants in enumerate(groups)
+        ),
     )
 
 
@@ -111,8 +116,8 @@ def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list
 
 def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
     """The drops of an event log that its own columns decide, and its tally, from the rows of `event_counts`."""
-    wants = bad_value_wants(study, source)
-    bad = [0] * len(wants)
+    groups = _bad_values(study, source)
+    bad = [0] * len(groups)
     counts: dict[str, int] = defaultdict(int)
     newest: dict[int, int] = {}
     for row in rows:
@@ -123,19 +128,28 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
             newest[row["span"]] = max(newest.get(row["span"], row["newest"]), row["newest"])
     left_out = {reason: count for reason, count in counts.items() if reason != KEPT}
     drops = [Drop(NO_EXPERIMENT, "events", source, reason, None, n, None) for reason, n in left_out.items()]
-    for want, count in zip(wants, bad, strict=True):
-        drops.extend(_value_drops(study, want, count))
+    for names, count in zip(groups.values(), bad, strict=True):
+        drops += [Drop(NO_EXPERIMENT, "values", n, "bad_value", None, count, None) for n in names if count]
     return drops, SourceTally(source, sum(counts.values()), counts[KEPT], tuple(sorted(newest.values())))
 
 
-def _value_drops(study: Study, want: Want, count: int) -> list[Drop]:
-    plans = zip(study.metrics, study.plans, strict=True)
-    metrics = [metric for metric, plan in plans if any(slot.want == want for slot in plan.slots)]
-    return [
-        Drop(NO_EXPERIMENT, "values", metric.name, "bad_value", None, count, None)
-        for metric in metrics
-        if count
-    ]
+def _bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:
+    """Metrics by the flags of `bad` that tell that they could not use a row; a row counts once for each metric."""
+    wants = {want: j for j, want in enumerate(bad_value_wants(study, source))}
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for metric, plan in zip(study.metrics, study.plans, strict=True):
+        flags = sorted({wants[slot.want] for slot in plan.slots if slot.want in wants})
+        if flags:
+            groups.setdefault(tuple(flags), []).append(metric.name)
+    return groups
+
+
+def merged(drops: Iterable[Drop]) -> list[Drop]:
+    """One drop for each key: values that one metric could not use in several logs add up."""
+    totals: dict[Drop, int] = defaultdict(int)
+    for drop in drops:
+        totals[drop._replace(rows=0)] += drop.rows
+    return [key._replace(rows=rows) for key, rows in totals.items()]
 
 
 def assignment_drops(rows: Iterable[Row], tallies: Mapping[str, SourceTally], study: Study) -> list[Drop]:

@@ -9,7 +9,9 @@ it changes the series.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import combinations_with_replacement
+from operator import or_
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -20,7 +22,7 @@ from abspark.pipeline.calendar import Calendar
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.segments import exploded
-from abspark.pipeline.series import DAY_SLICE, day_fields, unit_days, value_days
+from abspark.pipeline.series import DAY_SLICE, day_fields, unit_days, value_days, with_entry
 from abspark.pipeline.study import Study
 from abspark.pipeline.unit_metrics import anchor_of, used_variables
 from abspark.schemas import VARIABLES
@@ -41,13 +43,16 @@ def event_moments(
 
     Columns: the key x, v, p, code, m; s, status; n1, units; c1, those of them that are complete; history, those with a
     value before exposure; capped; total and lead_total of num; mean1_a, variance1_ab; and for days their increments
-    dn, da and dab: of units, of sums and of sums of products.
+    dn, dover, dhistory, da and dab: of units, of complete ones where triggers make units enter, of those with a value
+    before exposure, of sums and of sums of products.
     """
     variables = used_variables(study)
     pairs = variable_pairs(study)
     days = value_days(study, cutoffs, calendars)
     fields = {} if days is None else {name: _nothing(name) for name in day_fields(study)}
-    rows = exploded(_complete(unit_metrics, study, cutoffs), segments, fields, days)
+    complete = _complete(unit_metrics, study, cutoffs)
+    placed = complete if days is None else with_entry(complete, study, cutoffs, calendars)
+    rows = exploded(placed, segments, fields, days)
     whole = F.col("p") != DAY_SLICE
     names = [VARIABLES[variable] for variable in variables]
     values = {name: F.coalesce(name, F.lit(0.0)) for name in names}
@@ -61,12 +66,12 @@ def event_moments(
         F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))).alias("lead_total"),
         *(F.avg(VARIABLES[a]).alias(f"mean1_{a}") for a in variables),
         *(_covariance(a, b).alias(f"variance1_{a}{b}") for a, b in pairs),
-        *([] if days is None else _increments(variables, pairs)),
+        *([] if days is None else _increments(study, pairs)),
     )
 
 
 def _nothing(field: str) -> Column:
-    return F.lit(None).cast("int" if field.endswith("_in") else "double")
+    return F.lit(None).cast("int" if field.endswith(("_in", "_over")) else "double")
 
 
 def _covariance(a: int, b: int) -> Column:
@@ -76,14 +81,18 @@ def _covariance(a: int, b: int) -> Column:
 
 def _history(variables: Sequence[int]) -> Column:
     before = [F.col(VARIABLES[v]).isNotNull() for v in variables if VARIABLES[v].startswith("pre_")]
-    return before[0] if before else F.lit(False)  # noqa: FBT003 - a literal, not a flag
+    return reduce(or_, before, F.lit(False))  # noqa: FBT003 - a literal, not a flag
 
 
-def _increments(variables: Sequence[int], pairs: Sequence[tuple[int, int]]) -> list[Column]:
-    """What a unit adds to n, sums and sums of products on a day: its values as they are less as they were."""
+def _increments(study: Study, pairs: Sequence[tuple[int, int]]) -> list[Column]:
+    """What a unit adds to counts, sums and sums of products on a day: its state as it is less as it was."""
+    entered = F.col("is_in") - F.col("was_in")
+    over = [F.sum(F.col("is_over") - F.col("was_over")).alias("dover")] if study.triggers else []
     return [
-        F.sum(F.col("is_in") - F.col("was_in")).alias("dn"),
-        *(F.sum(F.col(f"is_{a}") - F.col(f"was_{a}")).alias(f"d{a}") for a in variables),
+        F.sum(entered).alias("dn"),
+        *over,
+        F.sum(F.when(F.col("history"), entered)).alias("dhistory"),
+        *(F.sum(F.col(f"is_{a}") - F.col(f"was_{a}")).alias(f"d{a}") for a in used_variables(study)),
         *(
             F.sum(F.col(f"is_{a}") * F.col(f"is_{b}") - F.col(f"was_{a}") * F.col(f"was_{b}")).alias(
                 f"d{a}{b}"
@@ -109,14 +118,14 @@ def unit_counts(
     Columns: the key x, v, p, code, m; n_all; n_complete. For days the increments of both.
     """
     spark = units.sparkSession
-    limits: dict[tuple[int, tuple[int, ...]], int] = {}
-    for (x, _), ends in cutoffs.daily.items():
-        limits.setdefault((x, ends), len(limits))
-    mine = [(x, m, limits[x, ends]) for (x, m), ends in cutoffs.daily.items()]
+    limits: dict[tuple[int, int, tuple[int, ...]], int] = {}
+    for (x, m), final in cutoffs.final.items():
+        limits.setdefault((x, final, cutoffs.reached[x, m]), len(limits))
+    mine = [(x, m, limits[x, final, cutoffs.reached[x, m]]) for (x, m), final in cutoffs.final.items()]
     metrics = local_frame(spark, mine, "x int, m int, `limit` int")
     distinct = local_frame(
         spark,
-        [(x, number, ends[-1], list(ends)) for (x, ends), number in limits.items()],
+        [(x, number, final, list(reached)) for (x, final, reached), number in limits.items()],
         "x int, `limit` int, cutoff bigint, cutoffs array<bigint>",
     )
     placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")

@@ -89,7 +89,7 @@ class MetricPlan:
     Attributes:
         parts: What feeds it.
         binary: Whether num counts as 1 or 0; pre_binary the same of the covariate.
-        present_only: Whether units without events have no value and leave n.
+        needs_value: Whether units without events have no value.
         shift: What a unit without events has as num: the length of the window, in days, for time_to; else 0.
         trigger: The slot whose first event makes a unit enter, if there is one.
         steps: How many steps a funnel has; 0 for all else.
@@ -98,10 +98,15 @@ class MetricPlan:
     parts: tuple[Part, ...]
     binary: bool
     pre_binary: bool
-    present_only: bool
+    needs_value: bool
     shift: float
     trigger: Slot | None
     steps: int
+
+    @property
+    def present_only(self) -> bool:
+        """Whether some units leave n: those without a value, or without the trigger's event."""
+        return self.needs_value or self.trigger is not None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -116,8 +121,9 @@ class MetricPlan:
 
     @property
     def closing_slots(self) -> tuple[Slot, ...]:
-        """The slots whose windows have to be over for a unit to be complete."""
-        return tuple(dict.fromkeys(part.slot for part in self.parts if part.variable in (NUM, DEN)))
+        """The slots whose windows have to be over for a unit to be complete; a trigger's wait is none."""
+        own = (p for p in self.parts if p.variable in (NUM, DEN) and p.operation is not Operation.present)
+        return tuple(dict.fromkeys(part.slot for part in own))
 
 
 _OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -149,7 +155,7 @@ def metric_plan(metric: Metric, known: Mapping[str, Metric]) -> MetricPlan:
         parts=tuple(parts),
         binary=metric.form == "proportion",
         pre_binary=pre_binary,
-        present_only=metric.kind in PRESENT_ONLY or trigger is not None,
+        needs_value=metric.kind in PRESENT_ONLY,
         shift=_length_in_days(metric.window) if metric.kind == "time_to" else 0.0,
         trigger=trigger,
         steps=len(metric.steps),

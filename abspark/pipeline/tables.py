@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -24,6 +25,7 @@ from abspark.schemas import MOMENTS, UNIT_METRICS, VARIABLES
 
 _Slice = tuple[int, int]
 _EVERYONE: _Slice = (-1, -1)
+_NO_UNITS: Mapping[str, Any] = defaultdict(lambda: None)
 
 
 def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]]:
@@ -59,11 +61,11 @@ def _days_before(
     study, (x, m) = analysis.study, code
     if not in_series(study, x, m):
         return []
-    calendar = analysis.calendars[x]
-    days = len(calendar.ends)
-    rows = {day: row for day in range(days) if (row := found.get((x, m, (DAY_SLICE, day), v))) is not None}
+    calendar, ends = analysis.calendars[x], analysis.cutoffs.daily[code]
+    days = range(len(ends))
+    rows = {day: row for day in days if (row := found.get((x, m, (DAY_SLICE, day), v))) is not None}
     strict = study.complete_only(study.experiments[x], m)
-    moments = daily_moments(rows, days, study, code, analysis.bounds, strict=strict)
+    moments = daily_moments(rows, ends, study, code, analysis.bounds, strict=strict)
     return [
         _row(study, code, v, (None, None), calendar.day(day)) | values
         for day, values in enumerate(moments[:-1])
@@ -76,10 +78,8 @@ def _last_row(
     study, (x, m) = analysis.study, code
     calendar = analysis.calendars[x]
     blank = _row(study, code, v, segment, calendar.day(len(calendar.ends) - 1))
-    if row is None:
-        return blank | {"n": 0, "n_complete": 0, "n_units": 0}
     strict = study.complete_only(study.experiments[x], m)
-    return blank | whole_moments(row, study, code, analysis.bounds, strict=strict)
+    return blank | whole_moments(row or _NO_UNITS, study, code, analysis.bounds, strict=strict)
 
 
 def _row(

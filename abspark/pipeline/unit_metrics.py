@@ -123,7 +123,7 @@ def _extras(study: Study) -> list[Column]:
 
 def _has_value(study: Study) -> Column:
     """Whether a unit of a kind that is of present units only is there."""
-    num = per_code(F.col("m"), [p.present_only and p.trigger is None for p in study.plans], "boolean")
+    num = per_code(F.col("m"), [plan.needs_value for plan in study.plans], "boolean")
     has = ~F.coalesce(num, F.lit(False)) | F.col("num").isNotNull()  # noqa: FBT003 - a literal, not a flag
     if Operation.present in study.operations:
         fired = per_code(F.col("m"), [p.trigger is not None for p in study.plans], "boolean")

@@ -20,6 +20,7 @@ from abspark.pipeline.ledger import (
     event_counts,
     event_drops,
     matched_events,
+    merged,
     pair_drops,
 )
 from abspark.pipeline.quantiles import of_events, of_units
@@ -69,7 +70,7 @@ def measure(state: RunState) -> None:
             state.lake.append_rows("moments", [row | tag for row in moments])
             if quantiles:
                 state.lake.append_rows("quantiles", [row | tag for row in quantiles])
-            state.lake.append_rows("drops", [drop._asdict() | tag for drop in drops])
+            state.lake.append_rows("drops", [drop._asdict() | tag for drop in merged(drops)])
 
 
 @contextmanager
