@@ -8,30 +8,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, NamedTuple
 
-from world import Experiment, Log, Metric, RawRow, World
+from oracle_moments import Moments, days, days_of, moments, segments
+from oracle_values import Assigned, Case, Events, Span, UnitValue, all_spans, unit_value, variables
+from world import Experiment, Feed, Log, RawRow, World
 
-KEPT_SEGMENT_VALUES = 50
 EVERYTHING = "*"
-
-
-class Assigned(NamedTuple):
-    variant: str
-    first: int
-    second: int | None
-    exposures: int
-    seen: tuple[str, ...]
-    excluded: str | None
-    attributes: tuple[str | None, ...]
-
-
-class Moments(NamedTuple):
-    n: int
-    n_complete: int
-    mean: float | None
-    var: float | None
 
 
 @dataclass
@@ -54,26 +39,90 @@ class Ledger:
         return {key: (rows, counted[key]) for key, rows in self.rows.items() if rows}
 
 
+class UnitRow(NamedTuple):
+    """A row of unit_metrics."""
+
+    num: float | None
+    den: float | None
+    pre_num: float | None
+    pre_den: float | None
+    complete: bool
+
+
 class Outcome(NamedTuple):
+    """The tables; `moments` those of the last day, `days` those of everyone on each day."""
+
     assignments: dict[tuple[str, str], Assigned]
     moments: dict[tuple[str, str, str, str | None, str | None], Moments]
+    days: dict[tuple[str, str, str, date], Moments]
     drops: dict[tuple[Any, ...], tuple[int, int | None]]
-    unit_metrics: dict[tuple[str, str, str], tuple[float, bool]]
+    unit_metrics: dict[tuple[str, str, str], UnitRow]
+
+
+class Reading(NamedTuple):
+    """What is known at one as_of: assignments, the value of each unit that is not excluded, and the ledger."""
+
+    assigned: dict[tuple[str, str], Assigned]
+    values: dict[tuple[str, str], dict[str, UnitValue]]
+    ledger: Ledger
 
 
 def run(world: World) -> Outcome:
     """Every table of a run over all logs of a world."""
+    final = _read(world, pairs=True)
+    ends = {end for experiment in world.experiments for _, end in days(world, experiment)}
+    readings = {end: _read(_until(world, end)) for end in ends - {world.as_of}} | {world.as_of: final}
+    unit_metrics = {
+        (experiment, unit, metric): UnitRow(*value[:5])
+        for (experiment, metric), values in final.values.items()
+        for unit, value in values.items()
+        if value.analysed
+    }
+    return Outcome(
+        final.assigned,
+        _last_day(world, final),
+        _each_day(world, readings),
+        final.ledger.table(),
+        unit_metrics,
+    )
+
+
+def _read(world: World, *, pairs: bool = False) -> Reading:
+    """`pairs`: whether the ledger is to tell what became of each event in each experiment."""
     ledger = Ledger()
     assigned = {key: row for log in world.exposures for key, row in _assignments(world, log, ledger).items()}
-    totals: dict[tuple[str, str, str], float] = defaultdict(float)
-    complete: dict[str, int] = {}
+    known: dict[str, int] = {}
+    live: dict[str, list[RawRow]] = {}
     for log in world.events:
-        live = list(_live(world, log, ledger))
-        newest = max((row["time"] for row in log.rows if log.reads(row, world.as_of) is None), default=0)
-        complete[log.name] = newest if log.complete_until is None else log.complete_until
-        _count(world, log, live, assigned=assigned, totals=totals, ledger=ledger)
-    analysed = _analysed(world, assigned, totals, complete)
-    return Outcome(assigned, _moments(world, assigned, analysed), ledger.table(), analysed)
+        live[log.name] = list(_live(world, log, ledger))
+        known[log.name] = _complete_until(world, log)
+    events = _events_by_unit(world, assigned, live)
+    cases = {
+        (experiment.id, metric.name): {
+            unit: Case(world, experiment, metric, row, events[experiment.id, unit], known)
+            for (name, unit), row in assigned.items()
+            if name == experiment.id and row.excluded is None
+        }
+        for experiment in world.experiments
+        for metric in world.metrics_of(experiment)
+    }
+    for log in world.events if pairs else ():
+        _count(world, log, live[log.name], assigned=assigned, cases=cases, ledger=ledger)
+    values = {key: {unit: unit_value(case) for unit, case in each.items()} for key, each in cases.items()}
+    return Reading(assigned, values, ledger)
+
+
+def _until(world: World, end: int) -> World:
+    """The world as it was at the end of a day, with the experiments that have that day."""
+    mine = tuple(e for e in world.experiments if end in (at for _, at in days(world, e)))
+    return replace(world, as_of=end, experiments=mine)
+
+
+def _complete_until(world: World, log: Log) -> int:
+    if log.lag is not None:
+        return world.as_of - log.lag
+    newest = max((row["time"] for row in log.rows if log.reads(row, world.as_of) is None), default=0)
+    return newest if log.complete_until is None else log.complete_until
 
 
 def _exposure_reason(world: World, log: Log, row: RawRow) -> tuple[str | None, Experiment | None]:
@@ -140,23 +189,23 @@ def _assigned(experiment: Experiment, log: Log, rows: Sequence[RawRow]) -> Assig
 
 def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
     """Rows that some metric can use, each once; all others into the ledger."""
-    metrics = [m for m in world.metrics if m.source == log.name]
-    spans = [(e, m) for e in world.experiments for m in world.metrics_of(e) if m.source == log.name]
-    low = min(e.start + m.start for e, m in spans)
-    high = min(max(e.end + m.end for e, m in spans), world.as_of)
+    metrics = [m for e in world.experiments for m in world.metrics_of(e)]
+    feeds = {m.name: [f for f in world.feeds_of(m) if f.source == log.name] for m in metrics}
+    every = [feed for mine in feeds.values() for feed in mine]
+    low, high = _span_of(world, log)
     copies: dict[Any, list[RawRow]] = defaultdict(list)
     for number, row in enumerate(log.rows):
         reason = log.reads(row, world.as_of)
         if reason is None and log.has_event_id and row["time"] >= high:
             reason = "outside_windows"
         if reason is None and not log.has_event_id:
-            reason = _usable(metrics, row)
+            reason = _usable(every, row)
             if reason is None and not low <= row["time"] < high:
                 reason = "outside_windows"
         if reason in (None, "bad_value"):
-            for metric in metrics:
-                if metric.claims(row) and metric.amount(row) is None:
-                    ledger.drop(EVERYTHING, "values", metric.name, "bad_value", None)
+            for name, mine in feeds.items():
+                if any(feed.claims(row) and not feed.counts(row) for feed in mine):
+                    ledger.drop(EVERYTHING, "values", name, "bad_value", None)
         if reason is not None:
             ledger.drop(EVERYTHING, "events", log.name, reason, None)
         else:
@@ -165,18 +214,64 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
     for rows in copies.values():
         earliest = min(rows, key=lambda row: (row["time"], _nulls_last(row.get("value"))))
         for row in rows:
-            reason = "duplicate_event" if row is not earliest else _usable(metrics, row)
+            reason = "duplicate_event" if row is not earliest else _usable(every, row)
             if reason is None:
                 yield row
             else:
                 ledger.drop(EVERYTHING, "events", log.name, reason, None, unit=row["unit"])
 
 
-def _usable(metrics: Sequence[Metric], row: RawRow) -> str | None:
-    claiming = [metric for metric in metrics if metric.claims(row)]
+def _span_of(world: World, log: Log) -> tuple[float, float]:
+    """The instants [low, high) in which an event of a log can count for any unit that an experiment may have."""
+    lows: list[float] = []
+    highs: list[float] = []
+    for experiment, metric in ((e, m) for e in world.experiments for m in world.metrics_of(e)):
+        wait: float = 0
+        if metric.trigger is not None:
+            wait = math.inf if metric.trigger.within is None else metric.trigger.within
+        if metric.trigger is not None and metric.trigger.feed.source == log.name:
+            lows.append(experiment.start)
+            highs.append(experiment.end + wait)
+        for window in (metric.window_of(feed) for feed in metric.feeds if feed.source == log.name):
+            latest = experiment.start if window.anchor == "experiment_start" else experiment.end + wait
+            lows.append(experiment.start + window.start)
+            highs.append(math.inf if window.end is None else latest + window.end)
+        other = world.covariate_of(metric)
+        if other is not None and any(feed.source == log.name for feed in other.feeds):
+            lows.append(experiment.start - (metric.lookback or 0))
+            highs.append(experiment.end)
+    return min(lows), min(max(highs), world.as_of)
+
+
+def _usable(feeds: Sequence[Feed], row: RawRow) -> str | None:
+    claiming = [feed for feed in feeds if feed.claims(row)]
     if not claiming:
         return "no_metric"
-    return None if any(metric.amount(row) is not None for metric in claiming) else "bad_value"
+    return None if any(feed.counts(row) for feed in claiming) else "bad_value"
+
+
+def _pairs(
+    world: World, log: Log, row: RawRow, assigned: Mapping[tuple[str, str], Assigned]
+) -> list[tuple[Experiment, Assigned]]:
+    """The experiments of the event's unit; of an event that carries an experiment, that one alone."""
+    found = [(e, assigned[e.id, row["unit"]]) for e in world.experiments if (e.id, row["unit"]) in assigned]
+    return [(e, u) for e, u in found if not log.carries_experiment or e.id == row["experiment"]]
+
+
+def _disagrees(log: Log, row: RawRow, unit: Assigned) -> bool:
+    return log.carries_variant and row["variant"] != unit.variant
+
+
+def _events_by_unit(
+    world: World, assigned: Mapping[tuple[str, str], Assigned], live: Mapping[str, Sequence[RawRow]]
+) -> Mapping[tuple[str, str], Events]:
+    found: dict[tuple[str, str], dict[str, list[RawRow]]] = defaultdict(lambda: defaultdict(list))
+    for log in world.events:
+        for row in live[log.name]:
+            for experiment, unit in _pairs(world, log, row, assigned):
+                if not _disagrees(log, row, unit):
+                    found[experiment.id, row["unit"]][log.name].append(row)
+    return found
 
 
 def _count(
@@ -185,96 +280,82 @@ def _count(
     live: Sequence[RawRow],
     *,
     assigned: Mapping[tuple[str, str], Assigned],
-    totals: dict[tuple[str, str, str], float],
+    cases: Mapping[tuple[str, str], Mapping[str, Case]],
     ledger: Ledger,
 ) -> None:
+    """What became of each event in each experiment of its unit, into the ledger."""
+    feeds = {
+        e.id: {f for m in world.metrics_of(e) for f in world.feeds_of(m) if f.source == log.name}
+        for e in world.experiments
+    }
+    spans: dict[tuple[str, str], set[Span]] = {}
     for row in live:
-        pairs = [
-            (e, assigned[e.id, row["unit"]]) for e in world.experiments if (e.id, row["unit"]) in assigned
-        ]
-        if log.carries_experiment:
-            pairs = [(e, unit) for e, unit in pairs if e.id == row["experiment"]]
+        pairs = _pairs(world, log, row, assigned)
         if not pairs:
             ledger.drop(EVERYTHING, "events", log.name, "unmatched_unit", None, unit=row["unit"])
         for experiment, unit in pairs:
-            mine = [m for m in world.metrics_of(experiment) if m.source == log.name]
-            usable = [m for m in mine if m.claims(row) and m.amount(row) is not None]
-            hit = [m for m in usable if unit.first + m.start <= row["time"] < unit.first + m.end]
-            if log.carries_variant and row["variant"] != unit.variant:
+            key = (experiment.id, row["unit"])
+            if key not in spans and unit.excluded is None:
+                mine = (
+                    cases[experiment.id, metric.name][row["unit"]] for metric in world.metrics_of(experiment)
+                )
+                spans[key] = {span for case in mine for span in all_spans(case)}
+            counting = {feed for feed in feeds[experiment.id] if feed.counts(row)}
+            if _disagrees(log, row, unit):
                 reason = "variant_disagrees"
             elif unit.excluded is not None:
                 reason = "excluded_unit"
-            elif not usable:
+            elif not counting:
                 reason = "no_metric"
-            elif not hit:
+            elif not any(s.feed in counting and s.low <= row["time"] < s.high for s in spans[key]):
                 reason = "outside_windows"
             else:
-                for metric in hit:
-                    key = (experiment.id, row["unit"], metric.name)
-                    totals[key] = 1.0 if metric.binary else totals[key] + (metric.amount(row) or 0.0)
                 continue
             ledger.drop(experiment.id, "pairs", log.name, reason, unit.variant, unit=row["unit"])
 
 
-def _analysed(
-    world: World,
-    assigned: Mapping[tuple[str, str], Assigned],
-    totals: Mapping[tuple[str, str, str], float],
-    complete: Mapping[str, int],
-) -> dict[tuple[str, str, str], tuple[float, bool]]:
-    """The value of each analysed unit and metric, and whether its window is complete."""
-    found = {}
-    for experiment in world.experiments:
-        for metric in world.metrics_of(experiment):
-            known_until = min(world.as_of, complete[metric.source])
-            for (name, unit), row in assigned.items():
-                over = row.first + metric.end <= known_until
-                if name == experiment.id and row.excluded is None and (over or not metric.complete_only):
-                    found[name, unit, metric.name] = (totals.get((name, unit, metric.name), 0.0), over)
-    return found
-
-
-def _moments(
-    world: World,
-    assigned: Mapping[tuple[str, str], Assigned],
-    analysed: Mapping[tuple[str, str, str], tuple[float, bool]],
-) -> dict[tuple[str, str, str, str | None, str | None], Moments]:
+def _last_day(world: World, final: Reading) -> dict[tuple[str, str, str, str | None, str | None], Moments]:
     attributes = {log.name: log.attributes for log in world.exposures}
     found = {}
     for experiment in world.experiments:
-        units = {u: r for (name, u), r in assigned.items() if name == experiment.id and r.excluded is None}
+        units = {
+            u: r for (name, u), r in final.assigned.items() if name == experiment.id and r.excluded is None
+        }
         slices: list[tuple[str | None, str | None, set[str]]] = [(None, None, set(units))]
         for name in experiment.segments:
             position = attributes[experiment.exposures].index(name)
             values = {u: row.attributes[position] for u, row in units.items()}
-            slices.extend((name, value, members) for value, members in _segments(values).items())
+            slices.extend((name, value, members) for value, members in segments(values).items())
         for metric in world.metrics_of(experiment):
             for variant in experiment.variants:
                 for name, value, members in slices:
-                    mine = [
-                        analysed[experiment.id, u, metric.name]
-                        for u in members
-                        if units[u].variant == variant and (experiment.id, u, metric.name) in analysed
-                    ]
-                    found[experiment.id, variant, metric.name, name, value] = _moment(mine)
+                    key = (experiment.id, variant, metric.name)
+                    found[*key, name, value] = _moment(world, final, key, members, last=True)
     return found
 
 
-def _segments(values: Mapping[str, str | None]) -> dict[str, set[str]]:
-    counts = Counter(value for value in values.values() if value is not None)
-    kept = sorted(counts, key=lambda value: (-counts[value], value))[:KEPT_SEGMENT_VALUES]
-    members: dict[str, set[str]] = defaultdict(set)
-    for unit, value in values.items():
-        label = "(missing)" if value is None else value if value in kept else "(other)"
-        members[label].add(unit)
-    return members
+def _each_day(world: World, readings: Mapping[int, Reading]) -> dict[tuple[str, str, str, date], Moments]:
+    """Everyone's moments on each day: those of a whole run that only knows what was before the day's end."""
+    found = {}
+    for experiment in world.experiments:
+        for metric in world.metrics_of(experiment):
+            for day, end in days_of(world, experiment, metric):
+                for variant in experiment.variants:
+                    key = (experiment.id, variant, metric.name)
+                    last = end == world.as_of
+                    found[*key, day] = _moment(world, readings[end], key, None, last=last)
+    return found
 
 
-def _moment(values: Sequence[tuple[float, bool]]) -> Moments:
-    n = len(values)
-    complete = sum(over for _, over in values)
-    if n == 0:
-        return Moments(0, 0, None, None)
-    mean = math.fsum(value for value, _ in values) / n
-    squares = math.fsum((value - mean) ** 2 for value, _ in values)
-    return Moments(n, complete, mean, squares / (n - 1) if n > 1 else None)
+def _moment(
+    world: World, reading: Reading, key: tuple[str, str, str], members: set[str] | None, *, last: bool
+) -> Moments:
+    """The moments of a variant, of all its units or of those in `members`."""
+    experiment, variant, name = key
+    metric = next(metric for metric in world.metrics if metric.name == name)
+    values = [
+        value
+        for unit, value in reading.values[experiment, name].items()
+        if reading.assigned[experiment, unit].variant == variant and (members is None or unit in members)
+    ]
+    return moments(values, metric, variables(world, metric), last=last)

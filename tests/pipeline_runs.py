@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from oracle import Assigned, Moments, Outcome
+import pytest
+from oracle import Outcome, UnitRow
+from oracle_moments import Moments
+from oracle_values import Assigned
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from world import Experiment, Log, Metric, World
+from world import Log, World
+from world_models import RAW, TYPES, exposure_source, study_of
 
 from abspark.config import EventSource, ExposureSource
-from abspark.config import Experiment as ExperimentModel
-from abspark.config import Metric as MetricModel
 from abspark.pipeline.calendar import calendar
 from abspark.pipeline.caps import stated_bounds
 from abspark.pipeline.conversions import units
@@ -29,6 +30,7 @@ from abspark.pipeline.ledger import (
     exposure_counts,
     exposure_drops,
     matched_events,
+    merged,
     pair_drops,
 )
 from abspark.pipeline.segments import SegmentValue, frequent_values, segment_positions
@@ -41,21 +43,33 @@ from abspark.pipeline.station import (
 )
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
-from abspark.schemas import ASSIGNMENTS
+from abspark.schemas import ASSIGNMENTS, COVARIANCE_PAIRS, VARIABLES
 from abspark.storage import utc_session
 
-RAW = {
-    "unit": "user", "time": "ts", "experiment": "test", "variant": "arm", "event": "kind", "event_id": "eid",
-    "value": "amount",
-}  # fmt: skip
-"""Raw column of each canonical one; properties and attributes have a raw column named raw_NAME."""
-_TYPES = {"time": "bigint", "value": "double", "quantity": "int", "flag": "boolean"}
+QUICK = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.codegen.wholeStage": "false",
+}
 
 
 @contextmanager
 def as_in_a_run(spark: SparkSession) -> Iterator[None]:
     with utc_session(spark):
         yield
+
+
+@contextmanager
+def interpreted(spark: SparkSession) -> Iterator[None]:
+    """Small logs are interpreted sooner than code for them is compiled."""
+    before = {key: spark.conf.get(key, None) for key in QUICK}
+    for key, value in QUICK.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            spark.conf.unset(key) if old is None else spark.conf.set(key, old)
 
 
 class Tables(NamedTuple):
@@ -67,38 +81,10 @@ class Tables(NamedTuple):
     matched: dict[str, int]
 
 
-def instant(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-
-
-def study_of(world: World) -> Study:
-    return Study(
-        tuple(_experiment(e) for e in world.experiments),
-        tuple(_metric(m) for m in world.metrics),
-        tuple(event_source(log) for log in world.events),
-        instant(world.as_of),
-    )
-
-
-def exposure_source(log: Log) -> ExposureSource:
-    return ExposureSource.model_validate(
-        _source(log, ("unit", "time", "experiment", "variant"))
-        | {"attributes": {name: f"raw_{name}" for name in log.attributes}}
-    )
-
-
-def event_source(log: Log) -> EventSource:
-    names = ["unit", "time", "event", "value"]
-    names += ["experiment"] if log.carries_experiment else []
-    names += ["variant"] if log.carries_variant else []
-    given = {} if log.complete_until is None else {"complete_until": instant(log.complete_until).isoformat()}
-    return EventSource.model_validate(_source(log, names) | given)
-
-
 def raw_frame(spark: SparkSession, log: Log) -> DataFrame:
     """The raw rows: columns renamed, times as timestamps."""
     names = sorted({*RAW, *log.attributes, *log.properties})
-    ddl = ", ".join(f"{RAW.get(name, f'raw_{name}')} {_TYPES.get(name, 'string')}" for name in names)
+    ddl = ", ".join(f"{RAW.get(name, f'raw_{name}')} {TYPES.get(name, 'string')}" for name in names)
     frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in log.rows], ddl)
     return frame.withColumn("ts", F.timestamp_micros("ts"))
 
@@ -143,12 +129,15 @@ def run_frames(
         counted = event_counts(event_rows(frames[name], given, study, pruned=False), study, name).collect()
         found, tallies[name] = event_drops(counted, study, name)
         drops += found
+    drops = merged(drops)
     analysis = _analysis(study, sources, frames, table, tallies, split=split)
     rows = analysis.summary.collect()
     drops += pair_drops(ledger_rows(rows, study), tallies, study)
+    made = moments_rows(rows, analysis)
     outcome = Outcome(
         _assignments(table),
-        _moments(_last_days(moments_rows(rows, analysis))),
+        _last_day(made),
+        _days(made),
         _drops(drops),
         unit_values(analysis) if per_unit else {},
     )
@@ -156,81 +145,71 @@ def run_frames(
 
 
 def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -> None:
-    """Whole tables: assignments and drops exactly, numbers to a relative tolerance."""
+    """Whole tables: assignments, drops and counts exactly, numbers to a relative tolerance.
+
+    A covariance is compared beside the spreads of its variables. Days are running totals of sums of squares: their
+    covariances are compared beside the mean squares.
+    """
     assert found.assignments == expected.assignments
     assert found.drops == expected.drops
     assert found.unit_metrics.keys() == expected.unit_metrics.keys()
-    for key, (number, complete) in expected.unit_metrics.items():
-        assert found.unit_metrics[key][1] == complete, key
-        assert math.isclose(found.unit_metrics[key][0], number, rel_tol=tolerance, abs_tol=tolerance), key
+    for key, row in expected.unit_metrics.items():
+        assert _numbers(found.unit_metrics[key]) == pytest.approx(
+            _numbers(row), rel=tolerance, abs=tolerance
+        ), key
     assert found.moments.keys() == expected.moments.keys()
     for slot, moments in expected.moments.items():
-        assert found.moments[slot][:2] == moments[:2], slot
-        for one, other in zip(found.moments[slot][2:], moments[2:], strict=True):
-            close = one is other is None or (
-                one is not None
-                and other is not None
-                and math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-            )
-            assert close, (slot, found.moments[slot], moments)
+        assert_same_moments(found.moments[slot], moments, slot, tolerance, about_zero=False)
+    assert found.days.keys() == expected.days.keys()
+    for when, moments in expected.days.items():
+        assert_same_moments(found.days[when], moments, when, tolerance, about_zero=True)
 
 
-def unit_values(analysis: Analysis) -> dict[tuple[str, str, str], tuple[float, bool]]:
+def assert_same_moments(
+    found: Moments, expected: Moments, key: object, tolerance: float, *, about_zero: bool
+) -> None:
+    """One row: counts and bounds exactly, numbers as `assert_same` says."""
+    assert found[:-1] == expected[:-1], (key, found, expected)
+    assert found.columns.keys() == expected.columns.keys(), (key, found, expected)
+    for name, number in expected.columns.items():
+        allowed = tolerance * max(1.0, _scale(expected, name, about_zero=about_zero))
+        assert abs(found.columns[name] - number) <= allowed, (key, name, found, expected)
+
+
+def _scale(moments: Moments, name: str, *, about_zero: bool) -> float:
+    """What a number is compared beside: a mean itself, a covariance beside the two root mean squares."""
+    if name.startswith("mean_"):
+        return abs(moments.columns[name])
+    product = 1.0
+    for variable in _variables_of(name):
+        square = moments.columns[f"var_{variable}"]
+        square += moments.columns[f"mean_{variable}"] ** 2 if about_zero else 0.0
+        product *= math.sqrt(square)
+    return product
+
+
+def _variables_of(name: str) -> tuple[str, str]:
+    pairs = {f"cov_{a}_{b}": (a, b) for a, b in COVARIANCE_PAIRS}
+    own = {f"var_{a}": (a, a) for a in VARIABLES}
+    return (pairs | own)[name]
+
+
+def _numbers(row: UnitRow) -> dict[str, float]:
+    """By name, without what is NULL."""
+    return {name: float(value) for name, value in row._asdict().items() if value is not None}
+
+
+def unit_values(analysis: Analysis) -> dict[tuple[str, str, str], UnitRow]:
     """The table unit_metrics by experiment, unit id and metric."""
     frame = unit_metrics_table(analysis)
     ids = analysis.table.select("experiment_id", "unit_key_hi", "unit_key_lo", "unit_id")
     rows = frame.join(ids, on=["experiment_id", "unit_key_hi", "unit_key_lo"], how="inner").collect()
-    found = {(r["experiment_id"], r["unit_id"], r["metric"]): (r["num"], r["complete"]) for r in rows}
+    found = {
+        (r["experiment_id"], r["unit_id"], r["metric"]): UnitRow(*(r[name] for name in UnitRow._fields))
+        for r in rows
+    }
     assert len(found) == len(rows), "a row of unit_metrics is not unique by its key"
     return found
-
-
-def _source(log: Log, names: Sequence[str]) -> dict[str, Any]:
-    mapped = [*names, "event_id"] if log.has_event_id else names
-    return {
-        "name": log.name,
-        "format": "parquet",
-        "path": "nowhere",
-        "columns": {name: RAW[name] for name in mapped},
-        "filter": log.passes.sql if log.passes else None,
-        "properties": {
-            name: {"type": _TYPES.get(name, "string"), "column": f"raw_{name}"} for name in log.properties
-        },
-    }
-
-
-def _experiment(given: Experiment) -> ExperimentModel:
-    share = 1 / len(given.variants)
-    return ExperimentModel.model_validate(
-        {
-            "id": given.id,
-            "variants": [{"key": key, "weight": share} for key in given.variants],
-            "control": given.variants[0],
-            "start": instant(given.start).isoformat(),
-            "end": instant(given.end).isoformat(),
-            "exposures": given.exposures,
-            "multiple_variants": "first" if given.first_wins else "exclude",
-            "metrics": {"primary": given.metrics},
-            "segments": given.segments,
-        }
-    )
-
-
-def _metric(given: Metric) -> MetricModel:
-    return MetricModel.model_validate(
-        {
-            "name": given.name,
-            "kind": "proportion" if given.binary else "mean" if given.value else "count",
-            "source": given.source,
-            "where": given.where.sql if given.where else None,
-            "value": given.value.sql if given.value else None,
-            "window": {
-                "start": timedelta(microseconds=given.start),
-                "end": timedelta(microseconds=given.end),
-            },
-            "window_policy": "complete" if given.complete_only else "all",
-        }
-    )
 
 
 def _written(table: DataFrame) -> DataFrame:
@@ -280,20 +259,30 @@ def _assignments(table: DataFrame) -> dict[tuple[str, str], Assigned]:
     return found
 
 
-def _moments(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
+def _last_day(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
     key = ("experiment_id", "variant", "metric", "segment_name", "segment_value")
-    found = {
-        tuple(r[k] for k in key): Moments(r["n"], r["n_complete"], r["mean_num"], r["var_num"]) for r in rows
-    }
+    last: dict[str, Any] = {}
+    for row in rows:
+        last[row["experiment_id"]] = max(last.get(row["experiment_id"], row["day"]), row["day"])
+    return _by_key([row for row in rows if row["day"] == last[row["experiment_id"]]], key)
+
+
+def _days(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
+    key = ("experiment_id", "variant", "metric", "day")
+    return _by_key([row for row in rows if row["segment_name"] is None], key)
+
+
+def _by_key(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> dict[Any, Moments]:
+    found = {tuple(row[name] for name in key): _moments(row) for row in rows}
     assert len(found) == len(rows), "a row of moments is not unique by its key"
     return found
 
 
-def _last_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    last = {row["experiment_id"]: row["day"] for row in rows if row["segment_name"] is None}
-    for row in rows:
-        last[row["experiment_id"]] = max(last[row["experiment_id"]], row["day"])
-    return [row for row in rows if row["day"] == last[row["experiment_id"]]]
+def _moments(row: Mapping[str, Any]) -> Moments:
+    numbers = [f"mean_{v}" for v in VARIABLES] + [f"var_{v}" for v in VARIABLES]
+    numbers += [f"cov_{a}_{b}" for a, b in COVARIANCE_PAIRS]
+    columns = {name: row[name] for name in numbers if row[name] is not None}
+    return Moments(*(row[name] for name in Moments._fields[:-1]), columns)
 
 
 def _drops(drops: Sequence[Drop]) -> dict[tuple[Any, ...], tuple[int, int | None]]:

@@ -6,55 +6,55 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from world import Experiment, Log, Metric, RawRow, Rule, World
+from kind_metrics import Logs, elsewhere, kind_metrics
+from world import Experiment, Log, RawRow, Rule, World
 
-HOUR = 3_600_000_000
-START = 1_790_812_800_000_000  # 2026-10-01T00:00:00Z
-AS_OF = START + 9 * HOUR
+STEP = 6 * 3_600_000_000
+START = 1_792_792_800_000_000  # 2026-10-23T22:00:00Z, midnight in Berlin; the 25th has 25 hours there
+AS_OF = START + 11 * STEP + STEP // 2
+MIDNIGHTS = (START + 4 * STEP, START + 8 * STEP + STEP // 6, START + STEP // 3, START + 4 * STEP + STEP // 3)
+"""Of the 25th and 26th in Berlin, of the 24th and 25th in UTC."""
 
-_BUYS = Rule("event = 'buy'", lambda row: None if row["event"] is None else row["event"] == "buy")
-_VALUE = Rule("value", lambda row: row["value"])
 _FLAG = Rule("flag", lambda row: row["flag"])
+LOGS = Logs("clicks", "orders", "credits")
+METRICS = kind_metrics(LOGS, STEP)
 
-METRICS = (
-    Metric("any", "clicks", 0, 2 * HOUR, where=_BUYS, binary=True),
-    Metric("sum", "clicks", HOUR, 3 * HOUR, value=_VALUE),
-    Metric("before", "clicks", -HOUR, 0),
-    Metric("orders", "orders", 0, 3 * HOUR, where=_BUYS),
-    Metric("revenue", "orders", 0, 2 * HOUR, where=_BUYS, value=_VALUE, complete_only=True),
-    Metric("credits", "credits", 0, 2 * HOUR),
-)
+_NAMES = tuple(metric.name for metric in METRICS)
 EMPTY = World(
     (
-        Experiment("one", ("a", "b"), START, START + 6 * HOUR, ("any", "sum", "orders", "credits"), "shown",
-            segments=("country",)),
-        Experiment("two", ("a", "b", "c"), START + 2 * HOUR, START + 12 * HOUR, ("sum", "before", "revenue"),
-            "shown", first_wins=True),
+        Experiment("one", ("a", "b"), START, START + 6 * STEP, _NAMES, "shown", segments=("country",),
+            time_zone="Europe/Berlin"),
+        Experiment("two", ("a", "b", "c"), START + 2 * STEP, START + 12 * STEP, _NAMES[::2], "shown",
+            first_wins=True),
+        Experiment("last_day", ("a", "b"), START, START + 3 * STEP, _NAMES[1::2], "shown", series=False),
     ),
     METRICS,
     (Log("shown", (), passes=_FLAG, has_event_id=True, attributes=("country", "device"),
         properties=("flag",), carries_experiment=True),),
     (
         Log("clicks", (), passes=_FLAG, properties=("flag",)),
-        Log("orders", (), has_event_id=True, complete_until=START + 7 * HOUR),
-        Log("credits", (), carries_experiment=True, carries_variant=True),
+        Log("orders", (), has_event_id=True, complete_until=START + 7 * STEP),
+        Log("credits", (), carries_experiment=True, carries_variant=True, lag=STEP),
     ),
     AS_OF,
+    (elsewhere(LOGS, STEP),),
 )  # fmt: skip
 
 _UNITS = st.sampled_from([f"u{n}" for n in range(12)] * 3 + ["", None, "é"])
 _TIMES = st.one_of(
-    st.integers(-2, 13).map(lambda hours: START + hours * HOUR),
-    st.tuples(st.integers(-2, 13), st.sampled_from([-1, 1])).map(lambda t: START + t[0] * HOUR + t[1]),
+    st.integers(-2, 13).map(lambda steps: START + steps * STEP),
+    st.tuples(st.integers(-2, 13), st.sampled_from([-1, 1])).map(lambda t: START + t[0] * STEP + t[1]),
+    st.tuples(st.sampled_from(MIDNIGHTS), st.sampled_from([-1, 0, 0])).map(sum),
     st.none(),
 )
 _VALUES = st.sampled_from([None, float("nan"), float("inf"), 0.0, -0.0, 1.0, 2.5, -4.0, 1e9, 0.1])
 _EVENTS = st.sampled_from(["buy", "buy", "look", None])
 _FLAGS = st.sampled_from([True, True, True, True, False, None])
+_EXPERIMENTS = st.sampled_from(["one", "one", "two", "two", "last_day", "three", None])
 
 _SHOWN = st.fixed_dictionaries(
     {
-        "unit": _UNITS, "time": _TIMES, "experiment": st.sampled_from(["one", "two", "two", "three", None]),
+        "unit": _UNITS, "time": _TIMES, "experiment": _EXPERIMENTS,
         "variant": st.sampled_from(["a", "a", "a", "b", "b", "c", None]), "flag": _FLAGS,
         "event_id": st.sampled_from(["e1", "e2", None]), "country": st.sampled_from(["x", "y", None]),
         "device": st.sampled_from(["p", None]),
@@ -66,8 +66,7 @@ _CLICK = st.fixed_dictionaries(
 _CREDIT = st.fixed_dictionaries(
     {
         "unit": _UNITS, "time": _TIMES, "event": _EVENTS, "value": _VALUES,
-        "experiment": st.sampled_from(["one", "two", "three", None]), "variant": st.sampled_from(["a", "b",
-            "c", None]),
+        "experiment": _EXPERIMENTS, "variant": st.sampled_from(["a", "b", "c", None]),
     }
 )  # fmt: skip
 
@@ -101,9 +100,9 @@ def _log(row: st.SearchStrategy[RawRow], size: int) -> st.SearchStrategy[list[Ra
 worlds = st.fixed_dictionaries(
     {
         "shown": _log(_SHOWN, 40),
-        "clicks": _log(_CLICK, 40),
-        "orders": _log(_ORDER, 40),
-        "credits": _log(_CREDIT, 20),
+        "clicks": _log(_CLICK, 50),
+        "orders": _log(_ORDER, 50),
+        "credits": _log(_CREDIT, 30),
     }
 ).map(lambda rows: with_rows(EMPTY, rows))
 """Worlds with the same experiments and metrics, so that Spark compiles its code once."""

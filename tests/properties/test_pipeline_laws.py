@@ -11,8 +11,9 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracle_values import Assigned
 from pipeline_logs import with_rows, worlds
-from pipeline_runs import as_in_a_run, assert_same, raw_frame, run_world
+from pipeline_runs import as_in_a_run, assert_same, interpreted, raw_frame, run_world
 from pyspark.sql import DataFrame, SparkSession
 from world import Log, World
 
@@ -25,23 +26,10 @@ COMMON = {
 }  # fmt: skip
 
 
-QUICK = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.codegen.wholeStage": "false",
-}
-"""Small logs are interpreted sooner than code for them is compiled."""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _as_in_a_run(spark: SparkSession) -> Iterator[None]:
-    before = {key: spark.conf.get(key, None) for key in QUICK}
-    for key, value in QUICK.items():
-        spark.conf.set(key, value)
-    with as_in_a_run(spark):
+    with as_in_a_run(spark), interpreted(spark):
         yield
-    for key, old in before.items():
-        spark.conf.unset(key) if old is None else spark.conf.set(key, old)
 
 
 @settings(max_examples=8, **COMMON)
@@ -80,7 +68,7 @@ def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
     assert_same(found._replace(assignments=base.assignments, drops=base.drops), base)
 
 
-def _uncounted(assignments: dict[tuple[str, str], oracle.Assigned]) -> dict[tuple[str, str], oracle.Assigned]:
+def _uncounted(assignments: dict[tuple[str, str], Assigned]) -> dict[tuple[str, str], Assigned]:
     return {key: row._replace(exposures=0) for key, row in assignments.items()}
 
 

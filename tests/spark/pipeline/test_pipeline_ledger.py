@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from pipeline_runs import event_source, instant, study_of
 from pyspark.sql import Row
 from rule_world import AS_OF, HOUR, WORLD
 from world import Log
+from world_models import event_source, instant, study_of
 
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status

@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pipeline_runs import event_source, exposure_source, raw_frame, study_of
+from pipeline_runs import raw_frame
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
 from world import Experiment, Log, Metric, World
+from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
 from abspark.pipeline.cutoffs import Freshness

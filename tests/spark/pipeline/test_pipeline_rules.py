@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import oracle
 import pytest
+from oracle_moments import Moments
+from oracle_values import Assigned
 from pipeline_runs import Tables, as_in_a_run, assert_same, run_world
 from pyspark.sql import SparkSession
 from rule_world import AS_OF, DAY, LONG_ID, SHOWN, START, WORLD
@@ -20,11 +22,11 @@ def test_every_table_is_what_the_oracle_finds(run: Tables) -> None:
 
 
 def test_assignments(run: Tables) -> None:
-    def one(variant: str, first: int, **given: object) -> oracle.Assigned:
+    def one(variant: str, first: int, **given: object) -> Assigned:
         blank = {
             "second": None, "exposures": 1, "seen": (variant,), "excluded": None, "attributes": (None, None),
         }  # fmt: skip
-        return oracle.Assigned(variant=variant, first=first, **(blank | given))  # type: ignore[arg-type]
+        return Assigned(variant=variant, first=first, **(blank | given))  # type: ignore[arg-type]
 
     both = ("control", "treatment")
     expected = {
@@ -135,7 +137,7 @@ def test_unit_metrics(run: Tables) -> None:
         ("red", "CASE", "spent"): 26.0,
         ("red", "space ", "spent"): 28.0,
     }
-    found = {key: number for key, (number, _) in run.outcome.unit_metrics.items()}
+    found = {key: row.num for key, row in run.outcome.unit_metrics.items()}
     assert {key: found.get(key) for key in expected} == pytest.approx(expected, rel=1e-12)
     assert not [
         key for key in found if key[:2] in {("red", "several"), ("red", "tied"), ("blue", "tied_blue")}
@@ -143,7 +145,7 @@ def test_unit_metrics(run: Tables) -> None:
 
 
 def test_completeness(run: Tables) -> None:
-    found = run.outcome.unit_metrics
+    found = {key: (row.num, row.complete) for key, row in run.outcome.unit_metrics.items()}
     # The newest action is at as_of - 1: a window of 9 days is over for exposures up to as_of - 1 - 9d.
     assert found["red", "complete", "others"] == (1.0, True)
     # Orders are complete until day 15: [0, 7d) is over for exposures up to day 8.
@@ -203,5 +205,6 @@ def test_rows_read_are_rows_kept_and_dropped(run: Tables) -> None:
 def test_a_variant_without_units_has_a_row_of_nothing(run: Tables) -> None:
     found = run.outcome.moments
     for variant in ("v0", "v1", "v2"):
-        assert found["wide", variant, "orders", None, None] == oracle.Moments(0, 0, None, None)
-    assert found["wide", "v4", "orders", None, None] == oracle.Moments(1, 1, 0.0, None)
+        assert found["wide", variant, "orders", None, None] == Moments(0, 0, 0, None, None, None, None, {})
+    one = Moments(1, 1, 1, None, None, None, None, {"mean_num": 0.0})
+    assert found["wide", "v4", "orders", None, None] == one

@@ -56,7 +56,7 @@ WORLD = World(
     (
         Experiment(
             "many", ("a", "b"), START, START + 9 * DAY, (*(m.name for m in METRICS), "stable"), "log",
-            segments=("letter",),
+            segments=("letter",), series=False,
         ),
         Experiment(
             "few", ("a", "b"), START, START + 9 * DAY, ("m01", "m69", "stable"), "log",
