@@ -58,6 +58,7 @@ def _others(logs: Logs, h: int) -> tuple[Metric, ...]:
     return (
         Metric("names", a, 0, 2 * h, value=EVENT, kind="distinct", lookback=2 * h, covariate="any"),
         Metric("names_whole", b, 0, h, value=EVENT, kind="distinct", complete_only=True, high=1.0),
+        Metric("numbers", c, 0, 2 * h, value=VALUE, kind="distinct"),
         Metric("least", a, 0, 2 * h, value=VALUE, kind="min", low=0.5),
         Metric("most", b, 0, 2 * h, BUY, VALUE, complete_only=True, kind="max", lookback=h, covariate="late"),
         Metric("last", a, 0, 3 * h, value=VALUE, complete_only=True, kind="latest", high=2.0),

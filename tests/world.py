@@ -49,7 +49,8 @@ class Feed:
     def amount(self, row: RawRow) -> Any:
         """What the row brings; None where that is of no use."""
         if self.key is not None:
-            return self.key.of(row)
+            key = self.key.of(row)
+            return None if isinstance(key, float) and not math.isfinite(key) else key
         if self.value is None:
             return 1.0
         value = self.value.of(row)

@@ -62,7 +62,7 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         *_event_key(canonical, source),
         *(_condition(want.where).alias(f"c{j}") for j, want in enumerate(wants)),
         *_values(source, study),
-        *_keys(source, study),
+        *_keys(canonical, source, study),
     )
     met = [_met(j, want, study) for j, want in enumerate(wants)]
     bad = [F.col(f"c{j}") & ~met[j] for j, want in enumerate(wants) if _can_be_bad(want)]
@@ -150,9 +150,15 @@ def _values(source: EventSource, study: Study) -> list[Column]:
     return [finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
 
 
-def _keys(source: EventSource, study: Study) -> list[Column]:
-    """Hashes of 64 bits: of n values of one unit any two share one with probability n**2 / 2**65."""
-    present = [F.expr(never_raising(key)) for key in study.keys(source.name)]
+def _keys(canonical: DataFrame, source: EventSource, study: Study) -> list[Column]:
+    """Hashes of 64 bits: of n values of one unit any two share one with probability n**2 / 2**65.
+
+    NULL where there is no value, or a number that is not finite; 0 and -0 are one value.
+    """
+    given = [F.expr(never_raising(key)) for key in study.keys(source.name)]
+    types = canonical.select(*(key.alias(f"k{j}") for j, key in enumerate(given))).schema.fields
+    fractional = [isinstance(field.dataType, T.DoubleType | T.FloatType) for field in types]
+    present = [_finite(key + 0) if number else key for key, number in zip(given, fractional, strict=True)]
     hashed = [F.when(key.isNotNull(), F.xxhash64(key.cast("string"))) for key in present]
     absent = [F.lit(None).cast("bigint")] * (study.key_count - len(present))
     return [key.alias(name) for name, key in zip(key_names(study), [*hashed, *absent], strict=True)]

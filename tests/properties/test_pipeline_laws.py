@@ -32,7 +32,7 @@ def _as_in_a_run(spark: SparkSession) -> Iterator[None]:
         yield
 
 
-@settings(max_examples=8, **COMMON)
+@settings(max_examples=6, **COMMON)
 @given(world=worlds, partitions=st.sampled_from([1, 7]), seed=st.integers(0, 99), parts=st.integers(1, 3))
 def test_all_tables_whatever_the_order_partitions_and_files(
     spark: SparkSession, world: World, partitions: int, seed: int, parts: int
@@ -45,7 +45,7 @@ def test_all_tables_whatever_the_order_partitions_and_files(
     assert_same(run_world(spark, world, frames, per_unit=False).outcome, expected)
 
 
-@settings(max_examples=3, **COMMON)
+@settings(max_examples=2, **COMMON)
 @given(world=worlds, seed=st.integers(0, 99))
 def test_duplicates_of_exposures_and_of_events_with_an_id_change_nothing(
     spark: SparkSession, world: World, seed: int

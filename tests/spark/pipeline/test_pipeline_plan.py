@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from kind_metrics import Logs, elsewhere, kind_metrics
 from pipeline_runs import raw_frame
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -15,7 +18,9 @@ from world import Experiment, Log, Metric, World
 from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
+from abspark.pipeline.caps import stated_bounds
 from abspark.pipeline.cutoffs import Freshness
+from abspark.pipeline.segments import SegmentValue, segment_positions
 from abspark.pipeline.station import Analysis, assignment_table, event_rows, exposure_rows
 from abspark.schemas import ASSIGNMENTS
 
@@ -44,6 +49,35 @@ def _world(metrics: int, *, event_id: bool = False) -> World:
         (Log("shop", [did("u", START)], has_event_id=event_id),),
         AS_OF,
     )
+
+
+LOGS = Logs("shop", "shop", "shop")
+ATTRIBUTES = ("country", "platform", "letter")
+
+
+def _full_world() -> World:
+    """60 metrics of every kind, with covariates, triggers and caps; three segments; days in two time zones."""
+    many = [
+        *kind_metrics(LOGS, 6 * HOUR),
+        *(
+            replace(m, name=f"{m.name}_2", covariate=m.covariate and "elsewhere")
+            for m in kind_metrics(LOGS, 9 * HOUR)
+        ),
+    ][:60]
+    names = tuple(metric.name for metric in many)
+    return World(
+        (
+            Experiment("red", ("a", "b"), START, START + 3 * DAY, names, "log", segments=ATTRIBUTES,
+                time_zone="Europe/Berlin"),
+            Experiment("blue", ("a", "b", "c"), START, START + 4 * DAY, names[::2], "log",
+                segments=ATTRIBUTES[:1]),
+        ),
+        tuple(many),
+        (Log("log", [], attributes=ATTRIBUTES, carries_experiment=True),),
+        (Log("shop", []),),
+        AS_OF,
+        (elsewhere(LOGS, HOUR),),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +112,23 @@ def _exchanges(plan: str) -> list[str]:
 
 def _analysis(spark: SparkSession, lake: Path, world: World) -> Analysis:
     names = [name for name in ASSIGNMENTS.names if name != "run_id"]
-    sources = {"log": exposure_source(world.exposures[0])}
-    table = assignment_table({"log": spark.read.parquet(str(lake / "log"))}, sources, study_of(world)).select(
-        *names
-    )
-    path = lake / "assignments"
+    study, log = study_of(world), world.exposures[0]
+    exposures = spark.read.parquet(str(lake / "log"))
+    missing = [name for name in log.attributes if f"raw_{name}" not in exposures.columns]
+    frame = exposures.withColumns({f"raw_{name}": F.lit("x") for name in missing})
+    table = assignment_table({"log": frame}, {"log": exposure_source(log)}, study).select(*names)
+    path = lake / f"assignments{len(log.attributes)}"
     if not path.exists():
         table.write.parquet(str(path))
     return Analysis(
         table=spark.read.parquet(str(path)),
         raws={"shop": spark.read.parquet(str(lake / "shop"))},
-        study=study_of(world),
+        study=study,
         fresh={"shop": Freshness(timedelta(), without_times=False, newest=())},
-        positions=[],
-        kept=[],
-        bounds={},
-        attributes={},
+        positions=segment_positions(study, {"log": log.attributes}),
+        kept=[SegmentValue(0, 0, 0, "x")] if log.attributes else [],
+        bounds=stated_bounds(study),
+        attributes={"log": log.attributes},
         split=False,
     )
 
@@ -158,6 +193,45 @@ def test_each_log_is_shuffled_once_whatever_the_number_of_metrics(
         assert [word for word in FORBIDDEN if word in plan] == []
         scans = [re.search(r"Location: .*?/(\w+)\]", scan) for scan in _scans(plan)]
         assert [found[1] for found in scans if found].count("shop") == 1
+
+
+def test_kinds_segments_and_days_cost_no_scan_and_no_shuffle(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = _full_world()
+    assert len(world.metrics) == 60
+    plain = _plan(_analysis(spark, lake, _world(2)).summary, capsys)
+    full = _plan(_analysis(spark, lake, world).summary, capsys)
+    assert (len(_scans(full)), len(_exchanges(full))) == (len(_scans(plain)), len(_exchanges(plain)))
+    assert [word for word in FORBIDDEN if word in full] == []
+
+
+def test_code_for_all_kinds_segments_and_days_compiles(spark: SparkSession, lake: Path) -> None:
+    """With the way back to interpretation closed, code that doesn't compile is an error."""
+    closed = {
+        "spark.sql.codegen.factoryMode": "CODEGEN_ONLY",
+        "spark.sql.codegen.wholeStage": "true",
+        "spark.sql.codegen.fallback": "false",
+    }
+    before = {key: spark.conf.get(key) for key in closed}
+    for key, value in closed.items():
+        spark.conf.set(key, value)
+    try:
+        rows = _analysis(spark, lake, _full_world()).summary.collect()
+    finally:
+        for key, old in before.items():
+            spark.conf.set(key, old)
+    assert {row["m"] for row in rows} >= set(range(60))
+
+
+def test_planning_time(spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tenth of 500 metrics and 50 experiments in a tenth of 30 s, and as much again for a busy machine."""
+    full = _full_world()
+    five = tuple(replace(full.experiments[0], id=f"e{n}", time_zone="UTC") for n in range(5))
+    analysis = _analysis(spark, lake, full)
+    started = time.monotonic()
+    _plan(replace(analysis, study=study_of(replace(full, experiments=five))).summary, capsys)
+    assert time.monotonic() - started < 30
 
 
 def test_assignments_are_shuffled_once(
