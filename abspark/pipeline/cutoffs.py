@@ -6,6 +6,7 @@ source is complete. Everything here is arithmetic on the driver.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
 
 Newest = Sequence[int]
-"""The newest event of each quarter of an hour that has any, epoch microseconds."""
+"""The newest event of each quarter of an hour that has any, epoch microseconds, ascending."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Freshness:
             return epoch_micros(self.given)
         if self.without_times:
             return as_of
-        return max((newest for newest in self.newest if newest < as_of), default=0)
+        before = bisect_left(self.newest, as_of)
+        return self.newest[before - 1] if before else 0
 
 
 def freshness(source: EventSource, newest: Newest) -> Freshness:
@@ -72,10 +74,9 @@ class Cutoffs:
 
 def cutoffs(study: Study, calendars: Sequence[Calendar], fresh: Mapping[str, Freshness]) -> Cutoffs:
     """The cutoffs of a study; `fresh` by event source."""
+    closing = [plan.closing_slots for plan in study.plans]
     daily = {
-        (x, m): tuple(
-            _cutoff(experiment, study.plans[m].closing_slots, end, fresh) for end in calendars[x].ends
-        )
+        (x, m): tuple(_cutoff(experiment, closing[m], end, fresh) for end in calendars[x].ends)
         for x, experiment in enumerate(study.experiments)
         for m in study.codes_of(experiment)
     }

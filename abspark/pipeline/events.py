@@ -158,7 +158,7 @@ def _keys(canonical: DataFrame, source: EventSource, study: Study) -> list[Colum
     given = [F.expr(never_raising(key)) for key in study.keys(source.name)]
     types = canonical.select(*(key.alias(f"k{j}") for j, key in enumerate(given))).schema.fields
     fractional = [isinstance(field.dataType, T.DoubleType | T.FloatType) for field in types]
-    present = [_finite(key + 0) if number else key for key, number in zip(given, fractional, strict=True)]
+    present = [finite(key + 0) if number else key for key, number in zip(given, fractional, strict=True)]
     hashed = [F.when(key.isNotNull(), F.xxhash64(key.cast("string"))) for key in present]
     absent = [F.lit(None).cast("bigint")] * (study.key_count - len(present))
     return [key.alias(name) for name, key in zip(key_names(study), [*hashed, *absent], strict=True)]

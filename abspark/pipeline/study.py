@@ -52,6 +52,11 @@ class Study:
         return tuple(dict.fromkeys(slot for plan in self.plans for slot in plan.slots))
 
     @cached_property
+    def bits(self) -> Mapping[Slot, int]:
+        """The bit of each slot."""
+        return {slot: bit for bit, slot in enumerate(self.slots)}
+
+    @cached_property
     def wants(self) -> tuple[Want, ...]:
         """Every distinct want of the slots."""
         return tuple(dict.fromkeys(slot.want for slot in self.slots))
@@ -88,17 +93,25 @@ class Study:
 
     def values(self, source: str) -> tuple[str, ...]:
         """The distinct value expressions of a source; the position is the value column."""
-        return tuple(dict.fromkeys(w.value for w in self.wants if w.source == source and w.value is not None))
+        return self._named_values.get(source, ())
 
     def keys(self, source: str) -> tuple[str, ...]:
         """The distinct expressions of a source whose values are told apart; the position is the key column."""
-        return tuple(dict.fromkeys(w.key for w in self.wants if w.source == source and w.key is not None))
+        return self._named_keys.get(source, ())
+
+    @cached_property
+    def _named_values(self) -> Mapping[str, tuple[str, ...]]:
+        return _by_source((want.source, want.value) for want in self.wants)
+
+    @cached_property
+    def _named_keys(self) -> Mapping[str, tuple[str, ...]]:
+        return _by_source((want.source, want.key) for want in self.wants)
 
     def masks(self, slots: Iterable[Slot]) -> tuple[int, ...]:
         """One long per mask column with the bits of `slots` set."""
         masks = [0] * self.mask_count
         for slot in slots:
-            column, bit = divmod(self.slots.index(slot), BITS_PER_MASK)
+            column, bit = divmod(self.bits[slot], BITS_PER_MASK)
             masks[column] |= 1 << bit
         return tuple(masks)
 
@@ -124,6 +137,15 @@ class Study:
     def complete_only(self, experiment: Experiment, code: int) -> bool:
         """Whether only units with a complete window enter this metric of this experiment."""
         return self.metrics[code].complete_only(experiment.analysis.method)
+
+
+def _by_source(pairs: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
+    """The distinct expressions of each source, in order."""
+    found: dict[str, dict[str, None]] = {}
+    for source, expression in pairs:
+        if expression is not None:
+            found.setdefault(source, {})[expression] = None
+    return {source: tuple(expressions) for source, expressions in found.items()}
 
 
 def make_study(

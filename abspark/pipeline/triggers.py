@@ -30,7 +30,7 @@ def triggered(pairs: DataFrame, study: Study, *, usable: Column) -> DataFrame:
 
 
 def _fires(study: Study, trigger: Slot) -> Column:
-    column, bit = divmod(study.slots.index(trigger), BITS_PER_MASK)
+    column, bit = divmod(study.bits[trigger], BITS_PER_MASK)
     mask = F.lit(1 << bit).cast("bigint")
     wanted = F.col(f"w{column}").bitwiseAND(F.col(f"m{column}")).bitwiseAND(mask) != 0
     age = F.col("t") - F.col("t0")
