@@ -20,6 +20,10 @@ VALUE = Rule("value", lambda row: row["value"])
 EVENT = Rule("event", _event)
 
 
+ATTRIBUTE = "age"
+"""An attribute that every exposure log needs."""
+
+
 class Logs(NamedTuple):
     """Names of three event logs; every row has an event and a value."""
 
@@ -50,6 +54,8 @@ def _sums(logs: Logs, h: int) -> tuple[Metric, ...]:
         Metric("long_before", c, -2 * h, -h, complete_only=True),
         Metric("back", a, h, 2 * h, LOOK, kind="retention", lookback=2 * h),
         Metric("credits", c, 0, 2 * h, lookback=2 * h),
+        Metric("aged", b, 0, 2 * h, value=VALUE, attribute=ATTRIBUTE),
+        Metric("aged_most", a, 0, h, value=VALUE, kind="max", attribute=ATTRIBUTE),
     )
 
 

@@ -127,8 +127,7 @@ def unit_value(case: Case) -> UnitValue:
         -math.inf if metric.low is None else metric.low,
         math.inf if metric.high is None else metric.high,
     )
-    before = case.spans_before
-    pre_num, pre_den = _before(case, before) if before else (None, None)
+    pre_num, pre_den, history = _before(case)
     return UnitValue(
         num=None if num is None else min(max(num, low), high),
         den=den,
@@ -137,7 +136,7 @@ def unit_value(case: Case) -> UnitValue:
         complete=complete,
         admitted=admitted,
         analysed=num is not None and (complete or not strict),
-        history=any(case.hits(span) for span in before),
+        history=history,
         capped=num is not None and not low <= num <= high,
     )
 
@@ -157,6 +156,8 @@ def variables(world: World, metric: Metric) -> tuple[str, ...]:
     """The variables that the metric has."""
     other = world.covariate_of(metric)
     names = ["num", "den"] if metric.is_a == "ratio" else ["num"]
+    if metric.attribute is not None:
+        names.append("pre_num")
     if other is not None:
         names += ["pre_num", "pre_den"] if other.is_a == "ratio" else ["pre_num"]
     return tuple(names)
@@ -205,9 +206,26 @@ def _all_in_order(case: Case, spans: Sequence[Span]) -> bool:
     return bool(reached)
 
 
-def _before(case: Case, spans: Sequence[Span]) -> tuple[float, float | None]:
-    other = case.world.covariate_of(case.metric)
-    numbers = [_number(span.feed, case.hits(span)) for span in spans]
-    if other is not None and other.is_a in BINARY:
-        return (1.0 if case.hits(spans[0]) else 0.0), None
-    return numbers[0], numbers[1] if len(numbers) > 1 else None
+def _before(case: Case) -> tuple[float | None, float | None, bool]:
+    """The covariate's numerator and denominator, and whether the unit has any history; without one it has 0."""
+    if case.metric.attribute is not None:
+        value = _attribute(case, case.metric.attribute)
+        return value or 0.0, None, value is not None
+    other, spans = case.world.covariate_of(case.metric), case.spans_before
+    if other is None:
+        return None, None, False
+    history = any(case.hits(span) for span in spans)
+    if other.is_a in BINARY:
+        return float(history), None, history
+    num, *den = (_number(span.feed, case.hits(span)) for span in spans)
+    return num, den[0] if den else None, history
+
+
+def _attribute(case: Case, name: str) -> float | None:
+    """An attribute of the unit as a number; None where it is none that is finite."""
+    log = next(log for log in case.world.exposures if log.name == case.experiment.exposures)
+    try:
+        value = float(case.unit.attributes[log.attributes.index(name)] or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

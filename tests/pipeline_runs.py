@@ -46,12 +46,6 @@ from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_tabl
 from abspark.schemas import ASSIGNMENTS, COVARIANCE_PAIRS, VARIABLES
 from abspark.storage import utc_session
 
-QUICK = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.codegen.wholeStage": "false",
-}
-
 
 @contextmanager
 def as_in_a_run(spark: SparkSession) -> Iterator[None]:
@@ -60,16 +54,14 @@ def as_in_a_run(spark: SparkSession) -> Iterator[None]:
 
 
 @contextmanager
-def interpreted(spark: SparkSession) -> Iterator[None]:
-    """Small logs are interpreted sooner than code for them is compiled."""
-    before = {key: spark.conf.get(key, None) for key in QUICK}
-    for key, value in QUICK.items():
-        spark.conf.set(key, value)
+def planned_once(spark: SparkSession) -> Iterator[None]:
+    """Without adaptive execution: plans over small logs are not worth a second thought."""
+    before = spark.conf.get("spark.sql.adaptive.enabled", "true")
+    spark.conf.set("spark.sql.adaptive.enabled", "false")
     try:
         yield
     finally:
-        for key, old in before.items():
-            spark.conf.unset(key) if old is None else spark.conf.set(key, old)
+        spark.conf.set("spark.sql.adaptive.enabled", before)
 
 
 class Tables(NamedTuple):

@@ -69,7 +69,7 @@ class Trigger(NamedTuple):
 class Metric:
     """A metric; without `kind` a proportion where `binary`, a mean where there is a value, else a count.
 
-    `lookback` makes a covariate of the metric itself, or of the one named `covariate`.
+    `lookback` makes a covariate of the metric itself, or of the one named `covariate`; `attribute` one of that.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Metric:
     high: float | None = None
     lookback: int | None = None
     covariate: str | None = None
+    attribute: str | None = None
     trigger: Trigger | None = None
 
     @property

@@ -130,6 +130,8 @@ def _cap(given: Metric) -> dict[str, Any] | None:
 
 
 def _covariate(given: Metric) -> dict[str, Any] | None:
+    if given.attribute is not None:
+        return {"attribute": given.attribute}
     if given.lookback is None:
         return None
     named = {} if given.covariate is None else {"metric": given.covariate}

@@ -29,7 +29,7 @@ EMPTY = World(
         Experiment("last_day", ("a", "b"), START, START + 3 * STEP, _NAMES[1::2], "shown", series=False),
     ),
     METRICS,
-    (Log("shown", (), passes=_FLAG, has_event_id=True, attributes=("country", "device"),
+    (Log("shown", (), passes=_FLAG, has_event_id=True, attributes=("country", "age"),
         properties=("flag",), carries_experiment=True),),
     (
         Log("clicks", (), passes=_FLAG, properties=("flag",)),
@@ -57,7 +57,7 @@ _SHOWN = st.fixed_dictionaries(
         "unit": _UNITS, "time": _TIMES, "experiment": _EXPERIMENTS,
         "variant": st.sampled_from(["a", "a", "a", "b", "b", "c", None]), "flag": _FLAGS,
         "event_id": st.sampled_from(["e1", "e2", None]), "country": st.sampled_from(["x", "y", None]),
-        "device": st.sampled_from(["p", None]),
+        "age": st.sampled_from(["20", "-3.5", "1e400", "old", None]),
     }
 )  # fmt: skip
 _CLICK = st.fixed_dictionaries(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle_values import Assigned
 from pipeline_logs import with_rows, worlds
-from pipeline_runs import as_in_a_run, assert_same, interpreted, raw_frame, run_world
+from pipeline_runs import as_in_a_run, assert_same, planned_once, raw_frame, run_world
 from pyspark.sql import DataFrame, SparkSession
 from world import Log, World
 
@@ -28,7 +28,7 @@ COMMON = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_in_a_run(spark: SparkSession) -> Iterator[None]:
-    with as_in_a_run(spark), interpreted(spark):
+    with as_in_a_run(spark), planned_once(spark):
         yield
 
 

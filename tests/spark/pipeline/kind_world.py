@@ -68,7 +68,8 @@ def _crowd() -> dict[str, list[RawRow]]:
         unit = f"u{n}"
         for experiment, variants in (("one", "ab"), ("two", "abc"), ("three", "ab")):
             first = draw.choice([*BERLIN[:4], START + 2 * HOUR, START + 4 * DAY]) + draw.choice([-1, 0, 0, 1])
-            given = {"experiment": experiment, "country": draw.choice(["x", "y", None])}
+            country, age = draw.choice(["x", "y", None]), draw.choice(["20", "31.5", "NaN", "old", None])
+            given = {"experiment": experiment, "country": country, "age": age}
             variant = draw.choice(variants)
             logs["screens"].append(seen(unit, first, variant, **given))
             if draw.random() < 0.6:
@@ -97,7 +98,7 @@ def _world() -> World:
             Experiment("three", ("a", "b"), START, START + 3 * DAY, NAMES[::3], "screens"),
         ),
         METRICS,
-        (Log("screens", rows["screens"], passes=FLAGGED, has_event_id=True, attributes=("country",),
+        (Log("screens", rows["screens"], passes=FLAGGED, has_event_id=True, attributes=("country", "age"),
             properties=("flag",), carries_experiment=True),),
         (
             Log("actions", rows["actions"]),

@@ -11,13 +11,13 @@ import pytest
 from kind_world import AS_OF, DAY, LOGS, METRICS, SHOWN, START, WORLD
 from oracle import UnitRow
 from oracle_values import has_days
-from pipeline_runs import Tables, as_in_a_run, assert_same, interpreted, run_world
+from pipeline_runs import Tables, as_in_a_run, assert_same, planned_once, run_world
 from pyspark.sql import SparkSession
 
 
 @pytest.fixture(scope="module")
 def run(spark: SparkSession) -> Iterator[Tables]:
-    with as_in_a_run(spark), interpreted(spark):
+    with as_in_a_run(spark), planned_once(spark):
         yield run_world(spark, WORLD)
 
 

@@ -52,7 +52,7 @@ def _world(metrics: int, *, event_id: bool = False) -> World:
 
 
 LOGS = Logs("shop", "shop", "shop")
-ATTRIBUTES = ("country", "platform", "letter")
+ATTRIBUTES = ("country", "platform", "age")
 
 
 def _full_world() -> World:
