@@ -212,7 +212,7 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
             named = log.has_event_id and row.get("event_id") not in (None, "")
             copies[(row["unit"], row.get("event_id")) if named else number].append(row)
     for rows in copies.values():
-        earliest = min(rows, key=lambda row: (row["time"], _nulls_last(row.get("value"))))
+        earliest = min(rows, key=lambda row: (row["time"], *_value_order(row.get("value"))))
         for row in rows:
             reason = "duplicate_event" if row is not earliest else _usable(every, row)
             if reason is None:
@@ -221,6 +221,15 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
                 ledger.drop(EVERYTHING, "events", log.name, reason, None, unit=row["unit"])
 
 
+<<<<<<< HEAD
+=======
+def _value_order(value: float | None) -> tuple[bool, bool, float]:
+    """NaN is greater than any number, NULL comes last."""
+    no_number = value is None or math.isnan(value)
+    return value is None, no_number, 0.0 if no_number else value
+
+
+>>>>>>> oracle
 def _span_of(world: World, log: Log) -> tuple[float, float]:
     """The instants [low, high) in which an event of a log can count for any unit that an experiment may have."""
     lows: list[float] = []
@@ -240,7 +249,11 @@ def _span_of(world: World, log: Log) -> tuple[float, float]:
         if other is not None and any(feed.source == log.name for feed in other.feeds):
             lows.append(experiment.start - (metric.lookback or 0))
             highs.append(experiment.end)
+<<<<<<< HEAD
     return min(lows), min(max(highs), world.as_of)
+=======
+    return min(lows, default=0), min(max(highs, default=0), world.as_of)
+>>>>>>> oracle
 
 
 def _usable(feeds: Sequence[Feed], row: RawRow) -> str | None:
