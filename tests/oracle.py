@@ -221,15 +221,12 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
                 ledger.drop(EVERYTHING, "events", log.name, reason, None, unit=row["unit"])
 
 
-<<<<<<< HEAD
-=======
 def _value_order(value: float | None) -> tuple[bool, bool, float]:
     """NaN is greater than any number, NULL comes last."""
     no_number = value is None or math.isnan(value)
     return value is None, no_number, 0.0 if no_number else value
 
 
->>>>>>> oracle
 def _span_of(world: World, log: Log) -> tuple[float, float]:
     """The instants [low, high) in which an event of a log can count for any unit that an experiment may have."""
     lows: list[float] = []
@@ -249,11 +246,7 @@ def _span_of(world: World, log: Log) -> tuple[float, float]:
         if other is not None and any(feed.source == log.name for feed in other.feeds):
             lows.append(experiment.start - (metric.lookback or 0))
             highs.append(experiment.end)
-<<<<<<< HEAD
-    return min(lows), min(max(highs), world.as_of)
-=======
     return min(lows, default=0), min(max(highs, default=0), world.as_of)
->>>>>>> oracle
 
 
 def _usable(feeds: Sequence[Feed], row: RawRow) -> str | None:

@@ -1,4 +1,8 @@
-"""Sums up to each day's end, beside the final ones: what a day series of growing sums needs of unit metrics."""
+"""Sums as of each day since a unit's entry, beside the final ones: what a day series of growing sums needs.
+
+Days are counted from the unit's own entry, so that there are as many as the windows are long, however long the
+experiment runs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,8 @@ from collections.abc import Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from abspark.pipeline.calendar import Calendar
-from abspark.pipeline.plans import DEN, NUM, Operation
+from abspark.pipeline.calendar import DAY, Calendar
+from abspark.pipeline.plans import DEN, NUM, Operation, Slot
 from abspark.pipeline.study import Study
 
 _GROWS = (Operation.count, Operation.sum, Operation.present)
@@ -26,20 +30,36 @@ def growing(study: Study, x: int, m: int) -> bool:
     )
 
 
+def growing_anywhere(study: Study) -> bool:
+    """Whether any experiment has a metric that grows."""
+    return any(growing(study, x, m) for x, e in enumerate(study.experiments) for m in study.codes_of(e))
+
+
 def bucket_depth(study: Study, calendars: Sequence[Calendar]) -> int:
-    """The most days of any experiment that has a growing metric; 0: there is none."""
+    """The most days, the first included, on which a unit's sums can grow; 0: none grow."""
     return max(
         (
-            len(calendars[x].ends)
+            1 + min(_days(part.slot, calendars[x]), len(calendars[x].ends) - 1)
             for x, experiment in enumerate(study.experiments)
-            if any(growing(study, x, m) for m in study.codes_of(experiment))
+            for m in study.codes_of(experiment)
+            if growing(study, x, m)
+            for part in study.plans[m].parts
+            if part.variable in (NUM, DEN)
         ),
         default=0,
     )
 
 
+def _days(slot: Slot, calendar: Calendar) -> int:
+    """How many days after the day of the anchor the window's last event can fall."""
+    if slot.anchor == "experiment_start":
+        return len(calendar.ends)
+    # a window of whole days ends on the same time of day; where clocks change, a day more may be touched
+    return max(slot.end, 0) // DAY + 1 + (len(calendar.offsets) > 1)
+
+
 def bucket_name(variable: int, day: int | str) -> str:
-    """The column that holds a variable as of the end of a day; the last day's is the variable itself."""
+    """The column that holds a variable as of the end of a day since entry; the last day's is the variable itself."""
     return f"u{variable}_{day}"
 
 
@@ -49,8 +69,8 @@ def bucketed(study: Study) -> list[int]:
 
 
 def bucket_sums(variable: int, amount: Column, depth: int) -> list[Column]:
-    """Sums of `amount` over the rows up to each day, by column `day`."""
+    """Sums of `amount` over the rows up to each day since entry, by column `age`."""
     return [
-        F.sum(F.when(F.col("day") <= day, amount)).alias(bucket_name(variable, day))
+        F.sum(F.when(F.col("age") <= day, amount)).alias(bucket_name(variable, day))
         for day in range(depth - 1)
     ]

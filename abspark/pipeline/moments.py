@@ -22,7 +22,7 @@ from abspark.pipeline.calendar import Calendar
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.segments import exploded
-from abspark.pipeline.series import DAY_SLICE, day_fields, unit_days, value_days, with_entry
+from abspark.pipeline.series import DAY_SLICE, unit_days, value_slices, with_changes, with_entry
 from abspark.pipeline.study import Study
 from abspark.pipeline.unit_metrics import anchor_of, used_variables
 from abspark.schemas import VARIABLES
@@ -37,9 +37,14 @@ def variable_pairs(study: Study) -> list[tuple[int, int]]:
 
 
 def event_moments(
-    unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], segments: int
+    unit_metrics: DataFrame,
+    study: Study,
+    cutoffs: Cutoffs,
+    calendars: Sequence[Calendar],
+    depth: int,
+    segments: int,
 ) -> DataFrame:
-    """Aggregates over the units with events, and the ledger's counts.
+    """Aggregates over the units with events, and the ledger's counts; `depth` as `bucket_depth` gives it.
 
     Columns: the key x, v, p, code, m; s, status; n1, units; c1, those of them that are complete; history, those with a
     value before exposure; capped; total and lead_total of num; mean1_a, variance1_ab; and for days their increments
@@ -48,11 +53,13 @@ def event_moments(
     """
     variables = used_variables(study)
     pairs = variable_pairs(study)
-    days = value_days(study, cutoffs, calendars)
-    fields = {} if days is None else {name: _nothing(name) for name in day_fields(study)}
-    complete = _complete(unit_metrics, study, cutoffs)
-    placed = complete if days is None else with_entry(complete, study, cutoffs, calendars)
-    rows = exploded(placed, segments, fields, days)
+    slices = value_slices(study, cutoffs, depth)
+    rows = _complete(unit_metrics, study, cutoffs)
+    if slices is None:
+        rows = exploded(rows, segments, {}, None)
+    else:
+        entered = with_entry(rows, study, cutoffs, calendars, depth)
+        rows = with_changes(exploded(entered, segments, {}, slices), study, cutoffs, calendars, depth)
     whole = F.col("p") != DAY_SLICE
     names = [VARIABLES[variable] for variable in variables]
     values = {name: F.coalesce(name, F.lit(0.0)) for name in names}
@@ -66,12 +73,8 @@ def event_moments(
         F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))).alias("lead_total"),
         *(F.avg(VARIABLES[a]).alias(f"mean1_{a}") for a in variables),
         *(_covariance(a, b).alias(f"variance1_{a}{b}") for a, b in pairs),
-        *([] if days is None else _increments(study, pairs)),
+        *([] if slices is None else _increments(study, pairs)),
     )
-
-
-def _nothing(field: str) -> Column:
-    return F.lit(None).cast("int" if field.endswith(("_in", "_over")) else "double")
 
 
 def _covariance(a: int, b: int) -> Column:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.pipeline.buckets import bucket_depth, bucket_name, bucketed, growing
+from abspark.pipeline.buckets import bucket_name, bucketed, growing, growing_anywhere
 from abspark.pipeline.calendar import Calendar, day_index
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import arrays_per_code, per_code
@@ -23,10 +23,6 @@ from abspark.schemas import VARIABLES
 
 DAY_SLICE = -2
 """In place of a segment's position: `code` is the index of a day, and the row tells what changes on it."""
-
-
-State = Mapping[str | int, Column]
-"""What one unit is in the moments of a day, by field; a field that isn't there is 0."""
 
 
 def in_series(study: Study, x: int, m: int) -> bool:
@@ -40,49 +36,130 @@ def in_series(study: Study, x: int, m: int) -> bool:
     return experiment.series.enabled and (settles or growing(study, x, m))
 
 
-def state_fields(study: Study) -> list[str | int]:
-    """Whether a unit is in, where triggers make units enter whether its windows are over, and its variables."""
-    over = ["over"] if study.triggers else []
-    return ["in", *over, *used_variables(study)]
+def value_slices(study: Study, cutoffs: Cutoffs, depth: int) -> Column | None:
+    """The places of a row of unit metrics in the series, as an array of (p, code); None: there is no series.
 
-
-def day_fields(study: Study) -> list[str]:
-    """What a row of a day tells: the unit's state as it is, and as it was the day before."""
-    return [f"{when}_{field}" for when in ("is", "was") for field in state_fields(study)]
-
-
-def value_days(study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar]) -> Column | None:
-    """The days on which a row of unit metrics changes the series, as an array; None: there is no series.
-
-    The row has the columns of `with_entry`.
+    Codes 0 .. depth - 1 are days since the unit's entry, then comes its leaving, then the day on which a triggered
+    unit's windows are over. `with_changes` tells what each changes.
     """
-    codes = _codes(study)
-    listed = [key in cutoffs.daily and in_series(study, *key) for key in codes]
-    if not any(listed):
+    if not any(_listed(study, cutoffs)):
         return None
-    whole = [study.complete_only(study.experiments[x], m) for x, m in codes]
-    strict = [a and b for a, b in zip(listed, whole, strict=True)]
-    last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
-    nowhere = F.array(_changes(study, F.lit(None).cast("int"), {}, {}))
-    days = F.when(per_code(_code(study), strict, "boolean"), _at_once(study, last))
-    if depth := bucket_depth(study, calendars):
-        entries = _day_by_day(study, depth, last)
-        days = days.when(per_code(_code(study), listed, "boolean"), entries)
-    return days.otherwise(nowhere)
+    count = max(depth, 1) + (2 if study.triggers else 1)
+    places = [F.struct(F.lit(DAY_SLICE).alias("p"), F.lit(code).alias("code")) for code in range(count)]
+    return F.array(*places)
 
 
 def with_entry(
-    unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar]
+    unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
 ) -> DataFrame:
     """Rows with `enters`, the day of the anchor, and `completes`, the first at whose end the windows are over.
 
-    Both are columns so that the days of a row can share them: they carry large literals.
+    And with until_0.., the variables that grow as of each day since entry, in place of the columns that held them.
     """
     anchor = anchor_of(study)
     ends = arrays_per_code(_code(study), [cutoffs.reached.get(key, ()) for key in _codes(study)])
     enters = day_index(anchor, calendars)
     completes = F.greatest(F.size(F.filter(ends, lambda end: end < anchor)), enters)
-    return unit_metrics.withColumns({"enters": enters, "completes": completes})
+    given = {"enters": enters, "completes": completes}
+    if depth:
+        given |= {f"until_{v}": _until(v, depth) for v in bucketed(study)}
+    held = [bucket_name(v, day) for v in bucketed(study) for day in range(depth - 1)]
+    return unit_metrics.withColumns(given).drop(*held)
+
+
+def _until(variable: int, depth: int) -> Column:
+    names = [*(bucket_name(variable, day) for day in range(depth - 1)), VARIABLES[variable]]
+    return F.array(*(F.coalesce(name, F.lit(0.0)) for name in names))
+
+
+def with_changes(
+    rows: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
+) -> DataFrame:
+    """Exploded rows with the unit's state as it is and as it was the day before: is_in, was_in, is_0, was_0, ...
+
+    `code` of a place in the series becomes the day's index.
+
+    Rows that change nothing are left out. A unit that comes complete brings its final values; one whose sums grow
+    brings on each day what it has by then.
+    """
+    listed = per_code(_code(study), _listed(study, cutoffs), "boolean")
+    whole = [study.complete_only(study.experiments[x], m) for x, m in _codes(study)]
+    strict = F.coalesce(per_code(_code(study), whole, "boolean"), F.lit(True))  # noqa: FBT003 - a literal, not a flag
+    last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
+    entry = F.when(F.col("strict"), F.col("completes")).otherwise(F.col("enters"))
+    placed = rows.withColumns({"strict": strict, "last": last, "since": F.col("code")}).withColumn(
+        "entry", entry
+    )
+    steps = max(depth, 1)
+    kinds = {
+        "grows": F.col("since") < steps,
+        "goes": F.col("since") == steps,
+    }
+    states = _states(study, kinds, steps)
+    day = (
+        F.when(kinds["grows"], F.col("entry") + F.col("since"))
+        .when(kinds["goes"], F.col("leaves"))
+        .otherwise(F.col("completes"))
+    )
+    series = F.col("p") == DAY_SLICE
+    named = {name: F.when(series, value) for name, value in states.items()}
+    dated = placed.withColumns(named).withColumn("day", F.when(series, day))
+    changes = listed & (F.col("day") <= F.col("last")) & _in_order(study, kinds)
+    code = F.when(series, F.col("day")).otherwise(F.col("code"))
+    return dated.where(~series | F.coalesce(changes, F.lit(False))).withColumn("code", code)  # noqa: FBT003
+
+
+def _in_order(study: Study, kinds: Mapping[str, Column]) -> Column:
+    """Whether the place is one at which the row changes: entering and growing before leaving, leaving after entry."""
+    entered = F.col("since") == 0
+    grown = F.lit(False)  # noqa: FBT003 - a literal, not a flag
+    for v in bucketed(study):
+        grown |= F.col(f"is_{v}") != F.col(f"was_{v}")
+    present = F.col("day") < F.col("leaves")
+    waits = _waits(study) & ~F.col("strict") if study.triggers else F.lit(False)  # noqa: FBT003
+    return (
+        F.when(kinds["grows"], present & (entered | (~F.col("strict") & grown)))
+        .when(kinds["goes"], F.col("entry") < F.col("leaves"))
+        .otherwise(present & waits)
+    )
+
+
+def _states(study: Study, kinds: Mapping[str, Column], steps: int) -> dict[str, Column]:
+    """The unit's state as it is and was at each place."""
+    since, zero = F.col("since"), F.lit(0.0)
+    grows, goes = kinds["grows"], kinds["goes"]
+    later = since > 0
+    last_in = F.least(F.col("leaves") - 1 - F.col("entry"), F.lit(steps - 1))
+    found = {
+        "is_in": F.when(grows, 1).otherwise(0),
+        "was_in": F.when(goes | (grows & later), 1).otherwise(0),
+    }
+    if study.triggers:
+        over_before = F.col("strict") | (_waits(study) & (F.col("completes") < F.col("leaves")))
+        found["is_over"] = F.when(F.when(grows, F.col("strict")).otherwise(~goes), 1).otherwise(0)
+        found["was_over"] = F.when(goes & over_before, 1).otherwise(0)
+    for v in used_variables(study):
+        found[f"is_{v}"] = F.when(grows, _as_of(study, v, since)).otherwise(zero)
+        before = F.when(grows & later, _as_of(study, v, since - 1)).when(goes, _as_of(study, v, last_in))
+        found[f"was_{v}"] = F.coalesce(before, zero)
+    return found
+
+
+def _waits(study: Study) -> Column:
+    waits = per_code(F.col("m"), [plan.trigger is not None for plan in study.plans], "boolean")
+    return F.coalesce(waits, F.lit(False))  # noqa: FBT003 - a literal, not a flag
+
+
+def _as_of(study: Study, variable: int, since: Column) -> Column:
+    """The variable some days after entry: what it had grown to, or all of it for a unit that comes complete."""
+    final = F.coalesce(VARIABLES[variable], F.lit(0.0))
+    if not growing_anywhere(study) or variable not in bucketed(study):
+        return final
+    return F.when(F.col("strict"), final).otherwise(F.get(f"until_{variable}", since))
+
+
+def _listed(study: Study, cutoffs: Cutoffs) -> list[bool]:
+    return [key in cutoffs.daily and in_series(study, *key) for key in _codes(study)]
 
 
 def _codes(study: Study) -> list[tuple[int, int]]:
@@ -92,65 +169,6 @@ def _codes(study: Study) -> list[tuple[int, int]]:
 def _code(study: Study) -> Column:
     """The position of a row's experiment and metric among `_codes`; NULL for the ledger's rows."""
     return F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m"))
-
-
-def _at_once(study: Study, last: Column) -> Column:
-    """A unit that comes with its final values, and goes with them if it leaves later."""
-    enters, leaves = F.col("completes"), F.col("leaves")
-    comes = (enters <= last) & (enters < leaves)
-    goes = comes & (leaves <= last)
-    values: dict[str | int, Column] = {v: F.coalesce(VARIABLES[v], F.lit(0.0)) for v in used_variables(study)}
-    state: State = {"in": F.lit(1), "over": F.lit(1), **values}
-    return F.array(
-        _changes(study, F.when(comes, enters), state, {}), _changes(study, F.when(goes, leaves), {}, state)
-    )
-
-
-def _day_by_day(study: Study, depth: int, last: Column) -> Column:
-    """A unit whose sums grow: one entry for each day on which its state differs from the day before."""
-    enters, completes, leaves = F.col("enters"), F.col("completes"), F.col("leaves")
-    waits = per_code(F.col("m"), [plan.trigger is not None for plan in study.plans], "boolean")
-    before: State = {"in": F.lit(0), "over": F.lit(0)}
-    entries = []
-    for day in range(depth):
-        inside = (enters <= day) & (F.lit(day) < leaves)
-        values: dict[str | int, Column] = {
-            v: F.when(inside, _until(study, v, day, depth)).otherwise(F.lit(0.0))
-            for v in used_variables(study)
-        }
-        over = F.when(inside & waits & (completes <= day), 1).otherwise(0)
-        now: State = {"in": F.when(inside, 1).otherwise(0), "over": over, **values}
-        changed = (now["in"] != before["in"]) | (inside & _grows(study, day, depth))
-        if study.triggers:
-            changed |= now["over"] != before["over"]
-        entries.append(_changes(study, F.when(changed & (F.lit(day) <= last), F.lit(day)), now, before))
-        before = now
-    return F.array(*entries)
-
-
-def _grows(study: Study, day: int, depth: int) -> Column:
-    if day == 0:
-        return F.lit(False)  # noqa: FBT003 - the day of entry counts as a change already
-    grown = F.lit(False)  # noqa: FBT003
-    for v in bucketed(study):
-        grown |= _until(study, v, day, depth) != _until(study, v, day - 1, depth)
-    return grown
-
-
-def _until(study: Study, variable: int, day: int, depth: int) -> Column:
-    """The variable as of the end of a day."""
-    if variable in bucketed(study) and day < depth - 1:
-        return F.coalesce(bucket_name(variable, day), F.lit(0.0))
-    return F.coalesce(VARIABLES[variable], F.lit(0.0))
-
-
-def _changes(study: Study, day: Column, now: State, before: State) -> Column:
-    fields = [
-        state.get(field, F.lit(0.0 if isinstance(field, int) else 0)).alias(f"{when}_{field}")
-        for when, state in (("is", now), ("was", before))
-        for field in state_fields(study)
-    ]
-    return F.struct(F.lit(DAY_SLICE).alias("p"), day.cast("int").alias("code"), *fields)
 
 
 def unit_days(study: Study, calendars: Sequence[Calendar]) -> Column | None:

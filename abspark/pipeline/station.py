@@ -132,12 +132,17 @@ class Analysis:
         identified = any(source.columns.event_id is not None for source in sources.values())
         events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
         signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)
-        return unit_metrics(signatures, self.study, self.cutoffs, bucket_depth(self.study, self.calendars))
+        return unit_metrics(signatures, self.study, self.cutoffs, self.calendars, self.depth)
 
     @cached_property
     def bounded_metrics(self) -> DataFrame:
         """Unit metrics with num within its bounds."""
         return bounded(self.unit_metrics, self.study, self.bounds)
+
+    @property
+    def depth(self) -> int:
+        """The most days on which a unit's sums can grow."""
+        return bucket_depth(self.study, self.calendars)
 
     @property
     def segments(self) -> int:
@@ -152,7 +157,7 @@ class Analysis:
     @cached_property
     def summary(self) -> DataFrame:
         """Moments and the ledger's counts: the frame that a run collects."""
-        given = (self.study, self.cutoffs, self.calendars, self.segments)
+        given = (self.study, self.cutoffs, self.calendars, self.depth, self.segments)
         return summary(event_moments(self.bounded_metrics, *given), self.unit_counts)
 
 

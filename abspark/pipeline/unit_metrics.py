@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Final
 
@@ -10,7 +11,7 @@ from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
 from abspark.pipeline.buckets import bucket_name, bucket_sums, bucketed
-from abspark.pipeline.calendar import DAY
+from abspark.pipeline.calendar import DAY, Calendar, day_index
 from abspark.pipeline.conversions import Status, anchor_name, unit_names
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.events import mask_names
@@ -78,12 +79,14 @@ def _column(part: Part, study: Study) -> int:
     return -1 if want.key is None else study.keys(want.source).index(want.key)
 
 
-def unit_metrics(signatures: DataFrame, study: Study, cutoffs: Cutoffs, depth: int) -> DataFrame:
+def unit_metrics(
+    signatures: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
+) -> DataFrame:
     """One row per unit, experiment and metric with at least one event that counts; and the ledger's rows.
 
     Columns: hi, lo, x, v and what else rows of a unit share; m (LEDGER for the ledger's), s and status (NULL but for
     the ledger's); num and the other variables of the study (NULL where no event feeds them); vs, all values, where a
-    quantile is of events; and with a `depth` of days columns named by `bucket_name`, sums as of the end of each. The
+    quantile is of events; and with a `depth` of days columns named by `bucket_name`, sums as of each since entry. The
     ledger's `num` is the number of events with that status.
     """
     dimension = part_dimension(signatures.sparkSession, study, cutoffs).alias("k")
@@ -104,6 +107,9 @@ def unit_metrics(signatures: DataFrame, study: Study, cutoffs: Cutoffs, depth: i
     ).where(F.col("m").isNotNull())
     ledger = F.col("m") == LEDGER
     keyed = spread.withColumns({name: F.when(ledger, F.col(name)) for name in ("s", "status")})
+    if depth:
+        since = F.col("day") - day_index(anchor_of(study), calendars)
+        keyed = keyed.withColumn("age", F.greatest(since, F.lit(0)))
     key = [*shared, "x", "m", "s", "status"]
     summed = keyed.groupBy(*key).agg(*_aggregates(study, depth))
     columns = [_value(study, variable).alias(VARIABLES[variable]) for variable in used_variables(study)]

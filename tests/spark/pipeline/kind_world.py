@@ -80,11 +80,8 @@ def _crowd() -> dict[str, list[RawRow]]:
                 value = draw.choice([None, float("nan"), 0.0, 1.0, 1.75, 2.5, -4.0, 0.1])
                 event = draw.choice(["buy", "buy", "look", "look", None])
                 log = draw.choice(["actions", "actions", "orders", "credits"])
-<<<<<<< HEAD
-=======
                 if log == "orders":  # rows that only a hash could tell apart would be anyone's choice
                     event = "look" if value in (None, 1.75) else "buy"
->>>>>>> oracle
                 named = {"event_id": draw.choice([None, f"o{n}", f"o{n}{at}"])} if log == "orders" else {}
                 carried = {"experiment": experiment, "variant": draw.choice([variant, variant, "b"])}
                 logs[log].append(did(unit, at, value, event=event, **named, **carried))
