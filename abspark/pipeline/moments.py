@@ -128,13 +128,14 @@ def unit_counts(
     metrics = local_frame(spark, mine, "x int, m int, `limit` int")
     distinct = local_frame(
         spark,
-        [(x, number, final, list(reached)) for (x, final, reached), number in limits.items()],
-        "x int, `limit` int, cutoff bigint, cutoffs array<bigint>",
+        [(x, number, final) for (x, final, _), number in limits.items()],
+        "x int, `limit` int, cutoff bigint",
     )
     placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")
     over = F.when(F.col("t0") <= F.col("cutoff"), 1).otherwise(0)
+    days = unit_days(study, calendars, [(x, reached) for x, _, reached in limits])
     counted = (
-        exploded(placed, segments, {"one": F.lit(1), "over": over}, unit_days(study, calendars))
+        exploded(placed, segments, {"one": F.lit(1), "over": over}, days)
         .groupBy("x", "v", "p", "code", "limit")
         .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"))
     )

@@ -15,9 +15,10 @@ from pyspark.sql import functions as F
 from abspark.pipeline.buckets import bucket_name, bucketed, growing, growing_anywhere
 from abspark.pipeline.calendar import Calendar, day_index
 from abspark.pipeline.cutoffs import Cutoffs
-from abspark.pipeline.literals import arrays_per_code, per_code
+from abspark.pipeline.literals import per_code
 from abspark.pipeline.plans import FOREVER
 from abspark.pipeline.study import Study
+from abspark.pipeline.thresholds import passed
 from abspark.pipeline.unit_metrics import anchor_of, used_variables
 from abspark.schemas import VARIABLES
 
@@ -57,9 +58,10 @@ def with_entry(
     And with until_0.., the variables that grow as of each day since entry, in place of the columns that held them.
     """
     anchor = anchor_of(study)
-    ends = arrays_per_code(_code(study), [cutoffs.reached.get(key, ()) for key in _codes(study)])
+    reached = [cutoffs.reached.get(key, ()) for key in _codes(study)]
+    ends = [calendars[x].ends for x, _ in _codes(study)]
     enters = day_index(anchor, calendars)
-    completes = F.greatest(F.size(F.filter(ends, lambda end: end < anchor)), enters)
+    completes = F.greatest(passed(anchor, enters, _code(study), reached, ends), enters)
     given = {"enters": enters, "completes": completes}
     if depth:
         given |= {f"until_{v}": _until(v, depth) for v in bucketed(study)}
@@ -171,14 +173,20 @@ def _code(study: Study) -> Column:
     return F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m"))
 
 
-def unit_days(study: Study, calendars: Sequence[Calendar]) -> Column | None:
-    """The days on which a unit changes n and n_complete, as an array; None: there is no series."""
+def unit_days(
+    study: Study, calendars: Sequence[Calendar], limits: Sequence[tuple[int, Sequence[int]]]
+) -> Column | None:
+    """The days on which a unit changes n and n_complete, as an array; None: there is no series.
+
+    `limits` are (experiment's code, last complete anchor by the end of each day), by the number in column `limit`.
+    """
     if not any(experiment.series.enabled for experiment in study.experiments):
         return None
     last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
     listed = per_code(F.col("x"), [e.series.enabled for e in study.experiments], "boolean")
     enters, leaves = day_index(F.col("t0"), calendars), F.col("leaves")
-    completes = F.greatest(F.size(F.filter("cutoffs", lambda end: end < F.col("t0"))), enters)
+    reached, ends = [reached for _, reached in limits], [calendars[x].ends for x, _ in limits]
+    completes = F.greatest(passed(F.col("t0"), enters, F.col("limit"), reached, ends), enters)
     entries = []
     for since, field in ((enters, "one"), (completes, "over")):
         comes = listed & (since <= last) & (since < leaves)
