@@ -30,7 +30,9 @@ FOLDERS = {"exposures": "sources", "events": "sources", "metrics": "metrics", "i
 def write_conf(conf: Path) -> list[str]:
     """All YAML of the page as files below `conf`; the experiment gets every metric. Return the metrics' names."""
     found = [yaml.safe_load(block.text) for block in blocks(ROOT / "docs" / "metrics.md", "yaml")]
-    names = [metric["name"] for content in found for metric in content.get("metrics", ()) if "id" not in content]
+    names = [
+        metric["name"] for content in found for metric in content.get("metrics", ()) if "id" not in content
+    ]
     for number, content in enumerate(found):
         if content.get("id") == "checkout":
             stated = content["metrics"]
@@ -70,7 +72,10 @@ def exposures() -> Iterator[tuple[str, ...]]:
 def web() -> Iterator[dict[str, Any]]:
     for number in range(UNITS):
         for turn in range(-3, 6):
-            kind, page = ("view", "click", "error")[(number + turn) % 3], ("home", "cart")[(number + turn) % 2]
+            kind, page = (
+                ("view", "click", "error")[(number + turn) % 3],
+                ("home", "cart")[(number + turn) % 2],
+            )
             yield {
                 "user": f"user-{number}",
                 "ts": exposed_at(number) + timedelta(hours=19 * turn + 1),
