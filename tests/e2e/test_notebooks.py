@@ -78,7 +78,13 @@ def test_outputs_are_committed(name: str) -> None:
     assert [said for said in SAID[name] if said not in text] == []
     assert text
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
-    errors = [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs if o["output_type"] == "error"]
+    errors = [
+        o
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for o in cell.outputs
+        if o["output_type"] == "error"
+    ]
     assert errors == []
 
 
