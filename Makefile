@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
 
-.PHONY: help demo test test-long test-statistical lint types imports check bench wheel clean java
+.PHONY: help demo test test-long test-statistical lint types imports check bench wheel docs notebooks clean java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r t d; do printf '  %-18s %s\n' "$$t" "$$d"; done
@@ -52,6 +52,12 @@ bench: $(STAMP) java ## measure; writes build/bench.json
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+docs: $(STAMP) ## build the documentation site into build/site
+	$(BIN)/mkdocs build --strict
+
+notebooks: $(STAMP) java ## execute the notebooks and keep their outputs
+	$(BIN)/python scripts/run_notebooks.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
