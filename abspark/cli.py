@@ -12,6 +12,7 @@ import click
 from abspark.command_assign import command_assign
 from abspark.command_common import AS_OF, CONF, ENV, EXPERIMENTS, FORMAT, QUIET, Format, load, session, show
 from abspark.command_power import power
+from abspark.command_report import report
 from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
 
@@ -161,7 +162,7 @@ def schema(out: Path) -> None:
     click.echo(f"written to {out}")
 
 
-for command in (command_assign, power, simulate, demo):
+for command in (command_assign, power, report, simulate, demo):
     cli.add_command(command)
 
 

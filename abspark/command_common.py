@@ -70,7 +70,7 @@ def load(conf: Path, env: str) -> Project:
     from abspark.config import load_project
 
     project = load_project(conf, env)
-    _require_pyspark()
+    require_pyspark()
     return project
 
 
@@ -99,7 +99,7 @@ def session(
         UsageError: pyspark is not installed.
         AbsparkError: Java is missing, or Spark does not start.
     """
-    _require_pyspark()
+    require_pyspark()
     from contextlib import ExitStack
 
     from abspark.storage import bytes_at, open_session, utc_session
@@ -118,7 +118,7 @@ def session(
         yield spark
 
 
-def _require_pyspark() -> None:
+def require_pyspark() -> None:
     from importlib.util import find_spec
 
     if find_spec("pyspark") is None:
