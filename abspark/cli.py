@@ -11,6 +11,7 @@ import click
 
 from abspark.command_assign import command_assign
 from abspark.command_common import AS_OF, CONF, ENV, EXPERIMENTS, FORMAT, QUIET, Format, load, session, show
+from abspark.command_compare import compare
 from abspark.command_power import power
 from abspark.command_report import report
 from abspark.command_simulate import demo, simulate
@@ -83,11 +84,12 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        project = load(conf, env)
-        from abspark import queries
+        from abspark.command_tables import open_tables, require_committed
+        from abspark.config import load_project
 
-        with session(project.environment) as spark:
-            rows = queries.rows(spark, project, table, experiments=experiments)
+        with open_tables(load_project(conf, env)) as tables:
+            require_committed(tables, experiments)
+            rows = tables.rows(table, experiments)
         show(table, rows, form)
 
 
@@ -119,11 +121,11 @@ def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, 
 @FORMAT
 def runs(conf: Path, env: str, form: Format) -> None:
     """Show all runs, newest first."""
-    project = load(conf, env)
-    from abspark import queries
+    from abspark.command_tables import open_tables
+    from abspark.config import load_project
 
-    with session(project.environment) as spark:
-        rows = queries.runs(spark, project)
+    with open_tables(load_project(conf, env)) as tables:
+        rows = tables.runs()
     show("runs", rows, form)
 
 
@@ -162,7 +164,7 @@ def schema(out: Path) -> None:
     click.echo(f"written to {out}")
 
 
-for command in (command_assign, power, report, simulate, demo):
+for command in (command_assign, compare, power, report, simulate, demo):
     cli.add_command(command)
 
 

@@ -13,7 +13,7 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "variant"),
     "assignments": ("experiment_id", "unit_id"),
 }
-_ROLES: Final = ("primary", "secondary", "guardrail")
+ROLES: Final = ("primary", "secondary", "guardrail")
 _RESULTS: Final = ("segment_name", "segment_value", "metric", "treatment", "day", "method", "estimator")
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
@@ -30,7 +30,7 @@ def in_order(table: str, rows: Sequence[AnyRow]) -> list[AnyRow]:
 
 
 def _results_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (row["experiment_id"], _ROLES.index(row["role"]), *(_sortable(row[name]) for name in _RESULTS))
+    return (row["experiment_id"], ROLES.index(row["role"]), *(_sortable(row[name]) for name in _RESULTS))
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:

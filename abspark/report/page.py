@@ -127,6 +127,6 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     if data.dated:
         last = experiment.end - timedelta(microseconds=1)
         facts.append(("Exposures", f"{experiment.start:%d %b} – {last:%d %b %Y}"))
-    if data.run is not None:
+    if data.run is not None and data.run.get("as_of") is not None:
         facts.append(("Data as of", f"{data.run['as_of']:%d %b %Y %H:%M} UTC"))
     return [fact for fact in facts if fact[1]]

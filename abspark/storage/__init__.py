@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from abspark.storage.csv_values import content_hash, read_values
     from abspark.storage.faults import as_data_error
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_reader import LakeReader, open_reader
@@ -26,11 +27,13 @@ __all__ = [
     "Pruned",
     "as_data_error",
     "bytes_at",
+    "content_hash",
     "open_lake",
     "open_reader",
     "open_session",
     "pin",
     "read",
+    "read_values",
     "require_columns",
     "row_count",
     "utc_session",
@@ -44,11 +47,13 @@ _HOMES: Final = {
     "Pruned": "lake",
     "as_data_error": "faults",
     "bytes_at": "places",
+    "content_hash": "csv_values",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",
     "open_session": "session",
     "pin": "sources",
     "read": "sources",
+    "read_values": "csv_values",
     "require_columns": "source_columns",
     "row_count": "sources",
     "utc_session": "session",

@@ -66,7 +66,7 @@ def _inputs(data: ReportData) -> dict[str, Row]:
 def _panel(data: ReportData, source: str) -> Panel:
     drops = [row for row in data.drops if row["source"] == source]
     given = _inputs(data).get(source)
-    exposures = source == data.experiment.exposures
+    exposures = source == data.experiment.exposures and bool(data.exposures)
     flow = _exposure_flow(data, drops, given) if exposures else _event_flow(drops, given)
     figures = {"flow": _figure(flow, source)} if flow.links else {}
     note = "" if exposures else _pairs(drops)
@@ -109,7 +109,7 @@ def _event_flow(drops: Sequence[Row], given: Row | None) -> Flow:
     flow.node("rows read", given["rows"], kept=True)
     if given["kept"] is not None:
         flow.add("rows read", "rows that count for a metric", given["kept"], kept=True)
-    for reason, rows in _by_reason(row for row in drops if row["experiment_id"] == NO_EXPERIMENT).items():
+    for reason, rows in _by_reason(row for row in drops if row["stage"] == "events").items():
         flow.add("rows read", reason, rows)
     return flow
 

@@ -43,6 +43,7 @@ def scorecard(data: ReportData) -> Section:
         "kind": INTERVALS.get(first["method"], "interval") if first else "",
         "bayesian": bool(first and first["method"] == BAYESIAN),
         "margins": any(data.margin(row) is not None for row in rows),
+        "blocked": bool(data.failing()),
         "control": data.experiment.control,
         "day": first["day"] if first else None,
     }
