@@ -160,3 +160,29 @@ def quantile_rows(metric: str = "load_ms") -> list[dict[str, Any]]:
         for variant, shift in (("control", 0.0), ("treatment", 3.5))
         for q in (0.5, 0.9, 0.99)
     ]  # fmt: skip
+
+
+def everything() -> ReportData:
+    """A report with all that one can have: two treatments, a guardrail, looks, segments, quantiles, a failing check."""
+    chosen = experiment(
+        ("conversion", "revenue"),
+        variants=("control", "blue", "green"),
+        guardrails=[{"metric": "load_ms", "margin": {"relative": 0.02}}],
+    )
+    rows = [
+        made
+        for name in ("conversion", "revenue", "load_ms")
+        for treatment in ("blue", "green")
+        for made in (
+            *series(name, 9, method="group_sequential", treatment=treatment),
+            *segment_rows(name, 6, treatment=treatment, method="group_sequential"),
+            result(name, treatment, headline=False, estimator="cuped", variance_reduction=0.31),
+        )
+    ]
+    return report_data(
+        rows,
+        of=chosen,
+        quantiles=quantile_rows(),
+        health=[check("srm", "fail", p_value=1.5e-9), check("hash", slice_name="country", slice_value="DE")],
+        decision=row("decisions", decision="do_not_trust", reasons=["The check srm failed: srm says fail."]),
+    )

@@ -87,5 +87,5 @@ def _days_left(data: ReportData, now: datetime) -> int | None:
     if data.experiment.status != "running":
         return None
     known = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
-    over = data.experiment.end + max((metric.window.end for metric in known), default=timedelta())
+    over = data.experiment.end + max((metric.reach for metric in known), default=timedelta())
     return max(0, -((now - over) // timedelta(days=1)))

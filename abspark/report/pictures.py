@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -40,7 +41,8 @@ def write_pictures(data: ReportData, stem: Path, form: PictureFormat) -> list[Pa
         if made is not None:
             path = stem.with_name(f"{stem.name}-{name}.{form}")
             # without a date and with fixed ids, the same numbers give the same file
-            made.savefig(path, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
+            with _style():
+                made.savefig(path, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
             written.append(path)
     return written
 
@@ -105,12 +107,9 @@ def _interval(row: Row) -> str:
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:
-    try:
-        from matplotlib import rc_context
+    with _style():
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
-    with rc_context({"font.family": "sans-serif", "font.size": 11, "svg.hashsalt": "abspark"}):
+
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
     axes.spines[:].set_visible(False)
@@ -118,6 +117,14 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
     axes.grid(color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _style() -> AbstractContextManager[None]:
+    try:
+        from matplotlib import rc_context
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    return rc_context({"font.family": "sans-serif", "font.size": 11, "svg.hashsalt": "abspark"})
 
 
 def _percent_axis(axis: Any) -> None:

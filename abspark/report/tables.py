@@ -239,7 +239,10 @@ def _text(value: Any) -> str:
 
 def _inert(value: Any) -> Any:
     """A text that cannot be taken for a formula; numbers stay as they are."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\n")  # which the writer quotes, as it does not a lone carriage return
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _markdown(value: Any) -> str:

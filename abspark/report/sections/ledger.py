@@ -56,7 +56,8 @@ def ledger(data: ReportData) -> Section:
 
 
 def _event_sources(data: ReportData) -> Iterable[str]:
-    return (data.metrics[name].source for name in data.experiment.metrics.names if name in data.metrics)
+    known = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
+    return (source for metric in known for source in metric.sources)
 
 
 def _inputs(data: ReportData) -> dict[str, Row]:

@@ -14,9 +14,10 @@ from abspark.report.words import METHODS
 
 _TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
 _METRICS: Final = (
-    Heading("Metric"), Heading("Role"), Heading("Kind"), Heading("From"), Heading("Where"), Heading("Value"),
+    Heading("Metric"), Heading("Role"), Heading("Kind"), Heading("From"), Heading("Definition"),
     Heading("Window"), Heading("Better"), Heading("Description"),
 )  # fmt: skip
+_COLUMNS: Final = ("name", "kind", "source", "window", "direction", "description", "owner")
 _INPUTS: Final = (
     Heading("Source"), Heading("Location"), Heading("Version"), Heading("Rows read", numeric=True),
     Heading("Rows kept", numeric=True),
@@ -82,12 +83,25 @@ def _metrics(data: ReportData) -> list[list[Cell]]:
 
 
 def _metric(metric: Metric, role: str) -> list[Cell]:
-    span = f"{_duration(metric.window.start)} to {_duration(metric.window.end)}"
+    end = metric.window.closes
+    span = f"{_duration(metric.window.start)} to {'the end' if end is None else _duration(end)}"
     texts = (
-        metric.name, role, metric.kind, metric.source, metric.where or "every event", metric.value or "",
-        span, "more" if metric.direction == "increase" else "less", metric.description or "",
+        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), span,
+        "more" if metric.direction == "increase" else "less", metric.description or "",
     )  # fmt: skip
     return [Cell(text) for text in texts]
+
+
+def _definition(metric: Metric) -> str:
+    """What was configured beyond the other columns, as written."""
+    given = metric.model_dump(mode="json", exclude_defaults=True, exclude=set(_COLUMNS))
+    return "; ".join(f"{name}: {_written(value)}" for name, value in given.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
+    return " → ".join(map(_written, value)) if isinstance(value, list) else str(value)
 
 
 def _duration(span: timedelta) -> str:
