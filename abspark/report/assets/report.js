@@ -82,8 +82,11 @@
     setTimeout(drawRest);
   }
 
-  function drawNear() {
-    undrawn().filter((box) => box.getBoundingClientRect().top < innerHeight).forEach(draw);
+  async function drawAll() {
+    const plotly = document.createElement("script");
+    plotly.textContent = await unpacked("plotly");
+    document.head.append(plotly);
+    setTimeout(drawRest);
   }
 
   // tables
@@ -212,18 +215,15 @@
     const given = await unpacked("page-data");
     if (given !== null) {
       data = JSON.parse(given);
-      const plotly = document.createElement("script");
-      plotly.textContent = await unpacked("plotly");
-      document.head.append(plotly);
       all("[data-figure]").forEach((box) => prepare(box, data.figures[box.dataset.figure]));
       all("[data-chooser]").forEach((box) => {
         choose(box, 0, false);
         box.querySelector("select")?.addEventListener("change", (event) => choose(box, Number(event.target.value), true));
       });
-      drawNear();
-      setTimeout(drawRest, 50);
     }
-    root.dataset.ready = "true";
+    performance.mark("ready");
+    root.dataset.ready = "true"; // all but the figures, which take longer to draw than the rest to read
+    if (given !== null) setTimeout(drawAll);
   }
 
   let before = null;

@@ -169,7 +169,6 @@ def test_names_are_escaped_and_whole(name: str) -> None:
     )
     page = page_of(data)  # which finds every element closed that is opened
     assert sum(tag == "script" for tag, _ in page.elements) == 3
-    assert not [tag for tag, _ in page.elements if tag in ("b", "i") and "<b>" in name and tag == "i"]
     assert " ".join(name.split()) in page.text
     assert page.rows("scorecard-table")[0]["metric"] == name
     if "<" in name:
