@@ -32,7 +32,11 @@ EXPERIMENTS = click.option(
     "--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all."
 )
 FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
 )
 QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
@@ -119,6 +123,11 @@ def session(
 
 
 def require_pyspark() -> None:
+    """Pyspark is installed.
+
+    Raises:
+        UsageError: It is not.
+    """
     from importlib.util import find_spec
 
     if find_spec("pyspark") is None:

@@ -61,9 +61,7 @@ def compare(
         _write_report(out, (control, treatment), samples, found)
 
 
-def _write_report(
-    out: Path, paths: tuple[Path, Path], samples: list[Sample], found: Compared
-) -> None:
+def _write_report(out: Path, paths: tuple[Path, Path], samples: list[Sample], found: Compared) -> None:
     from abspark.analysis.two_samples import FILES
     from abspark.command_report import write_page
     from abspark.report.data import ReportData

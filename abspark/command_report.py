@@ -41,7 +41,8 @@ def report(
 
     project = load_project(conf, env)
     chosen = _chosen(project, experiment, everything=everything)
-    forms: list[PictureFormat] = [*(["png"] if png else []), *(["svg"] if svg else [])]
+    wanted: tuple[tuple[PictureFormat, bool], ...] = (("png", png), ("svg", svg))
+    forms = [form for form, is_wanted in wanted if is_wanted]
     with open_tables(project) as tables:
         found = gather(tables, project, chosen)
     if everything:
@@ -105,9 +106,7 @@ def write_page(data: ReportData, out: Path, forms: Sequence[PictureFormat] = ())
     return [out, *(path for form in forms for path in write_pictures(data, out.with_suffix(""), form))]
 
 
-def write_all(
-    reports: Sequence[ReportData], folder: Path, forms: Sequence[PictureFormat] = ()
-) -> list[Path]:
+def write_all(reports: Sequence[ReportData], folder: Path, forms: Sequence[PictureFormat] = ()) -> list[Path]:
     """A page per experiment and the index over them; the paths written, the index first."""
     from abspark.report.index import index_page, page_name
 

@@ -148,7 +148,8 @@ def _counts(row: Mapping[str, Any], heads: Mapping[str, str]) -> bool:
     """Whether the row's run is the committed one of its experiment; for `*`: of any experiment."""
     if row["experiment_id"] == NO_EXPERIMENT:
         return row["run_id"] in heads.values()
-    return heads.get(row["experiment_id"]) == row["run_id"]
+    head = heads.get(row["experiment_id"])
+    return head is not None and head == str(row["run_id"])
 
 
 def _recorded(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from abspark.errors import UsageError
 from abspark.report.order import in_order
 from abspark.runner import lake_of
 
+
 def frame(spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()) -> DataFrame:
     """The committed rows of a table, as a DataFrame; of all experiments unless some are named.
 

@@ -82,8 +82,8 @@ class Page(HTMLParser):
 
 
 def agrees(text: str, value: float | None) -> bool:
-    """Whether a text is a number rounded to the digits that it shows; `–` and `open` are undefined."""
-    if text in ("–", "", "open"):
+    """Whether a text is a number rounded to the digits that it shows; `—` and `open` are undefined."""
+    if text in ("—", "", "open"):
         return value is None
     if value is None:
         return False

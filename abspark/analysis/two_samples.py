@@ -94,7 +94,14 @@ def two_samples(
     found = results(moments, [experiment], {metric: defined}, as_of=now)
     drops = [_drop(name, reason, rows) for name, arm in arms.items() for reason, rows in arm.left_out.items()]
     profile = [
-        {"experiment_id": _ID, "variant": name, "excluded_reason": None, "period": 0, "day": day, "n": arm.rows}
+        {
+            "experiment_id": _ID,
+            "variant": name,
+            "excluded_reason": None,
+            "period": 0,
+            "day": day,
+            "n": arm.rows,
+        }
         for name, arm in arms.items()
     ]
     health = [*_split(profile, experiment, share), *drops_balanced(drops, profile, experiment)]
@@ -132,7 +139,14 @@ def _moments(variant: str, sample: Sample, metric: str, day: date) -> dict[str, 
 
 
 def _drop(variant: str, reason: str, rows: int) -> dict[str, Any]:
-    told = {"stage": "events", "source": FILES, "reason": reason, "variant": variant, "rows": rows, "units": rows}
+    told = {
+        "stage": "events",
+        "source": FILES,
+        "reason": reason,
+        "variant": variant,
+        "rows": rows,
+        "units": rows,
+    }
     return dict.fromkeys(name for name in DROPS.names if name != "run_id") | {"experiment_id": _ID} | told
 
 

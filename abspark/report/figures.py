@@ -96,9 +96,7 @@ def rows_layout(names: Sequence[str], ends: tuple[float, float], *, tickformat: 
     }
 
 
-def figure(
-    data: Sequence[dict[str, Any]], layout: dict[str, Any], *, alt: str, height: int = 320
-) -> Figure:
+def figure(data: Sequence[dict[str, Any]], layout: dict[str, Any], *, alt: str, height: int = 320) -> Figure:
     """A figure of the page."""
     return {"data": list(data), "layout": layout, "height": height, "alt": alt}
 

@@ -16,7 +16,6 @@ from abspark.report.sections import trust
 from abspark.report.sections.answer import main_row, verdict_card
 from abspark.report.words import plural
 
-
 _LONGEST: Final = 60
 
 
@@ -51,7 +50,9 @@ def index_page(reports: Sequence[ReportData], *, made_at: datetime) -> str:
 def page_name(experiment: str) -> str:
     """The file of an experiment's page: its id, where every file system takes that."""
     plain = re.sub(r"[^\w.-]", "-", experiment).lstrip(".")[:_LONGEST]
-    return f"{plain if plain == experiment else f'{plain}-{sha256(experiment.encode()).hexdigest()[:8]}'}.html"
+    return (
+        f"{plain if plain == experiment else f'{plain}-{sha256(experiment.encode()).hexdigest()[:8]}'}.html"
+    )
 
 
 def entry(data: ReportData, now: datetime) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-UNDEFINED: Final = "–"
+UNDEFINED: Final = "—"
 GAP: Final = " … "
 
 
@@ -49,12 +49,16 @@ def p_value(value: float | None) -> str:
 
 def percent_interval(low: float | None, high: float | None) -> str:
     """Both ends in per cent; an open end of a one-sided interval is named as such."""
-    return UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+.2%}") for end in (low, high))
+    return (
+        UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+.2%}") for end in (low, high))
+    )
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Both ends with four significant digits."""
-    return UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+,.4g}") for end in (low, high))
+    return (
+        UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+,.4g}") for end in (low, high))
+    )
 
 
 def _end(value: float | None, form: str) -> str:

@@ -59,9 +59,7 @@ def page_data(sections: Sequence[Section]) -> dict[str, Any]:
     """What the page's script draws: figures by id, choosers by id."""
     return {
         "figures": {name: figure for section in sections for name, figure in section.figures.items()},
-        "choosers": {
-            chooser.id: chooser.as_data() for section in sections for chooser in section.choosers
-        },
+        "choosers": {chooser.id: chooser.as_data() for section in sections for chooser in section.choosers},
     }
 
 
@@ -83,8 +81,10 @@ def packed_plotly() -> str:
 
 def render(template: str, **context: Any) -> str:
     """A page from its template, with style and script."""
-    return _templates().get_template(template).render(
-        style=_asset("report.css"), script=_asset("report.js"), **context
+    return (
+        _templates()
+        .get_template(template)
+        .render(style=_asset("report.css"), script=_asset("report.js"), **context)
     )
 
 
@@ -126,7 +126,7 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     facts = [("Owner", experiment.owner or "")]
     if data.dated:
         last = experiment.end - timedelta(microseconds=1)
-        facts.append(("Exposures", f"{experiment.start:%d %b} – {last:%d %b %Y}"))
+        facts.append(("Exposures", f"{experiment.start:%d %b} to {last:%d %b %Y}"))
     if data.run is not None and data.run.get("as_of") is not None:
         facts.append(("Data as of", f"{data.run['as_of']:%d %b %Y %H:%M} UTC"))
     return [fact for fact in facts if fact[1]]

@@ -64,11 +64,15 @@ def scorecard_picture(data: ReportData) -> Figure | None:
         low = ends[0] if row["relative_low"] is None else row["relative_low"]
         high = ends[1] if row["relative_high"] is None else row["relative_high"]
         axes.plot([low, high], [place, place], color=_COLOURS[standing], linewidth=2.2)
-        axes.plot([row["relative_effect"]], [place], marker=_MARKERS[standing], color=_COLOURS[standing], ms=8)
+        axes.plot(
+            [row["relative_effect"]], [place], marker=_MARKERS[standing], color=_COLOURS[standing], ms=8
+        )
         if margin is not None:
             axes.plot([margin, margin], [place - 0.3, place + 0.3], color=_COLOURS["worse"], linewidth=2.5)
         told = f"{numbers.percent(row['relative_effect'])}  ({_interval(row)})"
-        axes.text(1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=_COLOURS[standing])
+        axes.text(
+            1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=_COLOURS[standing]
+        )
     axes.set_yticks(range(len(rows)), [_plain(name) for name in names])
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=ends)
     _percent_axis(axes.xaxis)
@@ -88,13 +92,19 @@ def series_picture(data: ReportData) -> Figure | None:
     figure, axes = _canvas(4.8)
     days: Any = [row["day"] for row in rows]
     axes.axhline(0, color=_MUTED, linewidth=1.2)
-    axes.fill_between(days, _ends(rows, "relative_low"), _ends(rows, "relative_high"), color=_ACCENT, alpha=0.15, lw=0)
+    axes.fill_between(
+        days, _ends(rows, "relative_low"), _ends(rows, "relative_high"), color=_ACCENT, alpha=0.15, lw=0
+    )
     axes.plot(days, [row["relative_effect"] for row in rows], color=_ACCENT, linewidth=2.2, marker="o", ms=4)
     _percent_axis(axes.yaxis)
     axes.tick_params(axis="x", rotation=30)
     last = rows[-1]
     told = f"{numbers.percent(last['relative_effect'])} ({_interval(last)})"
-    _title(axes, data, f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}")
+    _title(
+        axes,
+        data,
+        f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}",
+    )
     return figure
 
 
@@ -137,7 +147,10 @@ def _title(axes: Axes, data: ReportData, told: str) -> None:
     if data.failing():
         told = f"NOT TO BE READ, health checks fail: {told}"
     axes.set_title(
-        f"{_plain(data.experiment.name or data.experiment.id, 70)}\n", loc="left", fontsize=15, fontweight="bold"
+        f"{_plain(data.experiment.name or data.experiment.id, 70)}\n",
+        loc="left",
+        fontsize=15,
+        fontweight="bold",
     )
     axes.text(0, 1.02, _plain(told, 110), transform=axes.transAxes, color=_MUTED)
 

@@ -30,7 +30,10 @@ def as_json(rows: Sequence[Row]) -> str:
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """A header and a line per row; NULL is empty, lists are JSON; a text that a spreadsheet would run gets a quote."""
+    """A header and a line per row; NULL is empty, lists are JSON.
+
+    A text that a spreadsheet would take for a formula gets a quote before it.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
@@ -47,7 +50,7 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 
 def show_results(rows: Sequence[Row], out: TextIO) -> None:
-    """A table per experiment, treatment and segment, everyone first: value per arm, relative effect with its interval, p, verdict.
+    """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, verdict.
 
     Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
     of an interval it is drawn, on one scale for the whole table.

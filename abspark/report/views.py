@@ -75,7 +75,10 @@ class Chooser:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: `short` names it in the contents, `template` shows `context`; figures and choosers are handed to the script."""
+    """A part of the page: `short` names it in the contents, `template` shows `context`.
+
+    Figures and choosers are handed to the script as well.
+    """
 
     id: str
     title: str

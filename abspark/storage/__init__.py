@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from abspark.storage.csv_values import content_hash, read_values
     from abspark.storage.faults import as_data_error
     from abspark.storage.lake import Commit, Lake, Pruned
-    from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.lake_kinds import open_lake
+    from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.places import bytes_at
     from abspark.storage.session import open_session, utc_session
     from abspark.storage.source_columns import require_columns

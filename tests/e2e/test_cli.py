@@ -69,7 +69,10 @@ def test_version(tell: Tell) -> None:
             ["run", "--env", "x", "--as-of", "2026-04-01T00:00:00"],
             "states no offset; write e.g. 2026-04-01T00:00:00Z",
         ),
-        (["results", "--env", "x", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv', 'markdown'"),
+        (
+            ["results", "--env", "x", "--format", "xml"],
+            "'xml' is not one of 'table', 'json', 'csv', 'markdown'",
+        ),
         (["results", "--env", "x", "--conf", "/nowhere"], "no configuration directory /nowhere"),
         (["prune", "--env", "x", "--keep", "two"], "'two' is not a valid integer"),
     ],

@@ -49,7 +49,10 @@ LOOKS = [
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; where there is none the tests are skipped, in CI they fail."""
-    program = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    program = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
+        None,
+    )
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("CI must not skip the tests of pages: scripts/ensure_chromium.sh")
@@ -212,10 +215,10 @@ def test_sorting_by_number_with_the_undefined_last(show: Open) -> None:
     place = 3
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert view.cells("scorecard-table", place) == ["-1.00%", "+14.64%", "–"]
+    assert view.cells("scorecard-table", place) == ["-1.00%", "+14.64%", "—"]
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
-    assert view.cells("scorecard-table", place) == ["+14.64%", "-1.00%", "–"]
+    assert view.cells("scorecard-table", place) == ["+14.64%", "-1.00%", "—"]
 
 
 def test_sorting_from_the_keyboard(show: Open) -> None:

@@ -94,7 +94,7 @@
   const cellsOf = (row) => [...row.children];
   const valueOf = (cell) => (cell.dataset.value === undefined ? cell.textContent : cell.dataset.value);
 
-  const missing = (text) => text === "" || text === "–";
+  const missing = (text) => text === "" || text === "—";
 
   // undefined last in either direction; numbers as numbers, the rest as words
   function sort(table, place, ascending) {

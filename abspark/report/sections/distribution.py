@@ -34,7 +34,15 @@ def distribution(data: ReportData) -> Section | None:
         )
         panels.append(_panel(latest, metric, data.experiment.control))
     chooser = Chooser("distribution", "Metric", "Quantiles", _HEADINGS, panels, ("quantiles",))
-    return Section("distribution", "How are the values distributed?", "Distribution", "distribution.html", {}, {}, (chooser,))
+    return Section(
+        "distribution",
+        "How are the values distributed?",
+        "Distribution",
+        "distribution.html",
+        {},
+        {},
+        (chooser,),
+    )
 
 
 def _panel(rows: Sequence[Row], metric: str, control: str) -> Panel:
@@ -65,7 +73,10 @@ def _figure(rows: Sequence[Row], metric: str, control: str) -> Figure:
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )  # fmt: skip
-    layout = {"showlegend": len(variants) <= 6, "xaxis": {"title": {"text": "quantile"}, "tickformat": ".4~g"}}
+    layout = {
+        "showlegend": len(variants) <= 6,
+        "xaxis": {"title": {"text": "quantile"}, "tickformat": ".4~g"},
+    }
     return figure(traces, layout, alt=f"{metric}: quantiles of {', '.join(variants)}.", height=340)
 
 
@@ -78,6 +89,9 @@ def _cells(row: Row) -> list[Cell]:
         Cell(row["variant"]),
         Cell(f"{row['q']:.4g}", row["q"]),
         Cell(numbers.number(row["value"]), row["value"]),
-        Cell(numbers.GAP.join(numbers.number(row[name]) for name in ("value_low", "value_high")), row["value_low"]),
+        Cell(
+            numbers.GAP.join(numbers.number(row[name]) for name in ("value_low", "value_high")),
+            row["value_low"],
+        ),
         Cell(numbers.count(row["n"]), row["n"]),
     ]

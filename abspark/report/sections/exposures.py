@@ -21,9 +21,7 @@ def exposures(data: ReportData) -> Section:
     configured = [variant.key for variant in data.experiment.variants]
     variants = [*(name for name in configured if name in seen), *sorted(seen - set(configured))]
     empty = [name for name in configured if name not in seen]
-    cells = [
-        [Cell(day.isoformat()), *(_cell(rows.get((day, name), 0)) for name in variants)] for day in days
-    ]
+    cells = [[Cell(day.isoformat()), *(_cell(rows.get((day, name), 0)) for name in variants)] for day in days]
     totals = {name: sum(n for (_, variant), n in rows.items() if variant == name) for name in variants}
     headings = [Heading("Day", "day"), *(Heading(name, "units", numeric=True) for name in variants)]
     table = TableView("exposures-table", "Units by day of first exposure", headings, cells)

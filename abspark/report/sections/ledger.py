@@ -52,7 +52,9 @@ def ledger(data: ReportData) -> Section:
     panels = [_panel(data, source) for source in sources]
     chooser = Chooser("ledger", "Log", "Rows left out", _HEADINGS, panels, ("flow",))
     shown = bool(data.drops) or bool(_inputs(data))
-    return Section("ledger", "Where did the rows go?", "Rows", "ledger.html", {}, {}, (chooser,) if shown else ())
+    return Section(
+        "ledger", "Where did the rows go?", "Rows", "ledger.html", {}, {}, (chooser,) if shown else ()
+    )
 
 
 def _event_sources(data: ReportData) -> Iterable[str]:
@@ -76,8 +78,12 @@ def _panel(data: ReportData, source: str) -> Panel:
 
 def _exposure_flow(data: ReportData, drops: Sequence[Row], given: Row | None) -> Flow:
     """Rows read, rows of this experiment, first exposures, units analysed."""
-    own = _by_reason(row for row in drops if row["experiment_id"] != NO_EXPERIMENT and row["stage"] == "exposures")
-    none = _by_reason(row for row in drops if row["experiment_id"] == NO_EXPERIMENT and row["stage"] == "exposures")
+    own = _by_reason(
+        row for row in drops if row["experiment_id"] != NO_EXPERIMENT and row["stage"] == "exposures"
+    )
+    none = _by_reason(
+        row for row in drops if row["experiment_id"] == NO_EXPERIMENT and row["stage"] == "exposures"
+    )
     lost = _by_reason(row for row in drops if row["stage"] == "units")
     assigned = sum(row["units"] for row in data.exposures)
     mine = assigned + own.total()
@@ -127,7 +133,9 @@ def _pairs(drops: Sequence[Row]) -> str:
     if not pairs:
         return ""
     told = ", ".join(f"{rows:,} {reason}" for reason, rows in pairs.items())
-    return f"An event is looked at once for every experiment of its unit. In this one it did not count: {told}."
+    return (
+        f"An event is looked at once for every experiment of its unit. In this one it did not count: {told}."
+    )
 
 
 def _figure(flow: Flow, source: str) -> Figure:

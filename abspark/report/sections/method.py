@@ -47,7 +47,9 @@ def method(data: ReportData) -> Section:
         "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
         "estimators": TableView("estimators-table", "Other estimators", _ESTIMATORS, rows) if rows else None,
         "tables": _tables(data),
-        "estimator": "cuped" if any(row["estimator"] == "cuped" for row in data.headlines()) else "unadjusted",
+        "estimator": "cuped"
+        if any(row["estimator"] == "cuped" for row in data.headlines())
+        else "unadjusted",
     }
     return Section("method", "How was it computed?", "Method", "method.html", context)
 
@@ -78,7 +80,9 @@ def _metrics(data: ReportData) -> list[list[Cell]]:
     roles = data.experiment.metrics
     role = dict.fromkeys(roles.primary, "primary") | dict.fromkeys(roles.secondary, "secondary")
     return [
-        _metric(data.metrics[name], role.get(name, "guardrail")) for name in roles.names if name in data.metrics
+        _metric(data.metrics[name], role.get(name, "guardrail"))
+        for name in roles.names
+        if name in data.metrics
     ]
 
 

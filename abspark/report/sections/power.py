@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -72,8 +72,8 @@ def _figure(plotted: Sequence[tuple[Row, float]], *, several: bool) -> Figure:
         hover(name, f"smallest detectable: ±{size:.2%}", f"seen: {numbers.percent(row['relative_effect'])}")
         for name, (row, size) in zip(names, plotted, strict=True)
     ]
-    hovered = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
-    traces = [
+    hovered: dict[str, Any] = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
+    traces: list[dict[str, Any]] = [
         {
             "type": "bar", "orientation": "h", "y": places, "x": [2 * size for size in sizes],
             "base": [-size for size in sizes], "width": 0.5, "marker": {"color": LINE},

@@ -68,7 +68,10 @@ def _panel(data: ReportData, rows: Sequence[Row], columns: Sequence[Column]) -> 
 def _figure(data: ReportData, rows: Sequence[Row]) -> Figure:
     margins = [data.margin(row) for row in rows]
     ends = value_range(
-        [*(row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")), *margins]
+        [
+            *(row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")),
+            *margins,
+        ]
     )
     traces = []
     for standing in _STANDINGS:

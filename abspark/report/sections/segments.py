@@ -43,7 +43,9 @@ def segments(data: ReportData) -> Section:
     ]
     chooser = Chooser("segments", "Metric", "Effects by segment value", _HEADINGS, panels, ("forest",))
     context = {"left_out": len(found) - len(shown)}
-    return Section("segments", "For whom?", "Segments", "segments.html", context, {}, (chooser,) if panels else ())
+    return Section(
+        "segments", "For whom?", "Segments", "segments.html", context, {}, (chooser,) if panels else ()
+    )
 
 
 def _by_comparison(data: ReportData) -> dict[Comparison, list[Row]]:

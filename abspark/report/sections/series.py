@@ -33,7 +33,9 @@ def series(data: ReportData) -> Section:
     bounded = any(row["boundary"] is not None for pair in long for row in data.series(pair))
     several = len(data.treatments) > 1
     panels = [
-        _panel(data.series((metric, treatment)), f"{metric}, {treatment}" if several else metric, bounded=bounded)
+        _panel(
+            data.series((metric, treatment)), f"{metric}, {treatment}" if several else metric, bounded=bounded
+        )
         for metric, treatment in long
     ]
     headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ())]
@@ -76,7 +78,10 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
         f"{label}: cumulative effect from {rows[0]['day']:%d %b} to {last['day']:%d %b %Y}, "
         f"at last {text(last[value])} ({ends(last[f'{stem}_low'], last[f'{stem}_high'])})."
     )
-    layout = {"yaxis": {"tickformat": ".1~%" if relative else ".4~g", "zeroline": True}, "xaxis": {"type": "date"}}
+    layout = {
+        "yaxis": {"tickformat": ".1~%" if relative else ".4~g", "zeroline": True},
+        "xaxis": {"type": "date"},
+    }
     return figure(traces, layout, alt=alt, height=340)
 
 

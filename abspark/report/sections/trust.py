@@ -71,7 +71,8 @@ def _slice(row: Row) -> str:
 
 
 def _name(row: Row) -> str:
-    return CHECKS.get(row["check"], row["check"])
+    check: str = row["check"]
+    return CHECKS.get(check, check)
 
 
 def _told(row: Row) -> dict[str, str]:

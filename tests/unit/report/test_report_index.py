@@ -13,7 +13,9 @@ ENDS = (MADE_AT + timedelta(days=2, hours=1)).isoformat()
 
 def test_a_row_per_experiment_with_what_matters() -> None:
     running = report_data([result()], of=experiment(status="running", end=ENDS), health=[check("srm")])
-    bare = ReportData(experiment(id="new", name=None), {"conversion": metric("conversion")}, MADE_AT, lake="x")
+    bare = ReportData(
+        experiment(id="new", name=None), {"conversion": metric("conversion")}, MADE_AT, lake="x"
+    )
     failing = report_data(
         [result()], health=[check("srm", "fail")], decision=row("decisions", decision="do_not_trust")
     )
@@ -21,7 +23,7 @@ def test_a_row_per_experiment_with_what_matters() -> None:
     cells = [[text for _, text in line] for line in page.tables["experiments"][1:]]
     assert [line[2] for line in cells] == ["Yes", "Not checked", "No"]
     assert cells[0][3].startswith("+15.20% (+5.08% … +25.32%)")
-    assert cells[2][3] == "–"  # an effect not to be trusted is not shown
+    assert cells[2][3] == "—"  # an effect not to be trusted is not shown
     assert [line[4] for line in cells] == ["Ship", "Nothing committed yet", "Do not trust these numbers"]
     assert "3 experiments, 1 of which must not be trusted." in page.text
 

@@ -10,8 +10,8 @@ from abspark.report.glyphs import interval_bar, sparkline
 @pytest.mark.parametrize(
     ("text", "value", "same"),
     [
-        ("+27.15%", 0.271549, True), ("+27.15%", 0.27156, False), ("1,234.5", 1234.54, True), ("–", None, True),
-        ("–", 0.0, False), ("0.0003", 0.00029, True), ("2.1e-05", 2.13e-5, True), ("2.1e-05", 2.2e-5, False),
+        ("+27.15%", 0.271549, True), ("+27.15%", 0.27156, False), ("1,234.5", 1234.54, True), ("—", None, True),
+        ("—", 0.0, False), ("0.0003", 0.00029, True), ("2.1e-05", 2.13e-5, True), ("2.1e-05", 2.2e-5, False),
     ],
 )  # fmt: skip
 def test_the_test_of_agreement_can_fail(text: str, value: float | None, same: bool) -> None:
@@ -26,11 +26,12 @@ def test_numbers_for_people() -> None:
     assert numbers.p_value(3.2e-7) == "3.2e-07"
     assert numbers.p_value(5e-324) == "4.9e-324"
     assert numbers.percent_interval(None, 0.1) == "open … +10.00%"
-    assert numbers.percent_interval(None, None) == "–"
+    assert numbers.percent_interval(None, None) == "—"
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.99999, "> 99.99%"), (1.0, "100.00%"), (0.00001, "< 0.01%"), (0.0, "0.00%"), (0.5, "50.00%")]
+    ("value", "text"),
+    [(0.99999, "> 99.99%"), (1.0, "100.00%"), (0.00001, "< 0.01%"), (0.0, "0.00%"), (0.5, "50.00%")],
 )
 def test_no_probability_is_rounded_to_certainty(value: float, text: str) -> None:
     assert numbers.probability(value) == text

@@ -31,7 +31,8 @@ SECTIONS = (
     "method", "glossary",
 )  # fmt: skip
 NASTY = (
-    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 200, "</script><!--", "${x}{{ y }}", "$x$ & <b>",
+    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 200, "</script><!--",
+    "${x}{{ y }}", "$x$ & <b>",
 )  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def compared(columns: Iterable[str], cells: Iterable[str], source: dict[str, Any
         values = [source[name] for name in names]
         if not all(value is None or type(value) in (int, float) for value in values):
             continue
-        shown = text.split(" … ") if len(names) == 2 and text != "–" else [text] * len(names)
+        shown = text.split(" … ") if len(names) == 2 and text != "—" else [text] * len(names)
         for part, value in zip(shown, values, strict=True):
             assert agrees(part, value), (column, part, value)
             count += value is not None
@@ -95,7 +96,9 @@ def test_every_number_equals_the_tables_number(page: Page) -> None:
     data, choosers = everything(), page.data["choosers"]
     pairs: list[tuple[str, list[list[Any]], list[dict[str, Any]]]] = []
     for panel, treatment in zip(choosers["scorecard"]["panels"], data.treatments, strict=True):
-        pairs.append(("scorecard", panel["rows"], [r for r in data.headlines() if r["treatment"] == treatment]))
+        pairs.append(
+            ("scorecard", panel["rows"], [r for r in data.headlines() if r["treatment"] == treatment])
+        )
     for panel, pair in zip(choosers["series"]["panels"], data.comparisons, strict=True):
         pairs.append(("series", panel["rows"], data.series(pair)))
     for panel, pair in zip(choosers["segments"]["panels"], data.comparisons, strict=True):
@@ -130,7 +133,10 @@ def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
     html = experiment_page(data)
     assert html.index("Units are missing.") < html.index("Not to be read") < html.index("What should we do?")
     assert "+15.20%" not in html[: html.index('id="scorecard"')]
-    assert [line["check"] for line in Page(html).rows("health-table")] == ["Sample ratio", "Re-derived assignment"]
+    assert [line["check"] for line in Page(html).rows("health-table")] == [
+        "Sample ratio",
+        "Re-derived assignment",
+    ]
 
 
 def test_a_healthy_report_says_the_effect_first() -> None:
@@ -141,7 +147,10 @@ def test_a_healthy_report_says_the_effect_first() -> None:
 
 def test_guardrail_margins_are_drawn_on_the_bad_side() -> None:
     chosen = experiment(("load_ms",), guardrails=[{"metric": "errors", "margin": {"absolute": 0.01}}])
-    rows = [result("load_ms"), result("errors", role="guardrail", margin=0.01, non_inferior=True, mean_control=0.2)]
+    rows = [
+        result("load_ms"),
+        result("errors", role="guardrail", margin=0.01, non_inferior=True, mean_control=0.2),
+    ]
     less = {name: metric(name, direction="decrease") for name in ("load_ms", "errors")}
     [panel] = page_of(report_data(rows, of=chosen, metrics=less)).data["choosers"]["scorecard"]["panels"]
     marks = panel["figures"]["intervals"]["data"][-1]
@@ -153,7 +162,9 @@ def test_open_ends_reach_the_edge() -> None:
     page = page_of(report_data([result(relative_high=None, effect_high=None)]))
     figure = page.data["choosers"]["scorecard"]["panels"][0]["figures"]["intervals"]
     [trace] = figure["data"]
-    assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(figure["layout"]["xaxis"]["range"][1])
+    assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(
+        figure["layout"]["xaxis"]["range"][1]
+    )
     assert "+5.08% … open" in page.text
 
 
@@ -176,7 +187,9 @@ def test_names_are_escaped_and_whole(name: str) -> None:
 
 
 def test_nothing_committed() -> None:
-    bare = ReportData(experiment(), {"conversion": metric("conversion")}, everything().made_at, lake="main.exp")
+    bare = ReportData(
+        experiment(), {"conversion": metric("conversion")}, everything().made_at, lake="main.exp"
+    )
     page = page_of(bare)
     assert "Nothing committed yet" in page.text
     assert "abspark run --experiment exp" in page.text

@@ -36,9 +36,22 @@ def shown(table: str, rows: list[dict[str, Any]], out: io.StringIO | None = None
 
 
 SAMPLES: dict[str, list[dict[str, Any]]] = {
-    "results": [*series(days=20), *series("revenue", days=20), result(LONG), undefined(NASTY), *segment_rows("m", 3)],
-    "health": [check("srm", "fail", message="It fails. " * 30, advice="Look."), check(LONG), check("x", "skipped")],
-    "drops": [drop("exposures", "null_id", 12_345_678, variant=NASTY), drop("units", LONG, 3, variant="control")],
+    "results": [
+        *series(days=20),
+        *series("revenue", days=20),
+        result(LONG),
+        undefined(NASTY),
+        *segment_rows("m", 3),
+    ],
+    "health": [
+        check("srm", "fail", message="It fails. " * 30, advice="Look."),
+        check(LONG),
+        check("x", "skipped"),
+    ],
+    "drops": [
+        drop("exposures", "null_id", 12_345_678, variant=NASTY),
+        drop("units", LONG, 3, variant="control"),
+    ],
     "runs": [
         run_record() | {"as_of": MADE_AT, "status": "partly_committed"},
         run_record() | {"experiments": {LONG: "failed: of a long reason", "exp": "committed"}},
