@@ -319,8 +319,10 @@ def test_print_opens_what_is_folded(show: Open, tmp_path: Path) -> None:
 
 def test_a_large_page_opens_in_seconds(show: Open, written: Callable[[str], Path]) -> None:
     assert written("large").stat().st_size < 6_000_000
-    spent = []
-    for _ in range(3):  # the best of three, as the machine has other things to do
+    spent: list[float] = []
+    while not spent or (
+        min(spent) >= 3_000 and len(spent) < 3
+    ):  # again where the machine was busy with others
         view = show("large", wait="ready")
         spent.append(view.page.evaluate("performance.getEntriesByName('ready')[0].startTime"))
     assert min(spent) < 3_000, spent

@@ -15,7 +15,7 @@ _HEADINGS: Final = (
     Heading("Quantile", "q", numeric=True),
     Heading("Value", "value", numeric=True),
     Heading("Interval", "value_low value_high", numeric=True),
-    Heading("Units", "n", numeric=True),
+    Heading("Values", "n", numeric=True),
 )
 
 

@@ -128,8 +128,11 @@ def _figure(rows: Sequence[Row], label: str) -> Figure:
     trace = interval_trace(
         points, range(len(rows)), [_hover(row) for row in rows], standing="open", ends=ends
     )
-    layout = rows_layout([f"{row['segment_name']}: {row['segment_value']}" for row in rows], ends,
-                         tickformat=".1~%")  # fmt: skip
+    several = len({row["segment_name"] for row in rows}) > 1
+    names = [
+        f"{row['segment_value']}, {row['segment_name']}" if several else row["segment_value"] for row in rows
+    ]
+    layout = rows_layout(names, ends, tickformat=".1~%")
     alt = f"{label}: relative effects with their intervals for {plural(len(rows), 'segment value')}."
     return figure([trace], layout, alt=alt, height=height_of(len(rows)))
 

@@ -79,7 +79,11 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
         f"at last {text(last[value])} ({ends(last[f'{stem}_low'], last[f'{stem}_high'])})."
     )
     layout = {
-        "yaxis": {"tickformat": ".1~%" if relative else ".4~g", "zeroline": True},
+        "yaxis": {
+            "tickformat": ".1~%" if relative else ".4~g",
+            "zeroline": True,
+            "zerolinelayer": "above traces",
+        },
         "xaxis": {"type": "date"},
     }
     return figure(traces, layout, alt=alt, height=340)
