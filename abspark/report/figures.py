@@ -9,7 +9,6 @@ from typing import Any, Final
 from abspark.report.data import Standing
 from abspark.report.views import Figure
 
-TEXT: Final = "@text"
 MUTED: Final = "@muted"
 ACCENT: Final = "@accent"
 GOOD: Final = "@good"

@@ -91,7 +91,7 @@ def render(template: str, **context: Any) -> str:
 def missing_extra(error: ModuleNotFoundError) -> UsageError:
     """What to install for a report."""
     return UsageError(
-        f"this command needs {error.name}, which is not installed here",
+        f"this command needs {(error.name or '').partition('.')[0]}, which is not installed here",
         advice="pip install 'abspark[report]'",
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from abspark.report import numbers
-from abspark.report.data import ReportData, Row
+from abspark.report.data import Comparison, ReportData, Row
 from abspark.report.figures import ACCENT, BAD, BAND, MUTED, figure, hover
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.words import plural
 
 _HEADINGS: Final = (
     Heading("To", "day"),
@@ -34,9 +35,12 @@ def series(data: ReportData) -> Section:
     several = len(data.treatments) > 1
     panels = [
         _panel(
-            data.series((metric, treatment)), f"{metric}, {treatment}" if several else metric, bounded=bounded
+            data.series(pair),
+            ", ".join(pair) if several else pair[0],
+            bounded=bounded,
+            note=_looks(data, pair),
         )
-        for metric, treatment in long
+        for pair in long
     ]
     headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ())]
     slots = ("effects", "boundaries") if bounded else ("effects",)
@@ -45,11 +49,20 @@ def series(data: ReportData) -> Section:
     return Section("series", "Since when?", "Days", "series.html", context, {}, (chooser,) if panels else ())
 
 
-def _panel(rows: Sequence[Row], label: str, *, bounded: bool) -> Panel:
+def _panel(rows: Sequence[Row], label: str, *, bounded: bool, note: str) -> Panel:
     figures = {"effects": _effects(rows, label)}
     if bounded:
         figures["boundaries"] = _boundaries(rows, label)
-    return Panel(label, [_cells(row, bounded=bounded) for row in rows], figures)
+    return Panel(label, [_cells(row, bounded=bounded) for row in rows], figures, note)
+
+
+def _looks(data: ReportData, comparison: Comparison) -> str:
+    """How many looks were made, and how many of them after their day."""
+    looks = [row for row in data.looks if (row["metric"], row["treatment"]) == comparison]
+    if not looks:
+        return ""
+    late = sum(bool(row["backfilled"]) for row in looks)
+    return f"{plural(len(looks), 'look')}" + (f", {late:,} made after their day." if late else ".")
 
 
 def _effects(rows: Sequence[Row], label: str) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -23,6 +24,8 @@ from report_rows import (
     undefined,
 )
 
+from abspark.errors import UsageError
+from abspark.report import page as pages
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
 
@@ -210,6 +213,16 @@ def test_one_arm_empty() -> None:
     assert "No unit was exposed to treatment" in page_of(report_data(rows, exposures=exposures)).text
 
 
+def test_looks_are_counted() -> None:
+    looks = [
+        row("looks", metric="conversion", treatment="treatment", day=made["day"], backfilled=place < 2)
+        for place, made in enumerate(series(days=5))
+    ]
+    rows = series(days=5, method="group_sequential")
+    [panel] = page_of(report_data(rows, looks=looks)).data["choosers"]["series"]["panels"]
+    assert panel["note"] == "5 looks, 2 made after their day."
+
+
 def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
     assert "results of one day only" in page.text
@@ -264,6 +277,16 @@ def test_the_smallest_detectable_effect_by_hand() -> None:
     """(1.95996 + 0.84162) x 0.0039683 = 0.011118, with a normal reference; t on 20,000 degrees is 0.003 % wider."""
     [line] = page_of(report_data([result()])).tables["power-table"][1:]
     assert line[4][1] == "0.011118"
+
+
+@pytest.mark.parametrize(("module", "package"), [("jinja2", "jinja2"), ("plotly.offline", "plotly")])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, module: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    pages._templates.cache_clear()
+    pages.packed_plotly.cache_clear()
+    with pytest.raises(UsageError, match=f"needs {package}, which is not installed") as told:
+        experiment_page(report_data([result()]))
+    assert told.value.advice == "pip install 'abspark[report]'"
 
 
 def test_flows_add_up() -> None:
