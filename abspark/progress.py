@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
-_TICK: Final = 0.05
-"""Seconds below which a rate says nothing."""
+_MANY: Final = 1000
+"""Rows below which a rate says nothing."""
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Progress:
         spent = time.monotonic() - started
         self.seconds[name] = self.seconds.get(name, 0.0) + spent
         rows = "" if stage.rows is None else f"{stage.rows:>15,} rows"
-        rate = "" if stage.rows is None or spent < _TICK else f"{stage.rows / spent:>12,.0f} rows/s"
+        many = stage.rows is not None and stage.rows >= _MANY and spent > 0
+        rate = f"{(stage.rows or 0) / spent:>12,.0f} rows/s" if many else ""
         note = f"  {stage.note}" if stage.note else ""
         self._write(f"  {name:<26}{rows:>20}{spent:>9.1f} s{rate}{note}\n")
 

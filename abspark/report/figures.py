@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, Final
 
 from abspark.report.data import Standing
@@ -23,6 +24,7 @@ SYMBOLS: Final[dict[Standing, str]] = {
 ROW_HEIGHT: Final = 30
 _LABEL: Final = 28
 _ROOM: Final = 0.08
+_DAYS_LABELLED: Final = 7
 
 
 def plot_text(text: str, *, longest: int | None = None) -> str:
@@ -93,6 +95,12 @@ def rows_layout(names: Sequence[str], ends: tuple[float, float], *, tickformat: 
             "showgrid": False,
         },
     }
+
+
+def day_axis(days: Sequence[date]) -> dict[str, Any]:
+    """A horizontal axis of days with few labels, each at a midnight."""
+    step = max(1, math.ceil(((days[-1] - days[0]).days + 1) / _DAYS_LABELLED)) if days else 1
+    return {"type": "date", "tickformat": "%d %b", "dtick": step * 86_400_000}
 
 
 def figure(data: Sequence[dict[str, Any]], layout: dict[str, Any], *, alt: str, height: int = 320) -> Figure:

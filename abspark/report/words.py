@@ -62,7 +62,7 @@ METHODS: Final = {
     "anytime": (
         "Anytime valid",
         "The intervals form a confidence sequence: they hold at all times together, so the result may be read on any "
-        "day and the experiment stopped on any day (Waudby-Smith et al. 2024).",
+        "day and the experiment stopped on any day (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, arXiv:2103.06476).",
     ),
     "bayesian": (
         "Bayesian",

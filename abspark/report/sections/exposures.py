@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from abspark.report import numbers
 from abspark.report.data import ReportData
-from abspark.report.figures import ACCENT, MUTED, figure, hover, label
+from abspark.report.figures import ACCENT, MUTED, day_axis, figure, hover, label
 from abspark.report.views import Cell, Figure, Heading, Section, TableView
 
 _OTHERS: Final = ("@good", "@warn", "@bad", "@violet")
@@ -54,7 +54,7 @@ def _figure(days: list[Any], variants: list[str], rows: dict[Any, int], data: Re
     ]
     layout = {
         "showlegend": len(variants) <= _NAMED,
-        "xaxis": {"type": "date"},
+        "xaxis": day_axis(days),
         "yaxis": {"rangemode": "tozero", "tickformat": ",d"},
     }
     totals = ", ".join(f"{name} {sum(rows.get((day, name), 0) for day in days):,}" for name in variants)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from abspark.report import numbers
 from abspark.report.data import Comparison, ReportData, Row
-from abspark.report.figures import ACCENT, BAD, BAND, MUTED, figure, hover
+from abspark.report.figures import ACCENT, BAD, BAND, MUTED, day_axis, figure, hover
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
 from abspark.report.words import plural
 
@@ -97,7 +97,7 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
             "zeroline": True,
             "zerolinelayer": "above traces",
         },
-        "xaxis": {"type": "date"},
+        "xaxis": day_axis([row["day"] for row in rows]),
     }
     return figure(traces, layout, alt=alt, height=340)
 
@@ -128,7 +128,7 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
     layout = {
         "yaxis": {"domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True},
         "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},
-        "xaxis": {"type": "date", "anchor": "y2"},
+        "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},
     }
     alt = f"{label}: the test statistic against its stopping boundaries at {len(looks)} looks, and the alpha spent."
     return figure(traces, layout, alt=alt, height=420)

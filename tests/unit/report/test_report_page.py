@@ -225,7 +225,7 @@ def test_looks_are_counted() -> None:
 
 def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
-    assert "results of one day only" in page.text
+    assert "no results of several days" in page.text
     assert "series" not in page.data["choosers"]
 
 
@@ -255,9 +255,9 @@ def test_large_reports_are_made_in_seconds_and_stay_small() -> None:
     names = [f"metric_{place:03d}" for place in range(200)]
     rows = [made for name in names for made in (*series(name, 30), *segment_rows(name, 50))]
     data = report_data(rows, of=experiment(names))
-    started = time.perf_counter()
+    started = time.process_time()  # what it takes of a processor, however busy the machine is
     html = experiment_page(data)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(html.encode()) < 6_000_000
 
 
