@@ -66,7 +66,7 @@ def _looks(data: ReportData, comparison: Comparison) -> str:
 
 
 def _effects(rows: Sequence[Row], label: str) -> Figure:
-    relative = all(row["relative_effect"] is not None for row in rows if row["effect"] is not None)
+    relative = rows[-1]["relative_effect"] is not None
     stem = "relative" if relative else "effect"
     value = "relative_effect" if relative else "effect"
     ends: Callable[..., str] = numbers.percent_interval if relative else numbers.interval

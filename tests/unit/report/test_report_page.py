@@ -213,6 +213,14 @@ def test_one_arm_empty() -> None:
     assert "No unit was exposed to treatment" in page_of(report_data(rows, exposures=exposures)).text
 
 
+def test_a_day_without_a_relative_effect_is_a_gap() -> None:
+    first, *others = series(days=4)
+    rows = [first | {"relative_effect": None, "relative_low": None, "relative_high": None}, *others]
+    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
+    drawn = panel["figures"]["effects"]["data"][-1]["y"]
+    assert drawn == [None, *(made["relative_effect"] for made in others)]
+
+
 def test_looks_are_counted() -> None:
     looks = [
         row("looks", metric="conversion", treatment="treatment", day=made["day"], backfilled=place < 2)
