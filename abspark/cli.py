@@ -84,13 +84,16 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        from abspark.command_tables import open_tables, require_committed
-        from abspark.config import load_project
+        show(table, _committed(conf, env, table, experiments), form)
 
-        with open_tables(load_project(conf, env)) as tables:
-            require_committed(tables, experiments)
-            rows = tables.rows(table, experiments)
-        show(table, rows, form)
+
+def _committed(conf: Path, env: str, table: str, experiments: tuple[str, ...]) -> list[dict[str, Any]]:
+    from abspark.command_tables import open_tables, require_committed
+    from abspark.config import load_project
+
+    with open_tables(load_project(conf, env)) as tables:
+        require_committed(tables, experiments)
+        return tables.rows(table, experiments)
 
 
 _reader("results", "Show the committed results.")
@@ -105,11 +108,7 @@ _reader("drops", "Show how many rows were left out, and why.")
 @FAIL_ON_HEALTH
 def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
     """Show the checks that say whether to believe the results."""
-    project = load(conf, env)
-    from abspark import queries
-
-    with session(project.environment) as spark:
-        rows = queries.rows(spark, project, "health", experiments=experiments)
+    rows = _committed(conf, env, "health", experiments)
     show("health", rows, form)
     if fail_on_health:
         _require_health(rows)
