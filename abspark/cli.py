@@ -11,7 +11,9 @@ import click
 
 from abspark.command_assign import command_assign
 from abspark.command_common import AS_OF, CONF, ENV, EXPERIMENTS, FORMAT, QUIET, Format, load, session, show
+from abspark.command_compare import compare
 from abspark.command_power import power
+from abspark.command_report import report
 from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
 
@@ -82,12 +84,16 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        project = load(conf, env)
-        from abspark import queries
+        show(table, _committed(conf, env, table, experiments), form)
 
-        with session(project.environment) as spark:
-            rows = queries.rows(spark, project, table, experiments=experiments)
-        show(table, rows, form)
+
+def _committed(conf: Path, env: str, table: str, experiments: tuple[str, ...]) -> list[dict[str, Any]]:
+    from abspark.command_tables import open_tables, require_committed
+    from abspark.config import load_project
+
+    with open_tables(load_project(conf, env)) as tables:
+        require_committed(tables, experiments)
+        return tables.rows(table, experiments)
 
 
 _reader("results", "Show the committed results.")
@@ -102,11 +108,7 @@ _reader("drops", "Show how many rows were left out, and why.")
 @FAIL_ON_HEALTH
 def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
     """Show the checks that say whether to believe the results."""
-    project = load(conf, env)
-    from abspark import queries
-
-    with session(project.environment) as spark:
-        rows = queries.rows(spark, project, "health", experiments=experiments)
+    rows = _committed(conf, env, "health", experiments)
     show("health", rows, form)
     if fail_on_health:
         _require_health(rows)
@@ -118,11 +120,11 @@ def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, 
 @FORMAT
 def runs(conf: Path, env: str, form: Format) -> None:
     """Show all runs, newest first."""
-    project = load(conf, env)
-    from abspark import queries
+    from abspark.command_tables import open_tables
+    from abspark.config import load_project
 
-    with session(project.environment) as spark:
-        rows = queries.runs(spark, project)
+    with open_tables(load_project(conf, env)) as tables:
+        rows = tables.runs()
     show("runs", rows, form)
 
 
@@ -161,7 +163,7 @@ def schema(out: Path) -> None:
     click.echo(f"written to {out}")
 
 
-for command in (command_assign, power, simulate, demo):
+for command in (command_assign, compare, power, report, simulate, demo):
     cli.add_command(command)
 
 

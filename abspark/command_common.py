@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from abspark.config import Environment, Project
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "csv", "markdown"]
 
 CONF = click.option(
     "--conf",
@@ -32,7 +32,11 @@ EXPERIMENTS = click.option(
     "--experiment", "experiments", multiple=True, help="Experiment id; may be repeated. Default: all."
 )
 FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
 )
 QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
@@ -70,7 +74,7 @@ def load(conf: Path, env: str) -> Project:
     from abspark.config import load_project
 
     project = load_project(conf, env)
-    _require_pyspark()
+    require_pyspark()
     return project
 
 
@@ -99,7 +103,7 @@ def session(
         UsageError: pyspark is not installed.
         AbsparkError: Java is missing, or Spark does not start.
     """
-    _require_pyspark()
+    require_pyspark()
     from contextlib import ExitStack
 
     from abspark.storage import bytes_at, open_session, utc_session
@@ -118,7 +122,12 @@ def session(
         yield spark
 
 
-def _require_pyspark() -> None:
+def require_pyspark() -> None:
+    """Pyspark is installed.
+
+    Raises:
+        UsageError: It is not.
+    """
     from importlib.util import find_spec
 
     if find_spec("pyspark") is None:
@@ -129,7 +138,7 @@ def _require_pyspark() -> None:
 
 
 def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
-    """Rows of a table on stdout: for people, or as JSON or CSV and nothing else."""
+    """Rows of a table on stdout: for people, or as JSON, CSV or Markdown and nothing else."""
     from abspark.report import tables
     from abspark.schemas import TABLES
 
@@ -137,6 +146,8 @@ def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
         click.echo(tables.as_json(rows))
     elif form == "csv":
         click.echo(tables.as_csv(rows, TABLES[table].names), nl=False)
+    elif form == "markdown":
+        click.echo(tables.as_markdown(rows, TABLES[table].names), nl=False)
     elif rows:
         tables.SHOW[table](rows, sys.stdout)
     else:

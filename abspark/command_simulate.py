@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abspark.command_common import load, local_session, show
+from abspark.errors import UsageError
 
 if TYPE_CHECKING:
+    from abspark.config import Project
     from abspark.simulate import LogFormat
 
 
@@ -52,7 +54,7 @@ def simulate(out: Path, form: LogFormat, *, clean: bool, **sizes: Any) -> None:
 @click.option("--units", type=int, default=20_000, show_default=True, help="Units that exist.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
 def demo(out: Path, units: int, seed: int) -> None:
-    """Simulate raw logs, run the main job on local Spark and Delta, and print the results."""
+    """Simulate raw logs, run the main job on local Spark and Delta, print the results and write a report."""
     from abspark import queries, runner
     from abspark.progress import on_stderr
     from abspark.simulate import Simulation, write
@@ -68,4 +70,19 @@ def demo(out: Path, units: int, seed: int) -> None:
         everyone = [row for row in rows if row.get("segment_name") is None]
         show(name, everyone, "table")
     click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
+    _tell_report(project, out / "report")
     click.echo(f"next: abspark results --conf {out / 'conf'} --env local")
+
+
+def _tell_report(project: Project, folder: Path) -> None:
+    """Write the report, and name what to open; without its packages, what to install."""
+    from abspark.command_report import gather, write_all
+    from abspark.command_tables import open_tables
+
+    try:
+        with open_tables(project) as tables:
+            [index, *_] = write_all(gather(tables, project, list(project.experiments)), folder)
+    except UsageError as error:
+        click.echo(f"no report: {error.message}; {error.advice}")
+    else:
+        click.echo(f"report: {index}")

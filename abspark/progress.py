@@ -1,4 +1,4 @@
-"""Progress for people: a line per stage on stderr, with rows and seconds."""
+"""Progress for people: a line per stage on stderr, with rows, seconds and rate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Final, TextIO
+
+_MANY: Final = 1000
+"""Rows below which a rate says nothing."""
 
 
 @dataclass
@@ -40,8 +43,10 @@ class Progress:
         spent = time.monotonic() - started
         self.seconds[name] = self.seconds.get(name, 0.0) + spent
         rows = "" if stage.rows is None else f"{stage.rows:>15,} rows"
+        many = stage.rows is not None and stage.rows >= _MANY and spent > 0
+        rate = f"{(stage.rows or 0) / spent:>12,.0f} rows/s" if many else ""
         note = f"  {stage.note}" if stage.note else ""
-        self._write(f"  {name:<26}{rows:>20}{spent:>9.1f} s{note}\n")
+        self._write(f"  {name:<26}{rows:>20}{spent:>9.1f} s{rate}{note}\n")
 
     def say(self, line: str) -> None:
         """One line of its own."""

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC
-from typing import Any, Final
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from abspark.config import Project
 from abspark.errors import UsageError
+from abspark.report.order import in_order
 from abspark.runner import lake_of
-from abspark.schemas import TABLES
-
-_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
-    "drops": ("experiment_id", "stage", "source", "reason", "variant"),
-    "health": ("experiment_id", "check", "slice_name", "slice_value"),
-    "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "variant"),
-    "assignments": ("experiment_id", "unit_id"),
-}
-_ROLES: Final = ("primary", "secondary", "guardrail")
 
 
 def frame(spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()) -> DataFrame:
@@ -48,25 +40,13 @@ def rows(
         _plain(row.asDict(recursive=True))
         for row in frame(spark, project, table, experiments=experiments).collect()
     ]
-    if table == "results":
-        return sorted(found, key=_results_key)
-    order = _ORDER.get(table, TABLES[table].key)
-    return sorted(found, key=lambda row: tuple(_sortable(row[name]) for name in order))
+    return in_order(table, found)
 
 
 def runs(spark: SparkSession, project: Project) -> list[dict[str, Any]]:
     """The latest record of each run, newest first."""
     found = [_plain(row.asDict(recursive=True)) for row in lake_of(spark, project).runs().collect()]
-    return sorted(found, key=lambda row: (row["started_at"], row["run_id"]), reverse=True)
-
-
-def _results_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    names = ("segment_name", "segment_value", "metric", "treatment", "day", "method", "estimator")
-    return (row["experiment_id"], _ROLES.index(row["role"]), *(_sortable(row[name]) for name in names))
-
-
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (value is not None, value)
+    return in_order("runs", found)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,18 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final, Literal, TextIO
 
+from abspark.report.figures import value_range
+from abspark.report.glyphs import interval_bar, sparkline
+from abspark.report.order import ROLES
 from abspark.schemas import NO_EXPERIMENT
 
 Row = Mapping[str, Any]
 
 _VARIANTS_SHOWN: Final = 3
+_RELATIVE: Final = ("relative_effect", "relative_low", "relative_high")
+_BAR: Final = 17
 
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
 _WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
@@ -25,29 +30,51 @@ def as_json(rows: Sequence[Row]) -> str:
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """A header and a line per row; NULL is empty, lists are JSON."""
+    """A header and a line per row; NULL is empty, lists are JSON.
+
+    A text that a spreadsheet would take for a formula gets a quote before it.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _cell(row[name]) for name in columns})
+        writer.writerow({name: _inert(_cell(row[name])) for name in columns})
     return out.getvalue()
 
 
+def as_markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """A Markdown table of the columns in which some row has a value."""
+    filled = [name for name in columns if any(row[name] is not None for row in rows)]
+    lines = [filled, ["---"] * len(filled), *([_markdown(row[name]) for name in filled] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def show_results(rows: Sequence[Row], out: TextIO) -> None:
-    """A table per experiment and treatment: value per arm, relative effect with its interval, p, verdict."""
+    """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, verdict.
+
+    Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
+    of an interval it is drawn, on one scale for the whole table.
+    """
     from rich.markup import escape
 
-    for (experiment, treatment), mine in _grouped(rows, "experiment_id", "treatment"):
+    ordered = sorted(rows, key=_by_segment)
+    for (experiment, treatment, segment), everything in _grouped(
+        ordered, "experiment_id", "treatment", "segment_name"
+    ):
+        series = _grouped(everything, "metric", "segment_name", "segment_value", "method", "estimator")
+        paths = [sorted(days, key=lambda row: row["day"]) for _, days in series]
+        mine = [days[-1] for days in paths]
+        ends = value_range(row[name] for row in mine for name in _RELATIVE)
         first = mine[0]
-        table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}")
+        by = "" if segment is None else f", by {segment}"
+        table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}{by}")
         for name, side in (
             ("metric", "left"), ("control", "right"), ("treated", "right"), ("effect", "right"),
             ("interval", "right"), ("p", "right"), ("", "left"),
         ):  # fmt: skip
             table.add_column(name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""))
-        for row in mine:
-            table.add_row(*map(escape, _result_cells(row)), style=_result_style(row))
+        for days in paths:
+            table.add_row(*map(escape, _result_cells(days, ends)), style=_result_style(days[-1]))
         _print(table, out)
         for note in dict.fromkeys(_notes(mine)):
             _print(escape(note), out)
@@ -98,15 +125,19 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
 
 
 def show_runs(rows: Sequence[Row], out: TextIO) -> None:
-    """Runs, newest first, with what became of each experiment."""
+    """Runs, newest first, with what became of each experiment where that is not what became of the run."""
     from rich.markup import escape
 
     table = _table("runs")
     for name in ("run", "as of", "status", "seconds", "experiments"):
-        table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
+        justify: Literal["left", "right"] = "right" if name == "seconds" else "left"
+        table.add_column(name, overflow="fold", justify=justify, no_wrap=name in ("run", "as of"))
     for row in rows:
         seconds = sum((row["seconds"] or {}).values())
-        fates = "\n".join(f"{name}: {status}" for name, status in sorted((row["experiments"] or {}).items()))
+        fates = "\n".join(
+            name if status == row["status"] else f"{name}: {status}"
+            for name, status in sorted((row["experiments"] or {}).items())
+        )
         table.add_row(
             escape(row["run_id"]),
             f"{row['as_of']:%Y-%m-%d %H:%M}",
@@ -125,15 +156,23 @@ SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
 }
 
 
-def _result_cells(row: Row) -> tuple[str, ...]:
-    segment = f" {row['segment_name']}={row['segment_value']}" if row["segment_name"] else ""
+def _by_segment(row: Row) -> tuple[Any, ...]:
+    segment = row["segment_name"] or ""
+    return row["experiment_id"], row["treatment"], segment, ROLES.index(row["role"]), row["metric"]
+
+
+def _result_cells(days: Sequence[Row], ends: tuple[float, float]) -> tuple[str, ...]:
+    row = days[-1]
+    segment = f" {row['segment_value']}" if row["segment_name"] else ""
     p = row["p_adjusted"] if row["p_adjusted"] is not None else row["p_value"]
+    path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 else ""
+    bar = interval_bar(*(row[name] for name in _RELATIVE), ends=ends, width=_BAR)
     return (
-        f"{row['metric']}{segment}",
+        f"{row['metric']}{segment}" + (f"\n{path}" if path else ""),
         _number(row["mean_control"]),
         _number(row["mean_treatment"]),
         _percent(row["relative_effect"]),
-        _interval(row["relative_low"], row["relative_high"]),
+        f"{_interval(row['relative_low'], row['relative_high'])}\n{bar:<{_BAR}}",
         "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}",
         _mark(row),
     )
@@ -199,6 +238,19 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _inert(value: Any) -> Any:
+    """A text that cannot be taken for a formula; numbers stay as they are."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\n")  # which the writer quotes, as it does not a lone carriage return
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+
+
+def _markdown(value: Any) -> str:
+    text = "" if value is None else str(_cell(value))
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def _cell(value: Any) -> Any:

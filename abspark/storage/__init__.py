@@ -1,25 +1,67 @@
-"""The only code that reads or writes: sessions, sources, lake tables, runs."""
+"""The only code that reads or writes: sessions, sources, lake tables, runs.
 
-from abspark.storage.faults import as_data_error
-from abspark.storage.lake import Commit, Lake, Pruned
-from abspark.storage.open_lake import open_lake
-from abspark.storage.places import bytes_at
-from abspark.storage.session import open_session, utc_session
-from abspark.storage.source_columns import require_columns
-from abspark.storage.sources import PinnedSource, pin, read, row_count
+The names are loaded when first used, so that a lake can be read on a machine without pyspark.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from abspark.storage.csv_values import content_hash, read_values
+    from abspark.storage.faults import as_data_error
+    from abspark.storage.lake import Commit, Lake, Pruned
+    from abspark.storage.lake_kinds import open_lake
+    from abspark.storage.lake_reader import LakeReader, open_reader
+    from abspark.storage.places import bytes_at
+    from abspark.storage.session import open_session, utc_session
+    from abspark.storage.source_columns import require_columns
+    from abspark.storage.sources import PinnedSource, pin, read, row_count
 
 __all__ = [
     "Commit",
     "Lake",
+    "LakeReader",
     "PinnedSource",
     "Pruned",
     "as_data_error",
     "bytes_at",
+    "content_hash",
     "open_lake",
+    "open_reader",
     "open_session",
     "pin",
     "read",
+    "read_values",
     "require_columns",
     "row_count",
     "utc_session",
 ]
+
+_HOMES: Final = {
+    "Commit": "lake",
+    "Lake": "lake",
+    "LakeReader": "lake_reader",
+    "PinnedSource": "sources",
+    "Pruned": "lake",
+    "as_data_error": "faults",
+    "bytes_at": "places",
+    "content_hash": "csv_values",
+    "open_lake": "lake_kinds",
+    "open_reader": "lake_reader",
+    "open_session": "session",
+    "pin": "sources",
+    "read": "sources",
+    "read_values": "csv_values",
+    "require_columns": "source_columns",
+    "row_count": "sources",
+    "utc_session": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

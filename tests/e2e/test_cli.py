@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 COMMANDS = (
     "validate", "run", "results", "health", "drops", "runs", "prune", "simulate", "demo", "init", "schema", "assign",
-    "power",
+    "power", "report", "compare",
 )  # fmt: skip
 
 
@@ -69,7 +69,10 @@ def test_version(tell: Tell) -> None:
             ["run", "--env", "x", "--as-of", "2026-04-01T00:00:00"],
             "states no offset; write e.g. 2026-04-01T00:00:00Z",
         ),
-        (["results", "--env", "x", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv'"),
+        (
+            ["results", "--env", "x", "--format", "xml"],
+            "'xml' is not one of 'table', 'json', 'csv', 'markdown'",
+        ),
         (["results", "--env", "x", "--conf", "/nowhere"], "no configuration directory /nowhere"),
         (["prune", "--env", "x", "--keep", "two"], "'two' is not a valid integer"),
     ],
@@ -258,7 +261,7 @@ def test_a_command_that_needs_spark_says_what_is_missing(tmp_path: Path) -> None
     """With an environment that starts its own session, and no Java anywhere."""
     tiny = make_project(tmp_path)
     ended = subprocess.run(
-        [str(Path(sys.executable).parent / "abspark"), *tiny.command("runs", env="own")],
+        [str(Path(sys.executable).parent / "abspark"), *tiny.command("prune", env="own")],
         capture_output=True,
         text=True,
         env={**{k: v for k, v in os.environ.items() if k != "JAVA_HOME"}, "PATH": str(tmp_path)},

@@ -72,3 +72,15 @@ def test_jobs_are_entry_points(installed: Path, tmp_path: Path, job: str) -> Non
     shown = run(installed, f"abspark-{job}", "--help", cwd=tmp_path)
     assert shown.returncode == 0
     assert "--conf" in shown.stdout
+
+
+def test_two_files_are_compared_and_a_report_says_what_it_needs(installed: Path, tmp_path: Path) -> None:
+    for name, ones in (("a", 10), ("b", 30)):
+        (tmp_path / f"{name}.csv").write_text("clicked\n" + "1\n" * ones + "0\n" * 90)
+    command = ("abspark", "compare", "a.csv", "b.csv", "--metric", "clicked")
+    compared = run(installed, *command, cwd=tmp_path)
+    assert (compared.returncode, compared.stderr) == (0, "")
+    assert "+150.00%" in compared.stdout
+    refused = run(installed, *command, "--out", "page.html", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "pip install 'abspark[report]'" in refused.stderr

@@ -1,0 +1,185 @@
+"""Two plain samples through the same analysis as an experiment: moments, results, health, decision."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from abspark.analysis.decisions import Evidence, decisions
+from abspark.analysis.health_ledger import drops_balanced
+from abspark.analysis.health_row import skipped
+from abspark.analysis.health_srm import srm_checks
+from abspark.analysis.results import results
+from abspark.config import Experiment, Metric
+from abspark.schemas import DROPS, MOMENTS
+from abspark.stats.moments import Floats
+
+CONTROL: Final = "control"
+TREATMENT: Final = "treatment"
+FILES: Final = "files"
+Kind = Literal["proportion", "mean"]
+Direction = Literal["increase", "decrease"]
+
+_ID: Final = "compare"
+_WORDS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
+_MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none"})
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The numbers of one arm, a number per unit, and how many rows were left out for which reason."""
+
+    values: Floats
+    left_out: Mapping[str, int]
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return len(self.values) + sum(self.left_out.values())
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the tables of a run would hold, without run_id, and the configuration that made it."""
+
+    experiment: Experiment
+    metric: Metric
+    results: list[dict[str, Any]]
+    health: list[dict[str, Any]]
+    drops: list[dict[str, Any]]
+    decision: dict[str, Any]
+
+
+def cleaned(values: Iterable[Any]) -> Sample:
+    """Numbers and words for yes and no; what is `missing` or no finite number (`bad_value`) is left out and counted."""
+    kept, left_out = array("d"), Counter[str]()
+    for value in values:
+        number = _number(value)
+        if isinstance(number, str):
+            left_out[number] += 1
+        else:
+            kept.append(number)
+    return Sample(np.array(kept, dtype=np.float64), dict(left_out))
+
+
+def kind_of(samples: Sequence[Sample]) -> Kind:
+    """`proportion` where no value is anything but 0 or 1."""
+    whole = np.concatenate([sample.values for sample in samples])
+    return "proportion" if np.isin(whole, (0.0, 1.0)).all() else "mean"
+
+
+def two_samples(
+    control: Sample,
+    treatment: Sample,
+    *,
+    metric: str,
+    alpha: float = 0.05,
+    direction: Direction = "increase",
+    share: float | None = None,
+    now: datetime,
+) -> Compared:
+    """The comparison of two samples; `share` is the share of units that were meant for the treatment, if known."""
+    arms = {CONTROL: control, TREATMENT: treatment}
+    defined = _metric(metric, kind_of([control, treatment]), direction)
+    experiment = _experiment(metric, alpha, share, now)
+    day = now.astimezone(UTC).date()
+    moments = [_moments(name, sample, metric, day) for name, sample in arms.items()]
+    found = results(moments, [experiment], {metric: defined}, as_of=now)
+    drops = [_drop(name, reason, rows) for name, arm in arms.items() for reason, rows in arm.left_out.items()]
+    profile = [
+        {
+            "experiment_id": _ID,
+            "variant": name,
+            "excluded_reason": None,
+            "period": 0,
+            "day": day,
+            "n": arm.rows,
+        }
+        for name, arm in arms.items()
+    ]
+    health = [*_split(profile, experiment, share), *drops_balanced(drops, profile, experiment)]
+    evidence = Evidence(found, health, frozenset(), now)
+    [decision] = decisions(evidence, [experiment], {metric: defined})
+    return Compared(experiment, defined, found, health, drops, decision)
+
+
+def _number(value: Any) -> float | str:
+    """The number a value means, or the reason to leave it out."""
+    if value is None:
+        return "missing"
+    text = str(value).strip().lower()
+    if text in _MISSING:
+        return "missing"
+    try:
+        number = _WORDS[text] if text in _WORDS else float(text)
+    except ValueError:
+        return "bad_value"
+    return number if math.isfinite(number) else "bad_value"
+
+
+def _moments(variant: str, sample: Sample, metric: str, day: date) -> dict[str, Any]:
+    n = len(sample.values)
+    return dict.fromkeys(MOMENTS.names) | {
+        "experiment_id": _ID,
+        "variant": variant,
+        "metric": metric,
+        "day": day,
+        "n": n,
+        "n_complete": n,
+        "mean_num": float(sample.values.mean()) if n else None,
+        "var_num": float(sample.values.var(ddof=1)) if n > 1 else None,
+    }
+
+
+def _drop(variant: str, reason: str, rows: int) -> dict[str, Any]:
+    told = {
+        "stage": "events",
+        "source": FILES,
+        "reason": reason,
+        "variant": variant,
+        "rows": rows,
+        "units": rows,
+    }
+    return dict.fromkeys(name for name in DROPS.names if name != "run_id") | {"experiment_id": _ID} | told
+
+
+def _split(
+    profile: Sequence[Mapping[str, Any]], experiment: Experiment, share: float | None
+) -> list[dict[str, Any]]:
+    if share is None:
+        why = "The shares that were meant are not known; state that of the treatment with --share."
+        return [skipped(experiment, "srm", why)]
+    return [row for row in srm_checks(profile, experiment) if row["check"] == "srm"]
+
+
+def _metric(name: str, kind: Kind, direction: Direction) -> Metric:
+    given: dict[str, Any] = {"name": name, "kind": kind, "source": FILES, "direction": direction}
+    given["window"] = {"end": "1d"}
+    if kind == "mean":
+        given["value"] = name
+    return Metric.model_validate(given | {"description": f"The column {name}, a row per unit."})
+
+
+def _experiment(metric: str, alpha: float, share: float | None, now: datetime) -> Experiment:
+    """An experiment that is long over, as both files are whole."""
+    treated = 0.5 if share is None else share
+    return Experiment.model_validate(
+        {
+            "id": _ID,
+            "variants": [{"key": CONTROL, "weight": 1 - treated}, {"key": TREATMENT, "weight": treated}],
+            "control": CONTROL,
+            "start": (now - timedelta(days=3)).isoformat(),
+            "end": (now - timedelta(days=2)).isoformat(),
+            "exposures": FILES,
+            "status": "completed",
+            "metrics": {"primary": [metric]},
+            "analysis": {"alpha": alpha},
+        }
+    )

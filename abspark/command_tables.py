@@ -1,0 +1,156 @@
+"""Committed rows for the commands that show them: without Spark where the lake can be read without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from abspark.command_common import require_pyspark, session
+from abspark.errors import UsageError
+from abspark.report.order import in_order
+from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from abspark.config import Project
+    from abspark.storage import LakeReader
+
+Rows = list[dict[str, Any]]
+
+
+class LakeTables(Protocol):
+    """What a lake holds, as plain rows in reading order."""
+
+    location: str
+
+    def commits(self) -> dict[str, dict[str, Any]]:
+        """The row of `commits` per experiment."""
+
+    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
+        """The rows that count, of all experiments unless some are named; empty where there is no such table."""
+
+    def runs(self) -> Rows:
+        """The latest record of each run, newest first."""
+
+    def first_exposures(self, experiment: str) -> Rows:
+        """Units by variant and day of their first exposure, of the committed run."""
+
+
+@contextmanager
+def open_tables(project: Project) -> Iterator[LakeTables]:
+    """The lake of the project's environment; starts Spark only where nothing else can read it.
+
+    Raises:
+        UsageError: No environment was chosen, or the lake needs Spark and pyspark is not installed.
+        LakeError: The lake can't be read.
+    """
+    from abspark.storage import open_reader
+
+    if project.environment is None:
+        raise UsageError("no environment was chosen", advice="name one with --env")
+    reader = open_reader(project.environment.lake)
+    if reader is not None:
+        yield _WithoutSpark(reader)
+        return
+    require_pyspark()
+    with session(project.environment) as spark:
+        yield _WithSpark(spark, project)
+
+
+def require_committed(tables: LakeTables, experiments: Sequence[str]) -> None:
+    """Every experiment that is named has a committed run.
+
+    Raises:
+        UsageError: One has none.
+    """
+    heads = tables.commits()
+    if missing := [name for name in experiments if name not in heads]:
+        raise UsageError(
+            f"no committed run of {', '.join(missing)}",
+            allowed=", ".join(sorted(heads)) or "none: nothing is committed yet",
+            advice="abspark run",
+        )
+
+
+class _WithoutSpark:
+    def __init__(self, reader: LakeReader) -> None:
+        self.location = reader.location
+        self._reader = reader
+        self._commits = {row["experiment_id"]: row for row in reader.commits()}
+
+    def commits(self) -> dict[str, dict[str, Any]]:
+        return self._commits
+
+    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
+        if table not in TABLES:
+            return []
+        heads = {
+            name: row["run_id"]
+            for name, row in self._commits.items()
+            if not experiments or name in experiments
+        }
+        found = self._reader.rows(table, sorted(set(heads.values())))
+        return in_order(table, [row for row in found if _counts(row, heads)])
+
+    def runs(self) -> Rows:
+        latest: dict[str, dict[str, Any]] = {}
+        for row in self._reader.rows(RUNS.name, None):
+            known = latest.get(row["run_id"])
+            if known is None or _recorded(row) > _recorded(known):
+                latest[row["run_id"]] = row
+        return in_order(RUNS.name, list(latest.values()))
+
+    def first_exposures(self, experiment: str) -> Rows:
+        head = self._commits.get(experiment)
+        return [] if head is None else self._reader.first_exposures(head["run_id"], experiment)
+
+
+class _WithSpark:
+    def __init__(self, spark: SparkSession, project: Project) -> None:
+        from abspark.runner import lake_of
+
+        self.location = lake_of(spark, project).location
+        self._spark = spark
+        self._project = project
+
+    def commits(self) -> dict[str, dict[str, Any]]:
+        from abspark.queries import rows
+
+        found = rows(self._spark, self._project, COMMITS.name)
+        return {row["experiment_id"]: row for row in found}
+
+    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
+        from abspark import queries
+
+        if table not in TABLES:
+            return []
+        return queries.rows(self._spark, self._project, table, experiments=experiments)
+
+    def runs(self) -> Rows:
+        from abspark import queries
+
+        return queries.runs(self._spark, self._project)
+
+    def first_exposures(self, experiment: str) -> Rows:
+        from pyspark.sql import functions as F
+
+        from abspark import queries
+
+        frame = queries.frame(self._spark, self._project, "assignments", experiments=(experiment,))
+        day = F.to_date("first_exposure_at").alias("day")
+        counted = frame.groupBy("variant", day).agg(F.count("*").alias("units"))
+        return [row.asDict() for row in counted.orderBy("day", "variant").collect()]
+
+
+def _counts(row: Mapping[str, Any], heads: Mapping[str, str]) -> bool:
+    """Whether the row's run is the committed one of its experiment; for `*`: of any experiment."""
+    if row["experiment_id"] == NO_EXPERIMENT:
+        return row["run_id"] in heads.values()
+    head = heads.get(row["experiment_id"])
+    return head is not None and head == str(row["run_id"])
+
+
+def _recorded(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (row["recorded_at"], row["finished_at"] is not None, row["finished_at"])

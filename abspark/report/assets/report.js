@@ -1,0 +1,238 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
+  const wantsDark = matchMedia("(prefers-color-scheme: dark)");
+  const drawn = new Set();
+  const figures = new Map();
+  let data = { figures: {}, choosers: {} };
+
+  function setTheme(name) {
+    root.dataset.theme = name;
+    const button = document.querySelector("[data-theme-switch]");
+    if (button) { button.hidden = false; button.textContent = name === "dark" ? "Light" : "Dark"; }
+    drawn.forEach(draw);
+  }
+
+  async function unpacked(id) {
+    const element = document.getElementById(id);
+    if (!element) return null;
+    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  // figures: data and layout come from the page; here they get the theme's colours and fonts
+
+  function coloured(value, style) {
+    if (typeof value === "string") return value[0] === "@" ? style.getPropertyValue("--" + value.slice(1)).trim() : value;
+    if (Array.isArray(value)) return value.map((part) => coloured(part, style));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, part]) =>
+        key === "customdata" || key === "ticktext" || key === "label" || key === "name" ? [key, part] : [key, coloured(part, style)]));
+    }
+    return value;
+  }
+
+  function axis(given, narrow) {
+    const short = (text) => (narrow && text.length > 15 ? text.slice(0, 14) + "…" : text);
+    const base = { automargin: true, fixedrange: true, gridcolor: "@line", zerolinecolor: "@muted", zerolinewidth: 1.5,
+      tickfont: { color: "@muted", size: narrow ? 11 : 12 }, ticks: "", nticks: narrow ? 5 : 9 };
+    const merged = { ...base, ...given };
+    if (merged.ticktext) merged.ticktext = merged.ticktext.map(short);
+    if (merged.ticktext) merged.tickfont = { color: "@text", size: narrow ? 11 : 13 };
+    if (merged.ticktext) merged.ticklabelstandoff = 8;
+    if (merged.title) merged.title = { ...merged.title, font: { color: "@muted", size: 12 } };
+    return merged;
+  }
+
+  function prepare(box, figure) {
+    box.hidden = !figure;
+    if (!figure) return;
+    figures.set(box, figure);
+    box.style.height = figure.height + "px";
+    box.setAttribute("aria-label", figure.alt);
+  }
+
+  function draw(box) {
+    const figure = figures.get(box);
+    if (!figure || !window.Plotly) return;
+    drawn.add(box);
+    const narrow = box.clientWidth < 560;
+    const style = getComputedStyle(root);
+    const layout = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false, hovermode: "closest",
+      font: { family: getComputedStyle(document.body).fontFamily, color: "@text", size: narrow ? 11 : 13 },
+      margin: { l: 8, r: 16, t: 12, b: 32 }, bargap: 0.5, height: figure.height,
+      legend: { orientation: "h", y: 1.12, x: 0, font: { color: "@muted", size: 12 } },
+      hoverlabel: { bgcolor: "@card", bordercolor: "@line", font: { color: "@text", size: 13 }, align: "left" },
+      ...figure.layout, xaxis: axis(figure.layout.xaxis, narrow), yaxis: axis(figure.layout.yaxis, narrow),
+    };
+    if (layout.yaxis2) layout.yaxis2 = axis(layout.yaxis2, narrow);
+    if (layout.showlegend) layout.margin.t = 40;
+    window.Plotly.react(box, coloured(figure.data, style), coloured(layout, style), { displayModeBar: false, responsive: true });
+  }
+
+  const undrawn = () => all(".figure:not([hidden])").filter((box) => !drawn.has(box));
+
+  function drawRest() {
+    const next = undrawn()[0];
+    if (!next) { root.dataset.drawn = "true"; return; }
+    draw(next);
+    setTimeout(drawRest);
+  }
+
+  async function drawAll() {
+    const plotly = document.createElement("script");
+    plotly.textContent = await unpacked("plotly");
+    document.head.append(plotly);
+    setTimeout(drawRest);
+  }
+
+  // tables
+
+  const cellsOf = (row) => [...row.children];
+  const valueOf = (cell) => (cell.dataset.value === undefined ? cell.textContent : cell.dataset.value);
+
+  const missing = (text) => text === "" || text === "—";
+
+  // undefined last in either direction; numbers as numbers, the rest as words
+  function sort(table, place, ascending) {
+    const words = new Intl.Collator(undefined, { numeric: true });
+    const numeric = table.tHead.rows[0].children[place].classList.contains("num");
+    const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row.children[place]), row]);
+    rows.sort(([first], [second]) => {
+      if (missing(first) || missing(second)) return missing(first) - missing(second);
+      return (ascending ? 1 : -1) * (numeric ? Number(first) - Number(second) : words.compare(first, second));
+    });
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+    all("thead th", table).forEach((heading, index) => {
+      if (index === place) heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+      else heading.removeAttribute("aria-sort");
+    });
+  }
+
+  function makeSortable(table) {
+    all("thead th", table).forEach((heading, place) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = heading.textContent;
+      button.addEventListener("click", () => sort(table, place, heading.getAttribute("aria-sort") !== "ascending"));
+      heading.replaceChildren(button);
+    });
+  }
+
+  function filter(table, text) {
+    const wanted = text.trim().toLowerCase();
+    [...table.tBodies[0].rows].forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
+  }
+
+  // a spreadsheet would run a text that begins like a formula
+  function exported(cell) {
+    const value = cell.dataset.value;
+    if (value !== undefined && value !== "" && !Number.isNaN(Number(value)) && cell.classList.contains("num")) return value;
+    return /^[=+\-@\t\r]/.test(cell.textContent) ? "'" + cell.textContent : cell.textContent;
+  }
+
+  function lines(table, separator) {
+    const quoted = (text) => (/["\n\r,\t;]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
+    const rows = [table.tHead.rows[0], ...[...table.tBodies[0].rows].filter((row) => !row.hidden)];
+    return rows.map((row) => cellsOf(row).map((cell) => quoted(exported(cell))).join(separator)).join("\n") + "\n";
+  }
+
+  async function copy(table) {
+    const text = lines(table, "\t");
+    if (navigator.clipboard) { try { await navigator.clipboard.writeText(text); return true; } catch { /* asked for below */ } }
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+
+  function save(table) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff" + lines(table, ",")], { type: "text/csv" }));
+    link.download = table.id + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  function wireTables() {
+    all("table").forEach(makeSortable);
+    all(".table-tools").forEach((tools) => {
+      const table = tools.nextElementSibling.querySelector("table");
+      const told = tools.querySelector(".told");
+      const tell = (text) => { told.textContent = text; setTimeout(() => { told.textContent = ""; }, 3000); };
+      tools.hidden = false;
+      tools.querySelector("[data-filter]").addEventListener("input", (event) => filter(table, event.target.value));
+      tools.querySelector("[data-copy]").addEventListener("click", async () => tell((await copy(table)) ? "Copied" : "Not copied"));
+      tools.querySelector("[data-save]").addEventListener("click", () => save(table));
+    });
+  }
+
+  // choosers
+
+  function fill(table, rows) {
+    const headings = all("thead th", table);
+    headings.forEach((heading) => heading.removeAttribute("aria-sort"));
+    table.tBodies[0].replaceChildren(...rows.map((cells) => {
+      const row = document.createElement("tr");
+      cells.forEach(([text, value, tone], place) => {
+        const cell = document.createElement(place === 0 ? "th" : "td");
+        const numeric = headings[place].classList.contains("num");
+        if (place === 0) cell.scope = "row";
+        if (numeric) cell.className = "num"; else cell.dir = "auto";
+        if (tone) cell.dataset.tone = tone;
+        if (value !== null) cell.dataset.value = value;
+        cell.textContent = text;
+        row.append(cell);
+      });
+      return row;
+    }));
+  }
+
+  function choose(box, place, withTable) {
+    const chosen = data.choosers[box.dataset.chooser].panels[place];
+    all("[data-slot]", box).forEach((slot) => {
+      prepare(slot, chosen.figures[slot.dataset.slot]);
+      if (withTable) draw(slot);
+    });
+    if (!withTable) return;
+    box.querySelector("[data-note]").textContent = chosen.note;
+    const table = box.querySelector("table");
+    fill(table, chosen.rows);
+    filter(table, box.querySelector("[data-filter]").value);
+  }
+
+  async function start() {
+    setTheme(root.dataset.theme || (wantsDark.matches ? "dark" : "light"));
+    wireTables();
+    wantsDark.addEventListener("change", () => setTheme(wantsDark.matches ? "dark" : "light"));
+    document.querySelector("[data-theme-switch]")?.addEventListener("click", () => setTheme(root.dataset.theme === "dark" ? "light" : "dark"));
+    const given = await unpacked("page-data");
+    if (given !== null) {
+      data = JSON.parse(given);
+      all("[data-figure]").forEach((box) => prepare(box, data.figures[box.dataset.figure]));
+      all("[data-chooser]").forEach((box) => {
+        choose(box, 0, false);
+        box.querySelector("select")?.addEventListener("change", (event) => choose(box, Number(event.target.value), true));
+      });
+    }
+    performance.mark("ready");
+    root.dataset.ready = "true"; // all but the figures, which take longer to draw than the rest to read
+    if (given !== null) setTimeout(drawAll);
+  }
+
+  let before = null;
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    all("details").forEach((part) => { part.open = true; });
+    undrawn().forEach(draw);
+    setTheme("light");
+  });
+  addEventListener("afterprint", () => setTheme(before || "light"));
+  start();
+})();

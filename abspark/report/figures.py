@@ -1,0 +1,113 @@
+"""What the figures of a page share. Colours are names, which the page's script replaces by those of its theme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+
+from abspark.report.data import Standing
+from abspark.report.views import Figure
+
+MUTED: Final = "@muted"
+ACCENT: Final = "@accent"
+GOOD: Final = "@good"
+BAD: Final = "@bad"
+BAND: Final = "@band"
+LINE: Final = "@line"
+
+TONES: Final[dict[Standing, str]] = {"better": GOOD, "worse": BAD, "open": MUTED, "undefined": MUTED}
+SYMBOLS: Final[dict[Standing, str]] = {
+    "better": "triangle-up", "worse": "triangle-down", "open": "circle", "undefined": "circle",
+}  # fmt: skip
+ROW_HEIGHT: Final = 30
+_LABEL: Final = 28
+_ROOM: Final = 0.08
+_DAYS_LABELLED: Final = 7
+
+
+def plot_text(text: str, *, longest: int | None = None) -> str:
+    """A name inside a figure, where Plotly would take `<` and `&` as markup; cut where it is too long."""
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1] + "…"
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def label(text: str) -> str:
+    """A name beside an axis."""
+    return plot_text(text, longest=_LABEL)
+
+
+def hover(*lines: str) -> str:
+    """Lines of a hover box, the first of them bold."""
+    safe = [plot_text(line, longest=90) for line in lines if line]
+    return "<br>".join([f"<b>{safe[0]}</b>", *safe[1:]])
+
+
+def value_range(values: Iterable[float | None]) -> tuple[float, float]:
+    """The range of an axis that shows these values and zero, with some room."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    room = (high - low or 1.0) * _ROOM
+    return low - room, high + room
+
+
+def interval_trace(
+    points: Sequence[tuple[float, float | None, float | None]],
+    places: Sequence[float],
+    hovers: Sequence[str],
+    *,
+    standing: Standing,
+    ends: tuple[float, float],
+) -> dict[str, Any]:
+    """Estimates with horizontal intervals (estimate, low, high); an open end reaches the edge of the axis."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [value for value, _, _ in points],
+        "y": list(places),
+        "customdata": list(hovers),
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "marker": {"color": TONES[standing], "symbol": SYMBOLS[standing], "size": 11},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [(ends[1] if high is None else high) - value for value, _, high in points],
+            "arrayminus": [value - (ends[0] if low is None else low) for value, low, _ in points],
+            "color": TONES[standing],
+            "thickness": 2.5,
+            "width": 0,
+        },
+    }
+
+
+def rows_layout(names: Sequence[str], ends: tuple[float, float], *, tickformat: str) -> dict[str, Any]:
+    """A horizontal axis of effects and a vertical one with a name per row, the first on top."""
+    return {
+        "xaxis": {"range": list(ends), "tickformat": tickformat, "zeroline": True},
+        "yaxis": {
+            "tickmode": "array",
+            "tickvals": list(range(len(names))),
+            "ticktext": [label(name) for name in names],
+            "range": [len(names) - 0.4, -0.6],
+            "zeroline": False,
+            "showgrid": False,
+        },
+    }
+
+
+def day_axis(days: Sequence[date]) -> dict[str, Any]:
+    """A horizontal axis of days with few labels, each at a midnight."""
+    step = max(1, math.ceil(((days[-1] - days[0]).days + 1) / _DAYS_LABELLED)) if days else 1
+    return {"type": "date", "tickformat": "%d %b", "dtick": step * 86_400_000}
+
+
+def figure(data: Sequence[dict[str, Any]], layout: dict[str, Any], *, alt: str, height: int = 320) -> Figure:
+    """A figure of the page."""
+    return {"data": list(data), "layout": layout, "height": height, "alt": alt}
+
+
+def height_of(rows: int) -> int:
+    """Pixels for a figure with a row per name."""
+    return 90 + ROW_HEIGHT * max(rows, 2)

@@ -1,0 +1,65 @@
+"""Numbers as people read them. A number is rounded once, here, for the page, the pictures and the terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNDEFINED: Final = "—"
+GAP: Final = " … "
+
+
+def number(value: float | None) -> str:
+    """Five significant digits, thousands separated."""
+    return UNDEFINED if value is None else f"{value:,.5g}"
+
+
+def signed(value: float | None) -> str:
+    """Four significant digits with their sign."""
+    return UNDEFINED if value is None else f"{value:+,.4g}"
+
+
+def count(value: int | None) -> str:
+    """A whole number, thousands separated."""
+    return UNDEFINED if value is None else f"{value:,d}"
+
+
+def percent(value: float | None) -> str:
+    """A change in per cent, with its sign."""
+    return UNDEFINED if value is None else f"{value:+.2%}"
+
+
+def share(value: float | None) -> str:
+    """A share of a whole in per cent."""
+    return UNDEFINED if value is None else f"{value:.1%}"
+
+
+def probability(value: float | None) -> str:
+    """A probability in per cent, never rounded to certainty."""
+    if value is None:
+        return UNDEFINED
+    return "> 99.99%" if 0.9999 < value < 1 else "< 0.01%" if 0 < value < 1e-4 else f"{value:.2%}"
+
+
+def p_value(value: float | None) -> str:
+    """Four decimals; two digits where that would be 0."""
+    if value is None:
+        return UNDEFINED
+    return f"{value:.4f}" if value >= 1e-4 or value == 0 else f"{value:.1e}"
+
+
+def percent_interval(low: float | None, high: float | None) -> str:
+    """Both ends in per cent; an open end of a one-sided interval is named as such."""
+    return (
+        UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+.2%}") for end in (low, high))
+    )
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Both ends with four significant digits."""
+    return (
+        UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+,.4g}") for end in (low, high))
+    )
+
+
+def _end(value: float | None, form: str) -> str:
+    return "open" if value is None else form.format(value)

@@ -1,0 +1,1 @@
+"""The sections of the page: each module builds what one template shows."""

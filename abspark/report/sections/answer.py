@@ -1,0 +1,79 @@
+"""The answer in ten seconds: trust, what happened, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from abspark.report import numbers
+from abspark.report.data import ReportData, Row
+from abspark.report.sections import trust
+from abspark.report.views import Section
+from abspark.report.words import DECISIONS, INTERVALS, reason_sentence
+
+_TONES = {"better": "good", "worse": "bad", "open": "open", "undefined": "open"}
+
+
+def answer(data: ReportData) -> Section:
+    """Three cards, the first of which stands in the way of the others where a check fails."""
+    failing = data.failing()
+    context = {
+        "trust": {
+            "title": trust.headline(data),
+            "tone": trust.tone(data),
+            "text": trust.summary(data),
+            "failing": [row["message"] for row in failing][:3],
+        },
+        "effect": _effect(data),
+        "verdict": verdict_card(data),
+        "blocked": bool(failing),
+    }
+    return Section("answer", "At a glance", "At a glance", "answer.html", context)
+
+
+def main_row(data: ReportData) -> Row | None:
+    """The comparison to name first: of the first primary metric, the treatment that gains most."""
+    rows = data.headlines()
+    for role in ("primary", "guardrail", "secondary"):
+        names = [row["metric"] for row in rows if row["role"] == role]
+        mine = [row for row in rows if names and row["metric"] == names[0]]
+        if mine:
+            return max(mine, key=lambda row: _gain(data, row))
+    return None
+
+
+def _gain(data: ReportData, row: Row) -> float:
+    effect = row["effect"] if row["relative_effect"] is None else row["relative_effect"]
+    return float("-inf") if effect is None else data.direction(row["metric"]) * float(effect)
+
+
+def _effect(data: ReportData) -> dict[str, Any]:
+    row = main_row(data)
+    if row is None:
+        return {"title": "No result", "tone": "open", "text": "There are no results rows to show."}
+    against = f"{row['metric']}: {row['treatment']} against {row['control']}"
+    if row["effect"] is None:
+        return {"title": "Undefined", "tone": "open", "text": f"{against}. {reason_sentence(row['reason'])}"}
+    kind = INTERVALS.get(row["method"], "interval")
+    level = f"{(1 - row['alpha']) * 100:.4g} %"
+    if row["relative_effect"] is None:
+        title, ends = numbers.signed(row["effect"]), numbers.interval(row["effect_low"], row["effect_high"])
+    else:
+        title = numbers.percent(row["relative_effect"])
+        ends = numbers.percent_interval(row["relative_low"], row["relative_high"])
+    tone = _TONES[data.standing(row)]
+    return {"title": title, "tone": tone, "text": against, "interval": f"{level} {kind}: {ends}"}
+
+
+def verdict_card(data: ReportData) -> dict[str, Any]:
+    """The decision in words; without one, why there is none."""
+    if data.commit is None and data.lake is not None:
+        return {
+            "title": "Nothing committed yet",
+            "tone": "open",
+            "text": f"No run of {data.experiment.id} is committed: abspark run --experiment {data.experiment.id}",
+        }
+    if data.decision is None:
+        return {"title": "No verdict", "tone": "open", "text": "The run wrote no decision."}
+    title, tone = DECISIONS.get(data.decision["decision"], (data.decision["decision"], "open"))
+    text = " ".join((data.decision["reasons"] or [])[:2])
+    return {"title": title, "tone": tone, "text": text}

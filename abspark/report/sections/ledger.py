@@ -1,0 +1,169 @@
+"""Where did the rows go? From raw rows to analysed units, every row left out with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from abspark.report import numbers
+from abspark.report.data import ReportData, Row
+from abspark.report.figures import ACCENT, LINE, MUTED, figure, plot_text
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.schemas import NO_EXPERIMENT
+
+_HEADINGS: Final = (
+    Heading("Stage", "stage"),
+    Heading("Reason", "reason"),
+    Heading("Variant", "variant"),
+    Heading("Rows", "rows", numeric=True),
+    Heading("Units", "units", numeric=True),
+)
+
+
+@dataclass
+class Flow:
+    """A tree of counts: nodes by name, links as (from, to, rows). Links of nothing are left out."""
+
+    nodes: list[str] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    links: list[tuple[int, int, int]] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def node(self, name: str, rows: int, *, kept: bool) -> int:
+        """The number of a node, which is made where it is new."""
+        if name not in self.nodes:
+            self.nodes.append(name)
+            self.sizes[name] = rows
+            if kept:
+                self.kept.add(name)
+        return self.nodes.index(name)
+
+    def add(self, source: str, target: str, rows: int, *, kept: bool = False) -> None:
+        """Rows that go from a node, which is there, to another."""
+        if rows > 0:
+            self.links.append((self.nodes.index(source), self.node(target, rows, kept=kept), rows))
+
+
+def ledger(data: ReportData) -> Section:
+    """A flow and a table per log that the experiment reads."""
+    sources = list(dict.fromkeys([data.experiment.exposures, *_event_sources(data)]))
+    panels = [_panel(data, source) for source in sources]
+    chooser = Chooser("ledger", "Log", "Rows left out", _HEADINGS, panels, ("flow",))
+    shown = bool(data.drops) or bool(_inputs(data))
+    return Section(
+        "ledger", "Where did the rows go?", "Rows", "ledger.html", {}, {}, (chooser,) if shown else ()
+    )
+
+
+def _event_sources(data: ReportData) -> Iterable[str]:
+    known = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
+    return (source for metric in known for source in metric.sources)
+
+
+def _inputs(data: ReportData) -> dict[str, Row]:
+    return {given["source"]: given for given in (data.run or {}).get("inputs") or []}
+
+
+def _panel(data: ReportData, source: str) -> Panel:
+    drops = [row for row in data.drops if row["source"] == source]
+    given = _inputs(data).get(source)
+    exposures = source == data.experiment.exposures and bool(data.exposures)
+    flow = _exposure_flow(data, drops, given) if exposures else _event_flow(drops, given)
+    figures = {"flow": _figure(flow, source)} if flow.links else {}
+    note = "" if exposures else _pairs(drops)
+    return Panel(source, [_cells(row) for row in drops], figures, note)
+
+
+def _exposure_flow(data: ReportData, drops: Sequence[Row], given: Row | None) -> Flow:
+    """Rows read, rows of this experiment, first exposures, units analysed."""
+    own = _by_reason(
+        row for row in drops if row["experiment_id"] != NO_EXPERIMENT and row["stage"] == "exposures"
+    )
+    none = _by_reason(
+        row for row in drops if row["experiment_id"] == NO_EXPERIMENT and row["stage"] == "exposures"
+    )
+    lost = _by_reason(row for row in drops if row["stage"] == "units")
+    assigned = sum(row["units"] for row in data.exposures)
+    mine = assigned + own.total()
+    flow = Flow()
+    if given is not None and given["rows"] is not None:
+        flow.node("rows read", given["rows"], kept=True)
+        flow.add("rows read", "rows of this experiment", mine, kept=True)
+        for reason, rows in none.items():
+            flow.add("rows read", reason, rows)
+        flow.add("rows read", "rows of other experiments", given["rows"] - none.total() - mine)
+    else:
+        flow.node("rows of this experiment", mine, kept=True)
+    if mine == 0:
+        return flow
+    flow.add("rows of this experiment", "first exposures", assigned, kept=True)
+    for reason, rows in own.items():
+        flow.add("rows of this experiment", reason, rows)
+    if assigned:
+        flow.add("first exposures", "units analysed", assigned - lost.total(), kept=True)
+        for reason, rows in lost.items():
+            flow.add("first exposures", reason, rows)
+    return flow
+
+
+def _event_flow(drops: Sequence[Row], given: Row | None) -> Flow:
+    """Rows read, and those that count for a metric of some experiment."""
+    flow = Flow()
+    if given is None or given["rows"] is None:
+        return flow
+    flow.node("rows read", given["rows"], kept=True)
+    if given["kept"] is not None:
+        flow.add("rows read", "rows that count for a metric", given["kept"], kept=True)
+    for reason, rows in _by_reason(row for row in drops if row["stage"] == "events").items():
+        flow.add("rows read", reason, rows)
+    return flow
+
+
+def _by_reason(rows: Iterable[Row]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row["reason"]] += row["rows"]
+    return Counter(dict(counts.most_common()))
+
+
+def _pairs(drops: Sequence[Row]) -> str:
+    pairs = _by_reason(row for row in drops if row["stage"] == "pairs")
+    if not pairs:
+        return ""
+    told = ", ".join(f"{rows:,} {reason}" for reason, rows in pairs.items())
+    return (
+        f"An event is looked at once for every experiment of its unit. In this one it did not count: {told}."
+    )
+
+
+def _figure(flow: Flow, source: str) -> Figure:
+    labels = [plot_text(f"{name}  {flow.sizes[name]:,}") for name in flow.nodes]
+    colours = [ACCENT if name in flow.kept else MUTED for name in flow.nodes]
+    trace = {
+        "type": "sankey",
+        "arrangement": "snap",
+        "node": {"label": labels, "color": colours, "pad": 18, "thickness": 12, "line": {"width": 0},
+                 "hovertemplate": "%{label}<extra></extra>"},
+        "link": {
+            "source": [start for start, _, _ in flow.links],
+            "target": [end for _, end, _ in flow.links],
+            "value": [rows for _, _, rows in flow.links],
+            "color": ["@band" if flow.nodes[end] in flow.kept else LINE for _, end, _ in flow.links],
+            "hovertemplate": "%{source.label} to %{target.label}<extra></extra>",
+        },
+    }  # fmt: skip
+    told = [f"{name} {rows:,}" for name, rows in flow.sizes.items()]
+    return figure([trace], {}, alt=f"Flow of the rows of {source}: {'; '.join(told)}.",
+                  height=150 + 26 * len(flow.nodes))  # fmt: skip
+
+
+def _cells(row: Row) -> list[Cell]:
+    return [
+        Cell(row["stage"]),
+        Cell(row["reason"]),
+        Cell(row["variant"] or ""),
+        Cell(numbers.count(row["rows"]), row["rows"]),
+        Cell(numbers.count(row["units"]), row["units"]),
+    ]

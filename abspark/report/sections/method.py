@@ -1,0 +1,154 @@
+"""How was it computed? Metrics, method, data versions, and the tables that every number comes from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from abspark.config import Metric
+from abspark.report import numbers
+from abspark.report.data import ReportData, Row
+from abspark.report.views import Cell, Heading, Section, TableView
+from abspark.report.words import METHODS
+
+_TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
+_METRICS: Final = (
+    Heading("Metric"), Heading("Role"), Heading("Kind"), Heading("From"), Heading("Definition"),
+    Heading("Window"), Heading("Better"), Heading("Description"),
+)  # fmt: skip
+_COLUMNS: Final = ("name", "kind", "source", "window", "direction", "description", "owner")
+_INPUTS: Final = (
+    Heading("Source"), Heading("Location"), Heading("Version"), Heading("Rows read", numeric=True),
+    Heading("Rows kept", numeric=True),
+)  # fmt: skip
+_ESTIMATORS: Final = (
+    Heading("Metric", "metric"),
+    Heading("Treatment", "treatment"),
+    Heading("Estimator", "estimator"),
+    Heading("Relative effect", "relative_effect", numeric=True),
+    Heading("Interval", "relative_low relative_high", numeric=True),
+    Heading("p", "p_value", numeric=True),
+    Heading("Variance removed", "variance_reduction", numeric=True),
+)
+
+
+def method(data: ReportData) -> Section:
+    """What a sceptic asks for."""
+    used = dict.fromkeys(row["method"] for row in data.headlines()) or {data.experiment.analysis.method: None}
+    others = [row for row in data.results if not row["headline"] and row["segment_name"] is None]
+    newest = max((row["day"] for row in others), default=None)
+    rows = [_estimator(row) for row in others if row["day"] == newest]
+    inputs = [_input(given) for given in (data.run or {}).get("inputs") or []]
+    context = {
+        "methods": [METHODS.get(name, (name, "")) for name in used],
+        "facts": _facts(data),
+        "metrics": TableView("metrics-table", "Metric definitions", _METRICS, _metrics(data)),
+        "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
+        "estimators": TableView("estimators-table", "Other estimators", _ESTIMATORS, rows) if rows else None,
+        "tables": _tables(data),
+        "estimator": "cuped"
+        if any(row["estimator"] == "cuped" for row in data.headlines())
+        else "unadjusted",
+    }
+    return Section("method", "How was it computed?", "Method", "method.html", context)
+
+
+def _facts(data: ReportData) -> list[tuple[str, str]]:
+    settings, run = data.experiment.analysis, data.run or {}
+    facts: list[tuple[str, Any]] = [
+        ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
+        ("Correction", settings.correction),
+        ("Several variants", data.experiment.multiple_variants),
+        ("Assignment", data.experiment.assignment.scheme),
+        ("Run", run.get("run_id")),
+        ("Data as of", _instant(run.get("as_of"))),
+        ("Finished", _instant(run.get("finished_at"))),
+        ("Configuration hash", run.get("configuration_hash")),
+        ("abspark", run.get("code_version")),
+        ("Spark", run.get("spark_version")),
+        ("Delta", run.get("delta_version")),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _instant(value: Any) -> str | None:
+    return None if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _metrics(data: ReportData) -> list[list[Cell]]:
+    roles = data.experiment.metrics
+    role = dict.fromkeys(roles.primary, "primary") | dict.fromkeys(roles.secondary, "secondary")
+    return [
+        _metric(data.metrics[name], role.get(name, "guardrail"))
+        for name in roles.names
+        if name in data.metrics
+    ]
+
+
+def _metric(metric: Metric, role: str) -> list[Cell]:
+    end = metric.window.closes
+    span = f"{_duration(metric.window.start)} to {'the end' if end is None else _duration(end)}"
+    texts = (
+        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), span,
+        "more" if metric.direction == "increase" else "less", metric.description or "",
+    )  # fmt: skip
+    return [Cell(text) for text in texts]
+
+
+def _definition(metric: Metric) -> str:
+    """What was configured beyond the other columns, as written."""
+    given = metric.model_dump(mode="json", exclude_defaults=True, exclude=set(_COLUMNS))
+    return "; ".join(f"{name}: {_written(value)}" for name, value in given.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
+    return " → ".join(map(_written, value)) if isinstance(value, list) else str(value)
+
+
+def _duration(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours / 24:g} d" if hours % 24 == 0 else f"{hours:g} h"
+
+
+def _input(given: Row) -> list[Cell]:
+    version = given["version"]
+    pinned = f"version {version}" if version is not None else (given["list_hash"] or "")[:16]
+    return [
+        Cell(given["source"]),
+        Cell(given["location"]),
+        Cell(pinned),
+        Cell(numbers.count(given["rows"]), given["rows"]),
+        Cell(numbers.count(given["kept"]), given["kept"]),
+    ]
+
+
+def _estimator(row: Row) -> list[Cell]:
+    return [
+        Cell(row["metric"]),
+        Cell(row["treatment"]),
+        Cell(row["estimator"]),
+        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
+        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
+        Cell(numbers.share(row["variance_reduction"]), row["variance_reduction"]),
+    ]
+
+
+def _tables(data: ReportData) -> list[dict[str, str]]:
+    """Each table with where it is; a link where that is a folder of this machine."""
+    if data.lake is None:
+        return []
+    folder = Path(data.lake)
+    local = folder.is_dir()
+    return [
+        {
+            "name": name,
+            "place": str(folder / name) if local else f"{data.lake}.{name}",
+            "link": (folder / name).absolute().as_uri() if local else "",
+        }
+        for name in _TABLES
+        if not local or (folder / name).is_dir()
+    ]

@@ -1,0 +1,177 @@
+"""What happened, and how sure are we? Every metric of a treatment against the control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from abspark.report import numbers
+from abspark.report.data import BAYESIAN, ReportData, Row, Standing
+from abspark.report.figures import (
+    BAD,
+    figure,
+    height_of,
+    hover,
+    interval_trace,
+    plot_text,
+    rows_layout,
+    value_range,
+)
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.words import INTERVALS, STANDINGS, reason_sentence
+
+_TONES: Final[dict[Standing, str]] = {"better": "good", "worse": "bad", "open": "", "undefined": ""}
+_STANDINGS: Final[tuple[Standing, ...]] = ("better", "worse", "open")
+Column = tuple[Heading, Callable[[Row], Cell]]
+
+
+def scorecard(data: ReportData) -> Section:
+    """An interval plot and a table per treatment."""
+    rows = data.headlines()
+    columns = _columns(data, rows)
+    panels = [
+        _panel(data, [row for row in rows if row["treatment"] == treatment], columns)
+        for treatment in data.treatments
+    ]
+    chooser = Chooser(
+        "scorecard", "Treatment", "Every metric, treatment against control",
+        [heading for heading, _ in columns], panels, ("intervals",),
+    )  # fmt: skip
+    first = rows[0] if rows else None
+    context = {
+        "level": f"{(1 - first['alpha']) * 100:.4g} %" if first else "",
+        "kind": INTERVALS.get(first["method"], "interval") if first else "",
+        "bayesian": bool(first and first["method"] == BAYESIAN),
+        "margins": any(data.margin(row) is not None for row in rows),
+        "blocked": bool(data.failing()),
+        "control": data.experiment.control,
+        "day": first["day"] if first else None,
+    }
+    return Section("scorecard", "What happened, and how sure are we?", "Results", "scorecard.html", context, {},
+                   (chooser,) if panels else ())  # fmt: skip
+
+
+def _panel(data: ReportData, rows: Sequence[Row], columns: Sequence[Column]) -> Panel:
+    undefined = [row for row in rows if row["relative_effect"] is None]
+    note = ""
+    if undefined:
+        names = ", ".join(row["metric"] for row in undefined[:5]) + (" …" if len(undefined) > 5 else "")
+        note = f"Not in the plot, for want of a relative effect: {names}."
+    return Panel(
+        rows[0]["treatment"],
+        [[cell(row) for _, cell in columns] for row in rows],
+        {"intervals": _figure(data, [row for row in rows if row["relative_effect"] is not None])},
+        note,
+    )
+
+
+def _figure(data: ReportData, rows: Sequence[Row]) -> Figure:
+    margins = [data.margin(row) for row in rows]
+    ends = value_range(
+        [
+            *(row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")),
+            *margins,
+        ]
+    )
+    traces = []
+    for standing in _STANDINGS:
+        places = [place for place, row in enumerate(rows) if data.standing(row) == standing]
+        if places:
+            mine = [rows[place] for place in places]
+            points = [(row["relative_effect"], row["relative_low"], row["relative_high"]) for row in mine]
+            traces.append(
+                interval_trace(points, places, [_hover(row) for row in mine], standing=standing, ends=ends)
+            )
+    marked = [(place, margin) for place, margin in enumerate(margins) if margin is not None]
+    if marked:
+        traces.append(_margins(marked))
+    layout = rows_layout([row["metric"] for row in rows], ends, tickformat=".1~%")
+    return figure(traces, layout, alt=_alt(data, rows), height=height_of(len(rows)))
+
+
+def _margins(marked: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [margin for _, margin in marked],
+        "y": [place for place, _ in marked],
+        "customdata": [plot_text(f"margin {numbers.percent(margin)}") for _, margin in marked],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "marker": {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": BAD}, "color": BAD},
+    }
+
+
+def _hover(row: Row) -> str:
+    p = row["p_value"] if row["p_adjusted"] is None else row["p_adjusted"]
+    return hover(
+        row["metric"],
+        f"{numbers.percent(row['relative_effect'])}  "
+        f"({numbers.percent_interval(row['relative_low'], row['relative_high'])})",
+        f"{row['control']} {numbers.number(row['mean_control'])}, "
+        f"{row['treatment']} {numbers.number(row['mean_treatment'])}",
+        "" if p is None else f"p = {numbers.p_value(p)}",
+        "" if row["prob_better"] is None else f"better with {numbers.probability(row['prob_better'])}",
+    )
+
+
+def _alt(data: ReportData, rows: Sequence[Row]) -> str:
+    told = [
+        f"{row['metric']} {numbers.percent(row['relative_effect'])}, {STANDINGS[data.standing(row)]}"
+        for row in rows[:8]
+    ]
+    return "Relative effects with their intervals: " + "; ".join(told) + "."
+
+
+def _columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
+    """What decides first; what no row has is left out."""
+    columns: list[Column] = [
+        (Heading("Metric", "metric"), lambda row: Cell(row["metric"])),
+        _numeric("Control", "mean_control", numbers.number),
+        _numeric("Treatment", "mean_treatment", numbers.number),
+        _numeric("Relative effect", "relative_effect", numbers.percent),
+        _between("Interval", "relative_low", "relative_high", numbers.percent_interval),
+    ]
+    optional = (
+        _numeric("p", "p_value", numbers.p_value),
+        _numeric("Adjusted p", "p_adjusted", numbers.p_value),
+        _numeric("Probability to be better", "prob_better", numbers.probability),
+        _numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
+        _numeric("Margin", "margin", numbers.number),
+    )
+    reduction = _numeric("Variance removed", "variance_reduction", numbers.share)
+    columns += [column for column in optional if _filled(column, rows)]
+    columns += [
+        (Heading("Verdict", "significant"), lambda row: _verdict(data, row)),
+        (Heading("Role", "role"), lambda row: Cell(row["role"])),
+        _numeric("Effect", "effect", numbers.signed),
+        _between("Interval of the effect", "effect_low", "effect_high", numbers.interval),
+        *([reduction] if _filled(reduction, rows) else []),
+        _numeric("Units, control", "n_control", numbers.count),
+        _numeric("Units, treatment", "n_treatment", numbers.count),
+    ]
+    return columns
+
+
+def _filled(column: Column, rows: Sequence[Row]) -> bool:
+    return any(row[column[0].column] is not None for row in rows)
+
+
+def _between(label: str, low: str, high: str, text: Callable[..., str]) -> Column:
+    return (
+        Heading(label, f"{low} {high}", numeric=True),
+        lambda row: Cell(text(row[low], row[high]), row[low]),
+    )
+
+
+def _numeric(label: str, column: str, text: Callable[[Any], str]) -> Column:
+    return Heading(label, column, numeric=True), lambda row: Cell(text(row[column]), row[column])
+
+
+def _verdict(data: ReportData, row: Row) -> Cell:
+    standing = data.standing(row)
+    told = STANDINGS[standing]
+    if row["non_inferior"] is not None:
+        told += ", within its margin" if row["non_inferior"] else ", margin not ruled out"
+    if row["reason"] is not None:
+        told = reason_sentence(row["reason"])
+    return Cell(told, None, _TONES[standing])

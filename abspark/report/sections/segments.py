@@ -1,0 +1,162 @@
+"""For whom? Effects by segment value as a forest plot, with the test that they differ at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from abspark.report import numbers
+from abspark.report.data import Comparison, ReportData, Row
+from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.words import plural, reason_sentence
+from abspark.stats.heterogeneity import heterogeneity
+
+_PLOTTED: Final = 40
+_MOST_ROWS: Final = 40_000
+_HEADINGS: Final = (
+    Heading("Segment", "segment_name"),
+    Heading("Value", "segment_value"),
+    Heading("Units, control", "n_control", numeric=True),
+    Heading("Units, treatment", "n_treatment", numeric=True),
+    Heading("Control", "mean_control", numeric=True),
+    Heading("Treatment", "mean_treatment", numeric=True),
+    Heading("Relative effect", "relative_effect", numeric=True),
+    Heading("Interval", "relative_low relative_high", numeric=True),
+    Heading("Effect", "effect", numeric=True),
+    Heading("p", "p_value", numeric=True),
+    Heading("Reason", "reason"),
+)
+
+
+def segments(data: ReportData) -> Section:
+    """A panel per comparison with segment rows, as many as the page has room for."""
+    found = _by_comparison(data)
+    shown = _with_room(found)
+    tests = _heterogeneity(shown)
+    several = len(data.treatments) > 1
+    panels = [
+        _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], _told(tests[pair]))
+        for pair, rows in shown.items()
+    ]
+    chooser = Chooser("segments", "Metric", "Effects by segment value", _HEADINGS, panels, ("forest",))
+    context = {"left_out": len(found) - len(shown)}
+    return Section(
+        "segments", "For whom?", "Segments", "segments.html", context, {}, (chooser,) if panels else ()
+    )
+
+
+def _by_comparison(data: ReportData) -> dict[Comparison, list[Row]]:
+    rows: dict[Comparison, list[Row]] = {pair: [] for pair in data.comparisons}
+    for row in data.results:
+        pair = (row["metric"], row["treatment"])
+        if row["headline"] and row["segment_name"] is not None and pair in rows:
+            rows[pair].append(row)
+    found: dict[Comparison, list[Row]] = {}
+    for pair, mine in rows.items():
+        if mine:
+            newest = max(row["day"] for row in mine)
+            found[pair] = [row for row in mine if row["day"] == newest]
+    return found
+
+
+def _with_room(found: dict[Comparison, list[Row]]) -> dict[Comparison, list[Row]]:
+    shown: dict[Comparison, list[Row]] = {}
+    room = _MOST_ROWS
+    for pair, rows in found.items():
+        room -= len(rows)
+        if room < 0 and shown:
+            break
+        shown[pair] = rows
+    return shown
+
+
+def _heterogeneity(shown: dict[Comparison, list[Row]]) -> dict[Comparison, list[dict[str, Any]]]:
+    """Per comparison the test of each segment, computed in one call."""
+    rows = [(pair, row) for pair, mine in shown.items() for row in mine]
+    numbered: dict[tuple[Comparison, str], int] = {}
+    groups = [numbered.setdefault((pair, row["segment_name"]), len(numbered)) for pair, row in rows]
+    found: dict[Comparison, list[dict[str, Any]]] = {pair: [] for pair in shown}
+    if not rows:
+        return found
+    tested = heterogeneity(
+        _floats([row["effect"] for _, row in rows]),
+        _floats([row["std_error"] for _, row in rows]) ** 2,
+        group=groups,
+        dof=_floats([np.inf if row["dof"] is None else row["dof"] for _, row in rows]),
+    )
+    for place, (pair, name) in enumerate(numbered):
+        p = float(tested.p_value[place])
+        i_squared = float(tested.i_squared[place])
+        found[pair].append({"name": name, "p": None if np.isnan(p) else p, "i_squared": i_squared})
+    return found
+
+
+def _floats(values: Sequence[float | None]) -> Any:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _told(tests: Sequence[dict[str, Any]]) -> str:
+    parts = [
+        f"{test['name']}: too few estimates to compare"
+        if test["p"] is None
+        else f"{test['name']}: p = {numbers.p_value(test['p'])}, I² = {test['i_squared']:.0%}"
+        for test in tests
+    ]
+    return "Do the effects differ between values? " + "; ".join(parts) + "."
+
+
+def _panel(rows: Sequence[Row], label: str, told: str) -> Panel:
+    plotted = [row for row in rows if row["relative_effect"] is not None]
+    if len(plotted) > _PLOTTED:
+        largest = sorted(plotted, key=lambda row: -(row["n_control"] + row["n_treatment"]))[:_PLOTTED]
+        kept = {id(row) for row in largest}
+        plotted = [row for row in plotted if id(row) in kept]
+        told += f" The plot shows the {_PLOTTED} largest of {len(rows):,} values; the table has all of them."
+    elif len(plotted) < len(rows):
+        told += f" {plural(len(rows) - len(plotted), 'value')} without a relative effect: see the table."
+    return Panel(label, [_cells(row) for row in rows], {"forest": _figure(plotted, label)}, told)
+
+
+def _figure(rows: Sequence[Row], label: str) -> Figure:
+    ends = value_range(
+        row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")
+    )
+    points = [(row["relative_effect"], row["relative_low"], row["relative_high"]) for row in rows]
+    trace = interval_trace(
+        points, range(len(rows)), [_hover(row) for row in rows], standing="open", ends=ends
+    )
+    several = len({row["segment_name"] for row in rows}) > 1
+    names = [
+        f"{row['segment_value']}, {row['segment_name']}" if several else row["segment_value"] for row in rows
+    ]
+    layout = rows_layout(names, ends, tickformat=".1~%")
+    alt = f"{label}: relative effects with their intervals for {plural(len(rows), 'segment value')}."
+    return figure([trace], layout, alt=alt, height=height_of(len(rows)))
+
+
+def _hover(row: Row) -> str:
+    return hover(
+        f"{row['segment_name']}: {row['segment_value']}",
+        f"{numbers.percent(row['relative_effect'])}  "
+        f"({numbers.percent_interval(row['relative_low'], row['relative_high'])})",
+        f"{numbers.count(row['n_control'])} and {numbers.count(row['n_treatment'])} units",
+    )
+
+
+def _cells(row: Row) -> list[Cell]:
+    return [
+        Cell(row["segment_name"]),
+        Cell(row["segment_value"]),
+        Cell(numbers.count(row["n_control"]), row["n_control"]),
+        Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
+        Cell(numbers.number(row["mean_control"]), row["mean_control"]),
+        Cell(numbers.number(row["mean_treatment"]), row["mean_treatment"]),
+        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
+        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        Cell(numbers.signed(row["effect"]), row["effect"]),
+        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
+        Cell(reason_sentence(row["reason"])),
+    ]

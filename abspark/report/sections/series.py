@@ -1,0 +1,154 @@
+"""Since when? Cumulative effects day by day, and the statistic with its stopping boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from abspark.report import numbers
+from abspark.report.data import Comparison, ReportData, Row
+from abspark.report.figures import ACCENT, BAD, BAND, MUTED, day_axis, figure, hover
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.words import plural
+
+_HEADINGS: Final = (
+    Heading("To", "day"),
+    Heading("Units, control", "n_control", numeric=True),
+    Heading("Units, treatment", "n_treatment", numeric=True),
+    Heading("Effect", "effect", numeric=True),
+    Heading("Relative effect", "relative_effect", numeric=True),
+    Heading("Interval", "relative_low relative_high", numeric=True),
+    Heading("p", "p_value", numeric=True),
+    Heading("Statistic", "statistic", numeric=True),
+)
+_SEQUENTIAL: Final = (
+    Heading("Boundary", "boundary", numeric=True),
+    Heading("Alpha spent", "alpha_spent", numeric=True),
+    Heading("Information", "information_fraction", numeric=True),
+)
+
+
+def series(data: ReportData) -> Section:
+    """A panel per comparison that has results of several days."""
+    long = [pair for pair in data.comparisons if len(data.series(pair)) > 1]
+    bounded = any(row["boundary"] is not None for pair in long for row in data.series(pair))
+    several = len(data.treatments) > 1
+    panels = [
+        _panel(
+            data.series(pair),
+            ", ".join(pair) if several else pair[0],
+            bounded=bounded,
+            note=_looks(data, pair),
+        )
+        for pair in long
+    ]
+    headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ())]
+    slots = ("effects", "boundaries") if bounded else ("effects",)
+    chooser = Chooser("series", "Metric", "Cumulative results by day", headings, panels, slots)
+    context = {"bounded": bounded, "method": data.series(long[0])[0]["method"] if long else ""}
+    return Section("series", "Since when?", "Days", "series.html", context, {}, (chooser,) if panels else ())
+
+
+def _panel(rows: Sequence[Row], label: str, *, bounded: bool, note: str) -> Panel:
+    figures = {"effects": _effects(rows, label)}
+    if bounded:
+        figures["boundaries"] = _boundaries(rows, label)
+    return Panel(label, [_cells(row, bounded=bounded) for row in rows], figures, note)
+
+
+def _looks(data: ReportData, comparison: Comparison) -> str:
+    """How many looks were made, and how many of them after their day."""
+    looks = [row for row in data.looks if (row["metric"], row["treatment"]) == comparison]
+    if not looks:
+        return ""
+    late = sum(bool(row["backfilled"]) for row in looks)
+    return f"{plural(len(looks), 'look')}" + (f", {late:,} made after their day." if late else ".")
+
+
+def _effects(rows: Sequence[Row], label: str) -> Figure:
+    relative = rows[-1]["relative_effect"] is not None
+    stem = "relative" if relative else "effect"
+    value = "relative_effect" if relative else "effect"
+    ends: Callable[..., str] = numbers.percent_interval if relative else numbers.interval
+    text: Callable[..., str] = numbers.percent if relative else numbers.signed
+    days = [row["day"].isoformat() for row in rows]
+    hovers = [
+        hover(f"to {row['day']:%d %b %Y}", text(row[value]), ends(row[f"{stem}_low"], row[f"{stem}_high"]))
+        for row in rows
+    ]
+    edge = {"type": "scatter", "mode": "lines", "x": days, "line": {"width": 0}, "hoverinfo": "skip"}
+    traces = [
+        edge | {"y": [row[f"{stem}_low"] for row in rows]},
+        edge | {"y": [row[f"{stem}_high"] for row in rows], "fill": "tonexty", "fillcolor": BAND},
+        {
+            "type": "scatter", "mode": "lines+markers", "x": days, "y": [row[value] for row in rows],
+            "line": {"color": ACCENT, "width": 2.5}, "marker": {"color": ACCENT, "size": 6},
+            "customdata": hovers, "hovertemplate": "%{customdata}<extra></extra>",
+        },
+    ]  # fmt: skip
+    last = rows[-1]
+    alt = (
+        f"{label}: cumulative effect from {rows[0]['day']:%d %b} to {last['day']:%d %b %Y}, "
+        f"at last {text(last[value])} ({ends(last[f'{stem}_low'], last[f'{stem}_high'])})."
+    )
+    layout = {
+        "yaxis": {
+            "tickformat": ".1~%" if relative else ".4~g",
+            "zeroline": True,
+            "zerolinelayer": "above traces",
+        },
+        "xaxis": day_axis([row["day"] for row in rows]),
+    }
+    return figure(traces, layout, alt=alt, height=340)
+
+
+def _boundaries(rows: Sequence[Row], label: str) -> Figure:
+    looks = [row for row in rows if row["boundary"] is not None]
+    days = [row["day"].isoformat() for row in looks]
+    line = {"type": "scatter", "mode": "lines+markers", "x": days, "marker": {"size": 5}}
+    told = [
+        hover(
+            f"to {row['day']:%d %b %Y}",
+            f"statistic {numbers.number(row['statistic'])}, boundary ±{numbers.number(row['boundary'])}",
+            f"alpha spent {numbers.p_value(row['alpha_spent'])}",
+        )
+        for row in looks
+    ]
+    hovered: dict[str, Any] = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
+    traces = [
+        line | {"y": [row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
+                "marker": {"size": 5, "color": BAD}},
+        line | {"y": [-row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
+                "marker": {"size": 5, "color": BAD}},
+        line | {"y": [row["statistic"] for row in looks], "line": {"color": ACCENT, "width": 2.5},
+                "marker": {"size": 6, "color": ACCENT}} | hovered,
+        line | {"y": [row["alpha_spent"] for row in looks], "yaxis": "y2", "mode": "lines", "hoverinfo": "skip",
+                "line": {"color": MUTED, "shape": "hv", "width": 2}},
+    ]  # fmt: skip
+    layout = {
+        "yaxis": {"domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True},
+        "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},
+        "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},
+    }
+    alt = f"{label}: the test statistic against its stopping boundaries at {len(looks)} looks, and the alpha spent."
+    return figure(traces, layout, alt=alt, height=420)
+
+
+def _cells(row: Row, *, bounded: bool) -> list[Cell]:
+    cells = [
+        Cell(row["day"].isoformat()),
+        Cell(numbers.count(row["n_control"]), row["n_control"]),
+        Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
+        Cell(numbers.signed(row["effect"]), row["effect"]),
+        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
+        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
+        Cell(numbers.number(row["statistic"]), row["statistic"]),
+    ]
+    if bounded:
+        cells += [
+            Cell(numbers.number(row["boundary"]), row["boundary"]),
+            Cell(numbers.p_value(row["alpha_spent"]), row["alpha_spent"]),
+            Cell(numbers.share(row["information_fraction"]), row["information_fraction"]),
+        ]
+    return cells

@@ -1,0 +1,163 @@
+"""Reading a lake on this machine's disk without Spark: Delta by delta-rs, Parquet by pyarrow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from abspark.config.environment import Lake as LakeConfig
+from abspark.errors import LakeError
+from abspark.schemas import ASSIGNMENTS, COMMITS, TABLES
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
+
+_SWITCH: Final = "commits.json"
+
+
+class LakeReader:
+    """The rows that runs have written, by run; which of them count is said by `commits`.
+
+    `open_dataset` gives a table's files, or None where the table is not there yet.
+    """
+
+    def __init__(self, location: str, open_dataset: Callable[[str], Dataset | None]) -> None:
+        self.location = location
+        self._open = open_dataset
+
+    def commits(self) -> list[dict[str, Any]]:
+        """Rows of `commits`; empty for a new lake."""
+        return self._rows(COMMITS.name, None)
+
+    def rows(self, table: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+        """Rows of some runs (None: all) as plain dictionaries, with the columns of the table's schema."""
+        return self._rows(table, run_ids)
+
+    def first_exposures(self, run_id: str, experiment: str) -> list[dict[str, Any]]:
+        """Units by variant and day (UTC) of their first exposure, excluded ones too; counted batch by batch."""
+        import pyarrow.compute as pc
+
+        dataset = self._dataset(ASSIGNMENTS.name)
+        if dataset is None:
+            return []
+        chosen = (pc.field("run_id") == run_id) & (pc.field("experiment_id") == experiment)
+        counts: Counter[tuple[str, date]] = Counter()
+        for batch in dataset.to_batches(columns=["variant", "first_exposure_at"], filter=chosen):
+            if batch.num_rows:
+                days = pc.cast(batch.column("first_exposure_at"), "date32")
+                pairs = zip(batch.column("variant").to_pylist(), days.to_pylist(), strict=True)
+                counts.update(pairs)
+        return [
+            {"variant": variant, "day": day, "units": units}
+            for (variant, day), units in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))
+        ]
+
+    def _rows(self, table: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+        import pyarrow.compute as pc
+
+        dataset = self._dataset(table)
+        if dataset is None:
+            return []
+        chosen = None if run_ids is None else pc.field("run_id").isin(list(run_ids))
+        try:
+            found = dataset.to_table(filter=chosen).to_pylist(maps_as_pydicts="strict")
+        except OSError as error:
+            raise LakeError(f"the lake {self.location} cannot be read: {table}: {error}.") from None
+        return [{name: row.get(name) for name in TABLES[table].names} for row in found]
+
+    def _dataset(self, table: str) -> Dataset | None:
+        try:
+            return self._open(table)
+        except (OSError, ValueError) as error:
+            raise LakeError(f"the lake {self.location} cannot be read: {table}: {error}.") from None
+
+
+def open_reader(config: LakeConfig) -> LakeReader | None:
+    """A reader of the lake; None where only Spark can read it.
+
+    That is so for a catalog's tables, for other file systems than this machine's, without the packages of the extra
+    `report`, and for Delta tables with features that delta-rs does not know.
+    """
+    if config.path is None or find_spec("pyarrow") is None:
+        return None
+    root = _local(config.path)
+    if root is None:
+        return None
+    if config.format == "parquet":
+        return LakeReader(config.path, lambda table: _parquet(root, table))
+    if find_spec("deltalake") is None or not _all_readable(root):
+        return None
+    return LakeReader(config.path, lambda table: _delta(root, table))
+
+
+def _local(location: str) -> Path | None:
+    if location.startswith("file:"):
+        return Path("/" + location.removeprefix("file:").lstrip("/"))
+    return None if "://" in location or location.startswith("dbfs:") else Path(location)
+
+
+def _delta(root: Path, table: str) -> Dataset | None:
+    from deltalake import DeltaTable
+
+    folder = root / table
+    if not (folder / "_delta_log").is_dir():
+        return None
+    return DeltaTable(folder).to_pyarrow_dataset()
+
+
+def _all_readable(root: Path) -> bool:
+    """Whether delta-rs knows the features of every table, such as none with deletion vectors."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaProtocolError
+
+    try:
+        for log in sorted(root.glob("*/_delta_log")):
+            DeltaTable(log.parent).to_pyarrow_dataset()
+    except DeltaProtocolError:
+        return False
+    return True
+
+
+def _parquet(root: Path, table: str) -> Dataset | None:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    if table == COMMITS.name:
+        return _switch(root)
+    folder = root / table
+    files = sorted(str(file) for file in folder.glob("run_id=*/*.parquet"))
+    if not files:
+        return None
+    by_run = ds.partitioning(pa.schema([("run_id", pa.string())]), flavor="hive")
+    return ds.dataset(files, format="parquet", partitioning=by_run, partition_base_dir=str(folder))
+
+
+def _switch(root: Path) -> Dataset | None:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    file = root / _SWITCH
+    if not file.is_file():
+        return None
+    rows = [
+        {"experiment_id": name, **entry, "committed_at": _instant(entry["committed_at"])}
+        for name, entry in sorted(json.loads(file.read_text()).items())
+    ]
+    columns = pa.schema(
+        [
+            ("experiment_id", pa.string()),
+            ("run_id", pa.string()),
+            ("previous_run_id", pa.string()),
+            ("committed_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+    return ds.dataset(pa.Table.from_pylist(rows, schema=columns))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from page_reader import Page
+from report_rows import MADE_AT, check, experiment, metric, report_data, result, row
+
+from abspark.report.data import ReportData
+from abspark.report.index import entry, index_page, page_name
+
+ENDS = (MADE_AT + timedelta(days=2, hours=1)).isoformat()
+
+
+def test_a_row_per_experiment_with_what_matters() -> None:
+    running = report_data([result()], of=experiment(status="running", end=ENDS), health=[check("srm")])
+    bare = ReportData(
+        experiment(id="new", name=None), {"conversion": metric("conversion")}, MADE_AT, lake="x"
+    )
+    failing = report_data(
+        [result()], health=[check("srm", "fail")], decision=row("decisions", decision="do_not_trust")
+    )
+    page = Page(index_page([running, bare, failing], made_at=MADE_AT))
+    cells = [[text for _, text in line] for line in page.tables["experiments"][1:]]
+    assert [line[2] for line in cells] == ["Yes", "Not checked", "No"]
+    assert cells[0][3].startswith("+15.20% (+5.08% … +25.32%)")
+    assert cells[2][3] == "—"  # an effect not to be trusted is not shown
+    assert [line[4] for line in cells] == ["Ship", "Nothing committed yet", "Do not trust these numbers"]
+    assert "3 experiments, 1 of which must not be trusted." in page.text
+
+
+def test_days_left_count_the_longest_window() -> None:
+    data = report_data([result()], of=experiment(status="running", end=ENDS))
+    assert entry(data, MADE_AT).days_left == 10  # 2 days and an hour, and a window of 7 days
+    assert entry(data, MADE_AT + timedelta(days=99)).days_left == 0
+    assert entry(report_data(of=experiment(status="completed")), MADE_AT).days_left is None
+
+
+def test_pages_have_names_that_every_file_system_takes() -> None:
+    assert page_name("checkout_button") == "checkout_button.html"
+    names = [page_name(name) for name in ("a/b", "a b", "../x", "=1", "ü" * 300, "🎉", "a:b")]
+    assert len(set(names)) == len(names)
+    assert all("/" not in name and not name.startswith(".") and len(name.encode()) < 255 for name in names)
+
+
+def test_no_experiments() -> None:
+    assert "There are no experiments." in index_page([], made_at=MADE_AT)

@@ -1,0 +1,309 @@
+"""The page says what the tables say, whatever is in them or missing from them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from page_reader import Page, agrees
+from report_rows import (
+    check,
+    drop,
+    everything,
+    experiment,
+    metric,
+    report_data,
+    result,
+    row,
+    segment_rows,
+    series,
+    undefined,
+)
+
+from abspark.errors import UsageError
+from abspark.report import page as pages
+from abspark.report.data import ReportData
+from abspark.report.page import experiment_page
+
+SECTIONS = (
+    "answer", "trust", "scorecard", "segments", "series", "verdict", "ledger", "exposures", "distribution", "power",
+    "method", "glossary",
+)  # fmt: skip
+NASTY = (
+    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 200, "</script><!--",
+    "${x}{{ y }}", "$x$ & <b>",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return page_of(everything())
+
+
+def page_of(data: ReportData) -> Page:
+    return Page(experiment_page(data))
+
+
+def figures(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from content["figures"].values()
+    for chooser in content["choosers"].values():
+        for panel in chooser["panels"]:
+            yield from panel["figures"].values()
+
+
+def texts(cells: Iterable[list[Any]]) -> list[str]:
+    return [cell[0] for cell in cells]
+
+
+def test_every_section_is_there_in_order(page: Page) -> None:
+    assert tuple(given.get("id") for tag, given in page.elements if tag == "section") == SECTIONS
+
+
+def coloured(value: Any) -> Any:
+    """The figure with one colour for every name of a colour."""
+    if isinstance(value, dict):
+        return {key: coloured(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [coloured(part) for part in value]
+    return "#123456" if isinstance(value, str) and value.startswith("@") else value
+
+
+def test_figures_are_what_plotly_takes(page: Page) -> None:
+    made = list(figures(page.data))
+    assert len(made) > 15
+    for figure in made:
+        assert figure["alt"]
+        go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))
+
+
+def compared(columns: Iterable[str], cells: Iterable[str], source: dict[str, Any]) -> int:
+    """How many numbers of a row were compared with the table's; a cell of two columns holds an interval."""
+    count = 0
+    for column, text in zip(columns, cells, strict=True):
+        names = [name for name in column.split() if name in source]
+        values = [source[name] for name in names]
+        if not all(value is None or type(value) in (int, float) for value in values):
+            continue
+        shown = text.split(" … ") if len(names) == 2 and text != "—" else [text] * len(names)
+        for part, value in zip(shown, values, strict=True):
+            assert agrees(part, value), (column, part, value)
+            count += value is not None
+    return count
+
+
+def test_every_number_equals_the_tables_number(page: Page) -> None:
+    data, choosers = everything(), page.data["choosers"]
+    pairs: list[tuple[str, list[list[Any]], list[dict[str, Any]]]] = []
+    for panel, treatment in zip(choosers["scorecard"]["panels"], data.treatments, strict=True):
+        pairs.append(
+            ("scorecard", panel["rows"], [r for r in data.headlines() if r["treatment"] == treatment])
+        )
+    for panel, pair in zip(choosers["series"]["panels"], data.comparisons, strict=True):
+        pairs.append(("series", panel["rows"], data.series(pair)))
+    for panel, pair in zip(choosers["segments"]["panels"], data.comparisons, strict=True):
+        mine = [r for r in data.results if r["segment_name"] and (r["metric"], r["treatment"]) == pair]
+        pairs.append(("segments", panel["rows"], mine))
+    for panel in choosers["ledger"]["panels"]:
+        mine = [next(r for r in data.drops if r["reason"] == cells[1][0]) for cells in panel["rows"]]
+        pairs.append(("ledger", panel["rows"], mine))
+    pairs.append(("distribution", choosers["distribution"]["panels"][0]["rows"], list(data.quantiles)))
+    count = 0
+    for table, rows, sources in pairs:
+        for cells, source in zip(rows, sources, strict=True):
+            count += compared(page.columns[f"{table}-table"], texts(cells), source)
+    assert count > 900
+
+
+def test_the_first_panels_are_in_the_page_without_a_script(page: Page) -> None:
+    for name, chooser in page.data["choosers"].items():
+        written = [[text for _, text in cells] for cells in page.tables[f"{name}-table"][1:]]
+        assert written == [texts(cells) for cells in chooser["panels"][0]["rows"]]
+
+
+def test_values_to_sort_by_are_the_tables_own() -> None:
+    page = page_of(report_data([result()]))
+    [cells] = page.data["choosers"]["scorecard"]["panels"][0]["rows"]
+    place = page.columns["scorecard-table"].index("p_value")
+    assert cells[place][:2] == ["0.0019", 0.00186437]
+
+
+def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
+    data = report_data([result()], health=[check("hash"), check("srm", "fail", message="Units are missing.")])
+    html = experiment_page(data)
+    assert html.index("Units are missing.") < html.index("Not to be read") < html.index("What should we do?")
+    assert "+15.20%" not in html[: html.index('id="scorecard"')]
+    assert [line["check"] for line in Page(html).rows("health-table")] == [
+        "Sample ratio",
+        "Re-derived assignment",
+    ]
+
+
+def test_a_healthy_report_says_the_effect_first() -> None:
+    html = experiment_page(report_data([result()], health=[check("srm")]))
+    assert "+15.20%" in html[: html.index('id="trust"')]
+    assert "95 % interval: +5.08% … +25.32%" in html
+
+
+def test_guardrail_margins_are_drawn_on_the_bad_side() -> None:
+    chosen = experiment(("load_ms",), guardrails=[{"metric": "errors", "margin": {"absolute": 0.01}}])
+    rows = [
+        result("load_ms"),
+        result("errors", role="guardrail", margin=0.01, non_inferior=True, mean_control=0.2),
+    ]
+    less = {name: metric(name, direction="decrease") for name in ("load_ms", "errors")}
+    [panel] = page_of(report_data(rows, of=chosen, metrics=less)).data["choosers"]["scorecard"]["panels"]
+    marks = panel["figures"]["intervals"]["data"][-1]
+    assert marks["marker"]["symbol"] == "line-ns"
+    assert marks["x"] == pytest.approx([0.05])  # 0.01 more than 0.2, where less is better
+
+
+def test_open_ends_reach_the_edge() -> None:
+    page = page_of(report_data([result(relative_high=None, effect_high=None)]))
+    figure = page.data["choosers"]["scorecard"]["panels"][0]["figures"]["intervals"]
+    [trace] = figure["data"]
+    assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(
+        figure["layout"]["xaxis"]["range"][1]
+    )
+    assert "+5.08% … open" in page.text
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_escaped_and_whole(name: str) -> None:
+    chosen = experiment((name,), variants=("control", name), name=name, hypothesis=name, owner=name)
+    data = report_data(
+        [result(name, name), *segment_rows(name, 2, treatment=name)],
+        of=chosen,
+        health=[check("srm", "warn", message=name, advice=name, slice_name=name, slice_value=name)],
+        drops=[drop("exposures", name, 4, variant=name)],
+        decision=row("decisions", decision="ship", reasons=[name]),
+    )
+    page = page_of(data)  # which finds every element closed that is opened
+    assert sum(tag == "script" for tag, _ in page.elements) == 3
+    assert " ".join(name.split()) in page.text
+    assert page.rows("scorecard-table")[0]["metric"] == name
+    if "<" in name:
+        assert not [figure for figure in figures(page.data) if name in str(figure["data"])]
+
+
+def test_nothing_committed() -> None:
+    bare = ReportData(
+        experiment(), {"conversion": metric("conversion")}, everything().made_at, lake="main.exp"
+    )
+    page = page_of(bare)
+    assert "Nothing committed yet" in page.text
+    assert "abspark run --experiment exp" in page.text
+    assert "No check was made." in page.text
+    assert "There are no results to show." in page.text
+
+
+def test_all_undefined() -> None:
+    page = page_of(report_data([undefined("conversion"), undefined("revenue", "zero_variance")]))
+    assert "A variant has fewer than two units" in page.text
+    assert "The values do not vary" in page.text
+    assert "No comparison has a standard error" in page.text
+
+
+def test_one_arm_empty() -> None:
+    rows = [undefined("conversion", n_treatment=0)]
+    exposures = [{"variant": "control", "day": rows[0]["day"], "units": 50}]
+    assert "No unit was exposed to treatment" in page_of(report_data(rows, exposures=exposures)).text
+
+
+def test_a_day_without_a_relative_effect_is_a_gap() -> None:
+    first, *others = series(days=4)
+    rows = [first | {"relative_effect": None, "relative_low": None, "relative_high": None}, *others]
+    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
+    drawn = panel["figures"]["effects"]["data"][-1]["y"]
+    assert drawn == [None, *(made["relative_effect"] for made in others)]
+
+
+def test_looks_are_counted() -> None:
+    looks = [
+        row("looks", metric="conversion", treatment="treatment", day=made["day"], backfilled=place < 2)
+        for place, made in enumerate(series(days=5))
+    ]
+    rows = series(days=5, method="group_sequential")
+    [panel] = page_of(report_data(rows, looks=looks)).data["choosers"]["series"]["panels"]
+    assert panel["note"] == "5 looks, 2 made after their day."
+
+
+def test_one_day_has_no_series() -> None:
+    page = page_of(report_data([result()]))
+    assert "no results of several days" in page.text
+    assert "series" not in page.data["choosers"]
+
+
+def test_twenty_variants_have_a_panel_each() -> None:
+    variants = ["control", *(f"v{place}" for place in range(19))]
+    rows = [result(treatment=name) for name in variants[1:]]
+    page = page_of(report_data(rows, of=experiment(variants=variants)))
+    assert len(page.data["choosers"]["scorecard"]["panels"]) == 19
+
+
+def test_a_thousand_segment_values_are_all_in_the_table() -> None:
+    page = page_of(report_data([result(), *segment_rows("conversion", 1000)]))
+    [panel] = page.data["choosers"]["segments"]["panels"]
+    assert len(panel["rows"]) == 1000
+    assert len(panel["figures"]["forest"]["data"][0]["x"]) == 40
+    assert "The plot shows the 40 largest of 1,000 values" in panel["note"]
+
+
+def test_rows_that_have_no_room_are_named() -> None:
+    rows = [made for place in range(41) for made in (result(f"m{place}"), *segment_rows(f"m{place}", 1000))]
+    page = page_of(report_data(rows))
+    assert len(page.data["choosers"]["segments"]["panels"]) == 40
+    assert "1 more comparisons have segments" in page.text
+
+
+def test_large_reports_are_made_in_seconds_and_stay_small() -> None:
+    names = [f"metric_{place:03d}" for place in range(200)]
+    rows = [made for name in names for made in (*series(name, 30), *segment_rows(name, 50))]
+    data = report_data(rows, of=experiment(names))
+    started = time.process_time()  # what it takes of a processor, however busy the machine is
+    html = experiment_page(data)
+    assert time.process_time() - started < 5
+    assert len(html.encode()) < 6_000_000
+
+
+def test_heterogeneity_by_hand() -> None:
+    """Two estimates of equal error 0.004, 0.02 apart: Q = (0.02 / (0.004 sqrt 2))^2 = 12.5 on 1 degree of freedom,
+    whose upper tail is 0.00041; I² = 1 - 1 / 12.5."""
+    rows = [
+        result(),
+        result(segment_name="country", segment_value="DE", effect=0.00, std_error=0.004),
+        result(segment_name="country", segment_value="FR", effect=0.02, std_error=0.004),
+    ]
+    [panel] = page_of(report_data(rows)).data["choosers"]["segments"]["panels"]
+    assert "country: p = 0.0004, I² = 92%" in panel["note"]
+
+
+def test_the_smallest_detectable_effect_by_hand() -> None:
+    """(1.95996 + 0.84162) x 0.0039683 = 0.011118, with a normal reference; t on 20,000 degrees is 0.003 % wider."""
+    [line] = page_of(report_data([result()])).tables["power-table"][1:]
+    assert line[4][1] == "0.011118"
+
+
+@pytest.mark.parametrize(("module", "package"), [("jinja2", "jinja2"), ("plotly.offline", "plotly")])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, module: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    pages._templates.cache_clear()
+    pages.packed_plotly.cache_clear()
+    with pytest.raises(UsageError, match=f"needs {package}, which is not installed") as told:
+        experiment_page(report_data([result()]))
+    assert told.value.advice == "pip install 'abspark[report]'"
+
+
+def test_flows_add_up() -> None:
+    panel = page_of(report_data([result()])).data["choosers"]["ledger"]["panels"][0]
+    link = panel["figures"]["flow"]["data"][0]["link"]
+    into: dict[int, int] = {}
+    out: dict[int, int] = {}
+    for source, target, rows in zip(link["source"], link["target"], link["value"], strict=True):
+        out[source] = out.get(source, 0) + rows
+        into[target] = into.get(target, 0) + rows
+    assert out[0] == 2_600
+    assert all(out[node] == into[node] for node in into.keys() & out.keys())

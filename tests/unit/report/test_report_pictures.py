@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from report_rows import check, report_data, result, series, undefined
+
+from abspark.report.pictures import PictureFormat, scorecard_picture, write_pictures
+
+
+def test_pictures_of_scorecard_and_series(tmp_path: Path) -> None:
+    data = report_data([*series(days=6), result("revenue")])
+    written = write_pictures(data, tmp_path / "exp", "png")
+    assert [path.name for path in written] == ["exp-scorecard.png", "exp-series.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+def test_the_same_numbers_give_the_same_file(tmp_path: Path) -> None:
+    data = report_data([result()])
+    [first] = write_pictures(data, tmp_path / "one", "svg")
+    [second] = write_pictures(data, tmp_path / "two", "svg")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_pictures_show_the_pages_numbers() -> None:
+    figure = scorecard_picture(report_data([result("money $ and $"), result("b", relative_high=None)]))
+    assert figure is not None
+    [axes] = figure.axes
+    assert [text.get_text() for text in axes.texts][:2] == [
+        "+15.20%  (+5.08% … +25.32%)",
+        "+15.20%  (+5.08% … open)",
+    ]
+    assert re.sub(r"\\", "", axes.get_yticklabels()[0].get_text()) == "money $ and $"
+
+
+def test_failing_checks_are_in_the_picture() -> None:
+    figure = scorecard_picture(report_data([result()], health=[check("srm", "fail")]))
+    assert figure is not None
+    assert any("NOT TO BE READ" in text.get_text() for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_nothing_to_draw(tmp_path: Path, form: PictureFormat) -> None:
+    assert write_pictures(report_data([undefined("m")]), tmp_path / "x", form) == []

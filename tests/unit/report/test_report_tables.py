@@ -1,0 +1,116 @@
+"""The terminal: 80 columns, no colour without a terminal, nothing that a spreadsheet or Markdown would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from report_rows import MADE_AT, check, drop, result, run_record, segment_rows, series, undefined
+from rich.cells import cell_len
+
+from abspark.report import tables
+from abspark.schemas import TABLES
+
+LONG = "a_metric_with_a_name_that_is_a_good_deal_longer_than_a_terminal_is_wide_" * 2
+NASTY = '<script>alert("x")</script> [bold]| مرحبا 🎉'
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def shown(table: str, rows: list[dict[str, Any]], out: io.StringIO | None = None) -> str:
+    out = out or io.StringIO()
+    tables.SHOW[table](rows, out)
+    return out.getvalue()
+
+
+SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "results": [
+        *series(days=20),
+        *series("revenue", days=20),
+        result(LONG),
+        undefined(NASTY),
+        *segment_rows("m", 3),
+    ],
+    "health": [
+        check("srm", "fail", message="It fails. " * 30, advice="Look."),
+        check(LONG),
+        check("x", "skipped"),
+    ],
+    "drops": [
+        drop("exposures", "null_id", 12_345_678, variant=NASTY),
+        drop("units", LONG, 3, variant="control"),
+    ],
+    "runs": [
+        run_record() | {"as_of": MADE_AT, "status": "partly_committed"},
+        run_record() | {"experiments": {LONG: "failed: of a long reason", "exp": "committed"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("table", SAMPLES)
+def test_fits_80_columns_without_colour(table: str) -> None:
+    text = shown(table, SAMPLES[table])
+    assert "\x1b" not in text
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+
+
+def test_colour_on_a_terminal_only() -> None:
+    assert "\x1b[1;31m" in shown("health", SAMPLES["health"], Terminal())
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert "[red]x[/] <b>" in shown("results", [undefined("[red]x[/] <b>")])
+
+
+def test_of_several_days_the_last_counts_and_the_path_is_drawn() -> None:
+    rows = series(days=8)
+    text = shown("results", rows)
+    assert text.count("conversion") == 1
+    assert f"{rows[-1]['relative_effect']:+.2%}" in text
+    assert "█" in text
+    assert "●" in text
+
+
+def test_segments_have_a_table_of_their_own() -> None:
+    text = shown("results", [*segment_rows("conversion", 2), result()])
+    everyone, by_country = text.split(", by country")
+    assert "0001" not in everyone
+    assert "0001" in by_country
+
+
+FORMULAS = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx"]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_csv_has_no_formulas(formula: str) -> None:
+    text = tables.as_csv([result(formula, effect=-0.5)], TABLES["results"].names)
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["metric"] == f"'{formula}"
+    assert row["effect"] == "-0.5"
+
+
+def test_csv_keeps_a_row_one_row() -> None:
+    text = tables.as_csv([result("a\r=1"), result("b\n2")], TABLES["results"].names)
+    assert [row["metric"] for row in csv.DictReader(io.StringIO(text, newline=""))] == ["a\n=1", "b\n2"]
+
+
+def test_markdown_escapes_what_ends_a_cell() -> None:
+    text = tables.as_markdown([result("a|b\n<i>c"), result("plain")], TABLES["results"].names)
+    header, rule, first, second = text.splitlines()
+    assert "| metric |" in header
+    assert "boundary" not in header
+    assert set(rule) <= set("| -")
+    assert "| a\\|b &lt;i>c |" in first
+    assert header.count("|") == second.count("|")

@@ -1,0 +1,118 @@
+"""Lakes as their writers lay them out, read without Spark; that Spark reads the same is tested end to end."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from abspark.config.environment import Lake
+from abspark.errors import LakeError
+from abspark.schemas import TABLES
+from abspark.storage.lake_reader import LakeReader, open_reader
+
+AT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+SWITCH = [{"experiment_id": "exp", "run_id": "r 2", "previous_run_id": "r1", "committed_at": AT}]
+DECISIONS = [
+    {"run_id": run, "experiment_id": "exp", "decision": run, "reasons": ["a", "b"]} for run in ("r1", "r 2")
+]
+ASSIGNED = [
+    {"run_id": "r 2", "experiment_id": experiment, "variant": variant, "first_exposure_at": at}
+    for experiment, variant, at in (
+        ("exp", "b", AT), ("exp", "a", AT), ("exp", "a", AT), ("exp", "a", AT.replace(day=2)), ("other", "a", AT),
+    )
+]  # fmt: skip
+
+
+def config(path: Path, form: str) -> Lake:
+    return Lake.model_validate({"path": str(path), "format": form})
+
+
+def write(root: Path, form: str, table: str, rows: list[dict[str, Any]]) -> None:
+    if form == "delta":
+        partition = ["run_id"] if table not in ("commits", "runs") else None
+        write_deltalake(root / table, pa.Table.from_pylist(rows), partition_by=partition)
+    elif table == "commits":
+        root.mkdir(parents=True, exist_ok=True)
+        plain = {
+            row["experiment_id"]: row | {"committed_at": row["committed_at"].isoformat()} for row in rows
+        }
+        for row in plain.values():
+            del row["experiment_id"]
+        (root / "commits.json").write_text(json.dumps(plain))
+    else:
+        for run in {row["run_id"] for row in rows}:
+            folder = root / table / f"run_id={run}"
+            folder.mkdir(parents=True)
+            mine = [{k: v for k, v in row.items() if k != "run_id"} for row in rows if row["run_id"] == run]
+            pq.write_table(pa.Table.from_pylist(mine), folder / "part-0.parquet")
+
+
+@pytest.fixture(params=["delta", "parquet"])
+def reader(request: pytest.FixtureRequest, tmp_path: Path) -> LakeReader:
+    root = tmp_path / "lake"
+    for table, rows in (("commits", SWITCH), ("decisions", DECISIONS), ("assignments", ASSIGNED)):
+        write(root, request.param, table, rows)
+    found = open_reader(config(root, request.param))
+    assert found is not None
+    return found
+
+
+def test_commits(reader: LakeReader) -> None:
+    assert reader.commits() == SWITCH
+
+
+def test_rows_of_some_runs_with_all_columns(reader: LakeReader) -> None:
+    assert reader.rows("decisions", ["r 2", "gone"]) == [DECISIONS[1]]
+    assert len(reader.rows("decisions", None)) == 2
+    assert tuple(reader.rows("assignments", ["r 2"])[0]) == TABLES["assignments"].names
+
+
+def test_a_table_that_is_not_there_is_empty(reader: LakeReader) -> None:
+    assert reader.rows("results", None) == []
+    assert open_reader(config(Path("/nowhere"), "delta")) is not None
+
+
+def test_units_are_counted_by_variant_and_day(reader: LakeReader) -> None:
+    assert reader.first_exposures("r 2", "exp") == [
+        {"variant": "a", "day": date(2026, 3, 1), "units": 2},
+        {"variant": "b", "day": date(2026, 3, 1), "units": 1},
+        {"variant": "a", "day": date(2026, 3, 2), "units": 1},
+    ]
+
+
+def test_a_broken_switch_is_told(tmp_path: Path) -> None:
+    (tmp_path / "commits.json").write_text("{")
+    broken = open_reader(config(tmp_path, "parquet"))
+    assert broken is not None
+    with pytest.raises(LakeError, match=r"cannot be read: commits"):
+        broken.commits()
+
+
+@pytest.mark.parametrize(
+    "given", [{"catalog": "main", "schema": "exp"}, {"path": "s3://bucket/lake"}, {"path": "dbfs:/lake"}]
+)
+def test_what_only_spark_reads(given: dict[str, str]) -> None:
+    assert open_reader(Lake.model_validate(given)) is None
+
+
+def test_features_that_delta_rs_lacks_are_left_to_spark(tmp_path: Path) -> None:
+    DeltaTable.create(
+        tmp_path / "results",
+        pa.schema([("run_id", pa.string())]),
+        configuration={"delta.enableDeletionVectors": "true"},
+    )
+    assert open_reader(config(tmp_path, "delta")) is None
+
+
+def test_a_file_url_is_a_path(tmp_path: Path) -> None:
+    write(tmp_path / "lake", "delta", "commits", SWITCH)
+    found = open_reader(Lake.model_validate({"path": (tmp_path / "lake").as_uri()}))
+    assert found is not None
+    assert found.commits() == SWITCH

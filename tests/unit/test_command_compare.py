@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from page_reader import Page
+
+from abspark.cli import cli, invoke
+
+Tell = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    def said(*arguments: object) -> tuple[int, str, str]:
+        code = invoke(cli, ["compare", *map(str, arguments)])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return said
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    for name, ones in (("control", 90), ("treatment", 150)):
+        values = ["1"] * ones + ["0"] * (1000 - ones) + ["", "oops"]
+        (tmp_path / f"{name}.csv").write_text(
+            "id,clicked\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values))
+        )
+    return tmp_path / "control.csv", tmp_path / "treatment.csv"
+
+
+def test_prints_the_result_and_what_was_left_out(tell: Tell, files: tuple[Path, Path]) -> None:
+    code, out, err = tell(*files, "--metric", "clicked")
+    assert code == 0
+    assert "+66.67%" in out
+    assert "Ship treatment." in out
+    assert "control.csv: 1 of 1,002 rows left out: missing" in err
+    assert "control.csv: 1 of 1,002 rows left out: bad_value" in err
+
+
+def test_json_is_all_there_is_on_stdout(tell: Tell, files: tuple[Path, Path]) -> None:
+    _, out, _ = tell(*files, "--metric", "clicked", "--format", "json")
+    [row] = json.loads(out)
+    assert (row["mean_control"], row["mean_treatment"]) == (0.09, 0.15)
+
+
+def test_writes_the_same_report(tell: Tell, files: tuple[Path, Path], tmp_path: Path) -> None:
+    assert tell(*files, "--metric", "clicked", "--out", tmp_path / "out" / "page.html")[0] == 0
+    page = Page((tmp_path / "out" / "page.html").read_text(encoding="utf-8"))
+    assert "treatment.csv against control.csv" in page.text
+    assert page.rows("scorecard-table")[0]["relative_effect"] == "+66.67%"
+    assert "2,004" in page.text  # rows read, both files
+    assert "Exposures 0" not in page.text  # there is no period to name
+
+
+@pytest.mark.parametrize(
+    ("text", "mean"),
+    [
+        ("spend;id\n1,5;1\n2,5;2\n", 2.0),
+        ("\ufeffspend\tid\n1.5\t1\n2.5\t2\n", 2.0),
+        ('"spend","note"\n"1.5","a, b"\n\n2.5,"c\nd"\n', 2.0),
+        ("note,spend\nshort\nx,2\ny,4\n", 3.0),
+    ],
+)
+def test_the_csvs_that_people_have(tell: Tell, tmp_path: Path, text: str, mean: float) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    code, out, _ = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "spend", "--format", "json")
+    assert code == 0
+    assert json.loads(out)[0]["mean_control"] == mean
+
+
+def test_parquet(tell: Tell, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"clicked": [True, False, None, True]}), tmp_path / "a.parquet")
+    code, out, err = tell(
+        tmp_path / "a.parquet", tmp_path / "a.parquet", "--metric", "clicked", "--format", "json"
+    )
+    assert code == 0
+    assert json.loads(out)[0]["n_control"] == 3
+    assert "1 of 4 rows left out: missing" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("a,b\n1,2\n", "has no column clicked\n  allowed: a, b"),
+        ("clicked,clicked\n1,2\n", "has several columns clicked"),
+    ],
+)
+def test_files_at_fault_are_exit_3(tell: Tell, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
+    assert (code, out) == (3, "")
+    assert message in err
+
+
+@pytest.mark.parametrize("option", [("--alpha", "0.7"), ("--share", "1"), ("--share", "-0.1")])
+def test_options_out_of_range(tell: Tell, files: tuple[Path, Path], option: tuple[str, str]) -> None:
+    code, _, err = tell(*files, "--metric", "clicked", *option)
+    assert code == 2
+    assert "is out of range" in err
