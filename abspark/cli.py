@@ -96,8 +96,27 @@ def _committed(conf: Path, env: str, table: str, experiments: tuple[str, ...]) -
         return tables.rows(table, experiments)
 
 
-_reader("results", "Show the committed results.")
 _reader("drops", "Show how many rows were left out, and why.")
+
+
+@cli.command()
+@CONF
+@ENV
+@EXPERIMENTS
+@FORMAT
+@click.option(
+    "--days",
+    type=click.Choice(["last", "all"]),
+    default="last",
+    show_default=True,
+    help="Days that json, csv and markdown have; the table shows the last and draws the others.",
+)
+def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, days: str) -> None:
+    """Show the committed results."""
+    from abspark.report.order import on_last_days
+
+    rows = _committed(conf, env, "results", experiments)
+    show("results", rows if days == "all" or form == "table" else on_last_days(rows), form)
 
 
 @cli.command()

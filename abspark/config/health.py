@@ -129,6 +129,9 @@ class Health(ConfigModel):
         default=LevelCheck(), description="whether mismatches shift the counts"
     )
     drops_balanced: WarningLevelCheck = WarningLevelCheck()
+    covariate_balance: WarningLevelCheck = Field(
+        default=WarningLevelCheck(), description="whether covariates agree across arms before exposure"
+    )
     traffic: WarningLevelCheck = Field(
         default=WarningLevelCheck(), description="days without exposures, variants that stop"
     )

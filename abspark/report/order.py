@@ -35,3 +35,12 @@ def _results_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _sortable(value: Any) -> tuple[bool, Any]:
     return (value is not None, value)
+
+
+def on_last_days(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows of each experiment's last day, which is the run's own."""
+    last: dict[str, Any] = {}
+    for row in rows:
+        day = last.setdefault(row["experiment_id"], row["day"])
+        last[row["experiment_id"]] = max(day, row["day"])
+    return [row for row in rows if row["day"] == last[row["experiment_id"]]]

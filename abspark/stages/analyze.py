@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
+from abspark.analysis.health_covariates import covariate_checks
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
@@ -25,15 +26,20 @@ def analyze(state: RunState) -> None:
     experiments = state.running
     tag = {"run_id": state.run_id}
     with explained(state), state.progress.stage("results") as stage:
+        moments = plain_rows(state.lake.read_run("moments", state.run_id))
         found = analysed(
-            plain_rows(state.lake.read_run("moments", state.run_id)),
+            moments,
             experiments,
             state.project.metrics,
             as_of=state.as_of,
             quantiles=_quantiles(state),
             looks=_earlier_looks(state),
         )
-        checks = health_rows(state) + effect_checks(found.results, experiments, state.project.metrics)
+        checks = [
+            *health_rows(state),
+            *covariate_checks(moments, experiments, state.project.metrics),
+            *effect_checks(found.results, experiments, state.project.metrics),
+        ]
         evidence = Evidence(found.results, checks, found.harmed, state.as_of)
         decided = decisions(evidence, experiments, state.project.metrics)
         tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}

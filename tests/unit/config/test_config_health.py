@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "hash_capture": FAILS,
     "hash_assignment": FAILS,
     "drops_balanced": WARNS,
+    "covariate_balance": WARNS,
     "traffic": WARNS,
     "unmatched_events": {"warn": 0.99, "fail": 0.999},
     "duplicates": {"warn": 0.05, "fail": 0.5},

@@ -1,0 +1,68 @@
+"""The A/A test of covariates, beside scipy's Welch test on the same numbers."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from abspark.analysis.health_covariates import covariate_checks
+from abspark.config import Experiment, Metric
+
+EXPERIMENT = Experiment.model_validate(
+    {
+        "id": "e", "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}], "control": "a",
+        "start": "2026-10-01T00:00:00Z", "end": "2026-10-15T00:00:00Z", "exposures": "log",
+        "metrics": {"primary": ["spend", "plain"]},
+    }
+)  # fmt: skip
+SPEND = Metric.model_validate(
+    {
+        "name": "spend", "kind": "mean", "source": "s", "value": "value", "window": {"end": "7d"},
+        "covariate": {"lookback": "14d"},
+    }
+)  # fmt: skip
+METRICS = {"spend": SPEND, "plain": SPEND.model_copy(update={"name": "plain", "covariate": None})}
+
+
+def row(variant: str, mean: float | None, variance: float | None, **given: Any) -> dict[str, Any]:
+    empty = {
+        f"{kind}_{name}": None for kind in ("mean", "var") for name in ("num", "den", "pre_num", "pre_den")
+    }
+    names = ("num", "den", "pre_num", "pre_den")
+    pairs = {f"cov_{a}_{b}": None for i, a in enumerate(names) for b in names[i + 1 :]}
+    return empty | pairs | {
+        "experiment_id": "e", "variant": variant, "metric": "spend", "segment_name": None, "segment_value": None,
+        "day": date(2026, 10, 14), "n": 1_000, "n_complete": 1_000, "mean_pre_num": mean, "var_pre_num": variance,
+    } | given  # fmt: skip
+
+
+def checks(*rows: dict[str, Any]) -> list[dict[str, Any]]:
+    return covariate_checks(rows, [EXPERIMENT], METRICS)
+
+
+def test_arms_that_differed_before_are_told() -> None:
+    [found] = checks(row("a", 10.0, 4.0), row("b", 10.4, 5.0))
+    expected = stats.ttest_ind_from_stats(10.4, 5.0**0.5, 1_000, 10.0, 4.0**0.5, 1_000, equal_var=False)
+    assert found["p_value"] == pytest.approx(expected.pvalue)
+    assert (found["check"], found["status"], found["slice_value"]) == (
+        "covariate_balance",
+        "warn",
+        "spend, b",
+    )
+    assert "10 in a, 10.4 in b" in found["message"]
+    assert found["advice"].startswith("The arms differed before")
+
+
+def test_arms_that_agreed_pass_and_only_the_last_day_is_tested() -> None:
+    early = [row(v, m, 4.0, day=date(2026, 10, 2)) for v, m in (("a", 1.0), ("b", 9.0))]
+    [found] = checks(*early, row("a", 10.0, 4.0), row("b", 10.05, 4.0))
+    assert (found["status"], found["advice"]) == ("pass", None)
+
+
+def test_what_cannot_be_tested_has_no_row() -> None:
+    assert checks(row("a", None, None, n=0), row("b", 10.0, 4.0)) == []
+    assert checks(row("a", 3.0, 0.0), row("b", 3.0, 0.0)) == []
+    assert checks(*(row(v, 3.0, 1.0, metric="plain") for v in "ab")) == []
