@@ -103,18 +103,22 @@ def _complete_windows(items: Items, experiment: Item) -> Iterator[Fault]:
     if experiment.model is None or not experiment.model.analysis.sequential:
         return
     method = experiment.model.analysis.method
-    open_windows = {
-        item.name
-        for item in items.of("metrics")
-        if item.model is not None and item.model.window_policy == "all"
-    }
+    models = {item.name: item.model for item in items.of("metrics") if item.model is not None}
+    all_units = {name for name, model in models.items() if model.window_policy == "all"}
+    open_ended = {name for name, model in models.items() if any(w.closes is None for w in model.windows)}
     for role, names in experiment.model.metrics.by_role:
         for index, name in enumerate(names):
-            if name in open_windows:
-                place = experiment.place.inside("metrics").inside(role).inside(index)
-                yield (place.inside("metric") if role == "guardrails" else place).fault(
+            place = experiment.place.inside("metrics").inside(role).inside(index)
+            place = place.inside("metric") if role == "guardrails" else place
+            if name in all_units:
+                yield place.fault(
                     f"the metric has window_policy: all, with which method {method} errs more often than alpha",
                     allowed="a metric with window_policy: complete, or without one",
+                )
+            if name in open_ended:
+                yield place.fault(
+                    f"the metric's window stays open, and method {method} needs values that are settled",
+                    allowed="a metric whose window ends",
                 )
 
 

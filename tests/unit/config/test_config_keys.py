@@ -178,6 +178,13 @@ def test_sequential_methods_refuse_open_windows(conf: Conf, method: str) -> None
     )
     conf.edit(SHOP, "window_policy: all", "window_policy: complete")
     assert conf.load().metrics["conversion"].window_policy == "complete"
+    conf.edit(SHOP, "kind: proportion\n    window_policy: complete\n", "kind: proportion\n")
+    text = (conf.directory / SHOP).read_text()
+    (conf.directory / SHOP).write_text(text.replace("window: {end: 7d}", "window: {end: open}", 1))
+    told = conf.told()
+    assert [line for line in told if line.startswith(f"{BUTTON}:")] == [
+        line for line in told if line.endswith("needs values that are settled [a metric whose window ends]")
+    ] != []
 
 
 def test_defaults(conf: Conf) -> None:
