@@ -25,7 +25,7 @@ from abspark.stages.measure import measure
 from abspark.stages.state import RunState
 from abspark.storage import utc_session
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 Seen = dict[tuple[str, str], int]
 """Rows by experiment and run."""

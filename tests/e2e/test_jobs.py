@@ -13,7 +13,7 @@ import jobs.assignments
 import jobs.moments
 import jobs.run
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 
 def exit_code(job: object, project: TinyProject, *options: str) -> int:

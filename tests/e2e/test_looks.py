@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from abspark import queries, runner
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 Rows = list[dict[str, Any]]
 PLAN = "analysis: {method: group_sequential, group_sequential: {planned_units: 120, spending: pocock}}\n"

@@ -182,9 +182,15 @@ def test_sequential_methods_refuse_open_windows(conf: Conf, method: str) -> None
     text = (conf.directory / SHOP).read_text()
     (conf.directory / SHOP).write_text(text.replace("window: {end: 7d}", "window: {end: open}", 1))
     told = conf.told()
-    assert [line for line in told if line.startswith(f"{BUTTON}:")] == [
-        line for line in told if line.endswith("needs values that are settled [a metric whose window ends]")
-    ] != []
+    assert (
+        [line for line in told if line.startswith(f"{BUTTON}:")]
+        == [
+            line
+            for line in told
+            if line.endswith("needs values that are settled [a metric whose window ends]")
+        ]
+        != []
+    )
 
 
 def test_defaults(conf: Conf) -> None:
