@@ -4,6 +4,7 @@ And one undisturbed run of the tiny project, with which other ways of running it
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,3 +45,15 @@ def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     project = make_project(tmp_path_factory.mktemp("undisturbed"))
     outcome = runner.run(spark, project.load(), as_of=AS_OF_INSTANT)
     return Undisturbed(project, outcome.run_id, committed(spark, project.load()))
+
+
+@pytest.fixture(scope="module")
+def compiling(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session with plans compiled: here are rows enough for that to pay."""
+    settings = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+    before = {name: spark.conf.get(name) for name in settings}
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, str(value))

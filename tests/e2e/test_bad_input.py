@@ -221,6 +221,7 @@ def fill(disk: Path, leave: int) -> Path:
     return filler
 
 
+@pytest.mark.long
 def test_full_disk(spark: SparkSession, tiny: TinyProject, fails: Fails, small_disk: Path) -> None:
     tiny.edit("environments/here.yaml", "{path: ./lake, format: parquet}", f"{{path: {small_disk}/lake}}")
     run, project = tiny.command("run", "--as-of", AS_OF, "--quiet"), tiny.load()

@@ -20,7 +20,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_commands_and_code(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    compiling: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     commands = [
@@ -32,7 +35,7 @@ def test_commands_and_code(
         assert program == "abspark"
         assert invoke(cli, arguments) == 0, (command, capfd.readouterr().err)
     [code] = blocks("python")
-    found: dict[str, object] = {"spark": spark}
+    found: dict[str, object] = {"spark": compiling}
     exec(code, found)
     assert found["outcome"].experiments == {"exp_0": "committed", "exp_1": "committed"}  # type: ignore[attr-defined]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,6 @@ AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIGURATIONS = Path(__file__).parent / "real"
 Rows = list[dict[str, Any]]
 Analyse = Callable[..., tuple[SparkSession, Project]]
-
-
-@pytest.fixture(scope="module")
-def compiling(spark: SparkSession) -> Iterator[SparkSession]:
-    """The session with plans compiled: here are rows enough for that to pay."""
-    settings = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
-    before = {name: spark.conf.get(name) for name in settings}
-    for name, value in settings.items():
-        spark.conf.set(name, value)
-    yield spark
-    for name, value in before.items():
-        spark.conf.set(name, str(value))
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,11 @@ def test_an_environment_with_two_files(conf: Conf) -> None:
         ("metrics/a.yaml", "", "metrics/a.yaml : the file is empty"),
         ("metrics/a.yaml", "~\n", "metrics/a.yaml:1 : the file is empty"),
         ("metrics/a.yaml", "- 1\n", "metrics/a.yaml:1 : must be a mapping [metrics]"),
-        ("sources/a.yaml", "{}\n", "sources/a.yaml:1 : must be a mapping [exposures and events]"),
+        (
+            "sources/a.yaml",
+            "{}\n",
+            "sources/a.yaml:1 : must be a mapping [exposures and events and dimensions]",
+        ),
         (
             "experiments/a.yaml",
             "just text\n",

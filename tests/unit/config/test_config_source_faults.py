@@ -124,7 +124,7 @@ SOURCE_FAULTS = [
     ),
     (
         "events:", "events: {}\nevent:",
-        [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events]"],
+        [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events, dimensions]"],
     ),
 ]  # fmt: skip
 
