@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from abspark import load_project, rows, run
 from abspark.config import Project
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)

@@ -36,7 +36,6 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "05_statistics_and_simulation": (),
 }
 """Notebook: what has to be among its outputs, as its text relies on it."""
-QUICK = "01_quick_start"
 
 
 def printed(notebook: Any) -> str:
@@ -56,9 +55,8 @@ def executed(name: str, folder: Path) -> str:
     return printed(notebook)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == QUICK else pytest.param(name, marks=pytest.mark.long) for name in SAID]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", SAID)
 def test_notebook_runs(name: str, tmp_path: Path) -> None:
     text = executed(name, tmp_path)
     assert [said for said in SAID[name] if said not in text] == []
