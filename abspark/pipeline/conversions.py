@@ -132,35 +132,7 @@ def conversions(
     columns of `measures`. What comes from the unit is NULL where none matched. Events of a unit that leaves on a later
     day keep their slots: they count for the days before. With `split`, pairs outside the windows say on which side.
     """
-    e, u = events.alias("e"), units.alias("u")
-    on = (
-        (F.col("e.hi") == F.col("u.hi"))
-        & same_unit(F.col("e.lo"), F.col("u.lo"))
-        & F.col("e.event_status").isNull()
-        & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
-    )
-    event_columns = [
-        "s",
-        "t",
-        "ve",
-        "event_status",
-        *mask_names(study, "w"),
-        *value_names(study),
-        *key_names(study),
-    ]
-    unit_columns = [
-        "x",
-        "v",
-        "vu",
-        "excluded",
-        "t0",
-        "lead",
-        "g",
-        "leaves",
-        *mask_names(study, "m"),
-        *base_names(study),
-    ]
-    joined = e.join(u, on=on, how="left").select("e.hi", "e.lo", *event_columns, *unit_columns)
+    joined = _paired(events, units, study)
     pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
     hits = _hits(study)
     carried = ["t", *value_names(study), *key_names(study)]
@@ -184,6 +156,22 @@ def conversions(
         *carried,
     )
     return keyed.groupBy(*shared, *hit_names, *days).agg(*measures(study))
+
+
+def _paired(events: DataFrame, units: DataFrame, study: Study) -> DataFrame:
+    """Each event with each assignment of its unit that it may count for; one that is settled or has none, once."""
+    e, u = events.alias("e"), units.alias("u")
+    on = (
+        (F.col("e.hi") == F.col("u.hi"))
+        & same_unit(F.col("e.lo"), F.col("u.lo"))
+        & F.col("e.event_status").isNull()
+        & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
+    )
+    return e.join(u, on=on, how="left").select(
+        "e.hi", "e.lo", "s", "t", "ve", "event_status",
+        *mask_names(study, "w"), *value_names(study), *key_names(study),
+        "x", "v", "vu", "excluded", "t0", "lead", "g", "leaves", *mask_names(study, "m"), *base_names(study),
+    )  # fmt: skip
 
 
 def _hits(study: Study) -> list[Column]:
