@@ -206,7 +206,22 @@ RESULTS: Final = Table(
         ("stopped_effect", "double", "median-unbiased estimate of the effect, from that look on"),
         ("stopped_low", "double", "lower end of its interval"),
         ("stopped_high", "double", "upper end of its interval"),
+        (
+            "futility_boundary",
+            "double",
+            "boundary for futility on the statistic's scale; NULL: never at this look",
+        ),
+        (
+            "futile",
+            "boolean",
+            "whether the statistic was beyond it at the last look, so that going on is futile; non-binding",
+        ),
         ("prob_better", "double", "posterior probability that the treatment is better"),
+        (
+            "prob_best",
+            "double",
+            "posterior probability that the treatment is the best of all variants; control has what is left of 1",
+        ),
         ("expected_loss_treatment", "double", "posterior expected loss of choosing the treatment"),
         ("expected_loss_control", "double", "posterior expected loss of choosing the control"),
         ("margin", "double", "tolerated worsening of a guardrail, as configured, > 0"),
@@ -279,6 +294,13 @@ LOOKS: Final = Table(
         ("boundary", "double", "stopping boundary at the look"),
         ("statistic", "double", "test statistic at the look"),
         ("backfilled", "boolean", "whether the look was made after its day"),
+        ("planned_statistic", "double", "statistic expected under the planned effect; NULL without futility"),
+        ("beta_spent", "double", "cumulative beta spent up to the look; NULL without futility"),
+        (
+            "futility_boundary",
+            "double",
+            "boundary for futility at the look, with the statistic's sign; NULL: never",
+        ),
     ),
 )
 

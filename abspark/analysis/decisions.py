@@ -17,8 +17,10 @@ The first rule that applies decides, over the headline rows of everyone on the l
 5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
    significantly worse at all.
 6. `keep_running`: before the end, methods `group_sequential` and `anytime`, while some treatment may still ship: none
-   of its primary metrics is worse, and not all of the planned units of a group sequential design have been looked at.
-7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which.
+   of its primary metrics is worse, none is futile at its last look (`ship_when: any`: not all are), and not all of the
+   planned units of a group sequential design have been looked at.
+7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which. For
+   futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
 Better and worse mean `significant` (so after adjustment, at any look so far) in the metric's direction or against it;
 with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2. An experiment without primary metrics ships on its
@@ -115,7 +117,9 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     if any(found.harmed for found in judged):
         return STOP_FOR_HARM, sentences
     may_ship = (
-        not over and not all(found.lost for found in judged) and not _plan_fulfilled(experiment, results)
+        not over
+        and not all(found.lost or found.futile for found in judged)
+        and not _plan_fulfilled(experiment, results)
     )
     return (KEEP_RUNNING if may_ship else DO_NOT_SHIP), sentences
 

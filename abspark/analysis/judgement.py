@@ -19,11 +19,12 @@ OPEN: Final = "not shown to be better"
 class Judgement:
     """`gain` is the improvement that ranks treatments, relative where defined; -inf where there is none.
 
-    `lost`: a primary metric is worse.
+    `lost`: a primary metric is worse. `futile`: what would have to become better is not expected to.
     """
 
     ships: bool
     lost: bool
+    futile: bool
     harmed: bool
     gain: float
     sentences: tuple[str, ...]
@@ -40,8 +41,11 @@ def judge(
     roles = experiment.metrics
     found = {name: _standing(by_metric.get(name), metrics[name]) for name in roles.primary}
     sentences = [f"{name} is {standing}{_numbers(by_metric.get(name))}." for name, standing in found.items()]
+    futile = [name for name in found if by_metric.get(name, {}).get("futile")]
+    sentences += [_futility_sentence(by_metric[name], experiment) for name in futile]
     standings = list(found.values())
     enough = {"all": all, "any": any}[experiment.analysis.ship_when]
+    given_up = bool(futile) and (experiment.analysis.ship_when == "all" or len(futile) == len(found))
     won = enough(standing == BETTER for standing in standings) if standings else True
     margins = [given.metric for given in roles.guardrails if given.margin is not None]
     held = {name for name in margins if by_metric.get(name, {}).get("non_inferior")}
@@ -52,7 +56,12 @@ def judge(
         sentences.append("There is neither a primary metric nor a guardrail with a margin to ship on.")
     ships = won and WORSE not in standings and held == set(margins) and not harmed and not nothing
     return Judgement(
-        ships, WORSE in standings, bool(harmed), _gain(by_metric, experiment, metrics), tuple(sentences)
+        ships,
+        WORSE in standings,
+        given_up,
+        bool(harmed),
+        _gain(by_metric, experiment, metrics),
+        tuple(sentences),
     )
 
 
@@ -73,6 +82,20 @@ def _standing_of_posterior(row: Row) -> str:
     if probability > 1 - tail:
         return BETTER
     return WORSE if probability < tail else OPEN
+
+
+def _futility_sentence(row: Row, experiment: Experiment) -> str:
+    plan = experiment.analysis.group_sequential
+    effect = None if plan is None or plan.futility is None else plan.futility.effect
+    size = ""
+    if effect is not None:
+        size = (
+            f" of {effect.absolute:g}" if effect.relative is None else f" of {effect.relative:.4g}, relative,"
+        )
+    return (
+        f"{row['metric']} is futile: at its last look it fell short of what a planned improvement{size} would show. "
+        "Stopping is advised, not required: going on keeps alpha."
+    )
 
 
 def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], harmed: Set[str]) -> str:
@@ -103,6 +126,8 @@ def _numbers(row: Row | None) -> str:
         told.append(f"p = {row['p_value']:.3g}")
     elif row["prob_better"] is not None:
         told.append(f"probability to be better {row['prob_better']:.2%}")
+    if row["prob_best"] is not None and row["prob_best"] != row["prob_better"]:
+        told.append(f"to be the best variant {row['prob_best']:.2%}")
     if row["reason"] is not None:
         told.append(row["reason"])
     return f" ({', '.join(told)})"

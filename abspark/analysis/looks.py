@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
+from abspark.analysis.futility import enter_futility, planned_statistics
+from abspark.analysis.look_series import RECORDED, Key, LookSeries, key_of, statistics
 from abspark.config import Experiment, Metric
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -28,12 +30,8 @@ from abspark.stats.spending import Spending
 DAY_NOT_OVER: Final = "day_not_over"
 NOT_A_LOOK: Final = "not_a_look"
 TOO_FEW_UNITS: Final = "below_min_sample_size"
-_ALL: Final = 1 - 1e-9
+ALL_SPENT: Final = 1 - 1e-9
 """The share of alpha that counts as all of it."""
-_RECORDED: Final = ("information", "alpha_spent", "boundary", "statistic")
-
-Key = tuple[str, str]
-"""Metric and treatment."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +55,6 @@ class Clock:
         """The local day on which the experiment's last window is over."""
         instant = self.verdicts[experiment.id] - timedelta(microseconds=1)
         return instant.astimezone(_zone(experiment)).date()
-
-
-@dataclass(frozen=True)
-class LookSeries:
-    """The looks of one experiment: rows s are its metrics x treatments, columns k the days of `days`.
-
-    Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
-    error, `boundary` positive. `recorded` are looks of an earlier run, `newest` is the last day that is over. `designs`
-    are the group sequential designs, each with the rows it is of; empty for method anytime.
-    """
-
-    keys: Mapping[Key, int]
-    days: tuple[date, ...]
-    information: Floats
-    statistic: Floats
-    alpha_spent: Floats
-    boundary: Floats
-    recorded: Bools
-    fraction: Floats
-    reason: NDArray[np.object_]
-    newest: date
-    designs: Sequence[tuple[NDArray[np.intp], Looks]]
 
 
 def clock(as_of: datetime, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]) -> Clock:
@@ -117,7 +93,7 @@ def look_rows(
         new = np.isfinite(found.boundary) & ~found.recorded
         for (metric, treatment), s in found.keys.items():
             for k in np.flatnonzero(new[s]):
-                numbers = {name: _number(getattr(found, name)[s, k]) for name in _RECORDED}
+                numbers = {name: _number(getattr(found, name)[s, k]) for name in RECORDED}
                 place = {"experiment_id": id_, "metric": metric, "treatment": treatment, "day": found.days[k]}
                 rows.append(place | numbers | {"backfilled": found.days[k] < found.newest})
     return rows
@@ -135,18 +111,6 @@ def look_level(pair: Comparison) -> tuple[float, int]:
     split = settings.method == "group_sequential" and settings.correction != "none" and pair.role == "primary"
     family = len(pair.experiment.metrics.primary) * len(pair.experiment.treatments) if split else 1
     return settings.alpha / family, settings.sides
-
-
-def statistics(batch: Batch) -> Floats:
-    """Effect / standard error; NaN where there is none."""
-    variance = batch.effect.variance
-    error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return np.asarray(batch.effect.effect / error)
-
-
-def key_of(pair: Comparison) -> Key:
-    """The series of looks that the comparison belongs to."""
-    return pair.metric.name, pair.treatment
 
 
 def planned_fraction(batch: Batch) -> Floats:
@@ -200,7 +164,9 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
         rows = np.flatnonzero(levels[:, 1] == sides)
         if len(rows):
             plan = Plan(_spending(first), levels[rows, 0], sides)
-            designs.append((rows, _spent(series, rows, fresh, ending, plan)))
+            looks = _spent(series, rows, fresh, ending, plan)
+            enter_futility(series, rows, fresh, looks, first)
+            designs.append((rows, looks))
     return replace(series, designs=designs)
 
 
@@ -210,12 +176,12 @@ def _recorded(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     past = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
     days = tuple(sorted({pair.day for pair in batch.pairs} | {row["day"] for row in past}))
     shape = (len(keys), len(days))
-    blank = {name: np.full(shape, np.nan) for name in (*_RECORDED, "fraction")}
+    blank = {name: np.full(shape, np.nan) for name in (*RECORDED, "fraction")}
     recorded = np.zeros(shape, dtype=np.bool_)
     for row in past:
         at = keys[row["metric"], row["treatment"]], days.index(row["day"])
         recorded[at] = True
-        for name in _RECORDED:
+        for name in RECORDED:
             blank[name][at] = np.nan if row[name] is None else row[name]
     newest = max((pair.day for pair in batch.pairs if now.day_over(pair)), default=date.min)
     return LookSeries(
@@ -235,6 +201,7 @@ def _entered(series: LookSeries, batch: Batch, now: Clock) -> Bools:
     anytime = batch.pairs[0].experiment.analysis.method == "anytime"
     information = anytime_information(batch) if anytime else batch.units
     fraction, statistic, smaller = planned_fraction(batch), statistics(batch), batch.smaller
+    planned = planned_statistics(batch)
     for index, pair in enumerate(batch.pairs):
         s, k = series.keys[key_of(pair)], series.days.index(pair.day)
         if series.recorded[s, k]:
@@ -246,7 +213,7 @@ def _entered(series: LookSeries, batch: Batch, now: Clock) -> Bools:
         if series.reason[s, k] == "":
             fresh[s, k] = True
             series.information[s, k], series.fraction[s, k] = information[index], fraction[index]
-            series.statistic[s, k] = statistic[index]
+            series.statistic[s, k], series.planned_statistic[s, k] = statistic[index], planned[index]
     return fresh
 
 
@@ -270,7 +237,7 @@ def _closed(series: LookSeries, s: int, k: int, pair: Comparison) -> str:
     if stands[k:].any():
         return NOT_A_LOOK
     used = np.max(series.alpha_spent[s, stands], initial=0.0)
-    return NO_ALPHA_TO_SPEND if used >= look_level(pair)[0] * _ALL else ""
+    return NO_ALPHA_TO_SPEND if used >= look_level(pair)[0] * ALL_SPENT else ""
 
 
 def _spending(pairs: Mapping[Key, Comparison]) -> Spending:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import CUPED, Batch, Comparison, Row, compared
 from abspark.analysis.guardrails import Harm, guardrail_tests, harmed_guardrails
+from abspark.analysis.look_series import LookSeries
 from abspark.analysis.looks import (
     DAY_NOT_OVER,
     NOT_A_LOOK,
     TOO_FEW_UNITS,
     Clock,
-    LookSeries,
     all_looks,
     clock,
     look_rows,
@@ -99,7 +99,7 @@ def results(
 def _by_method(batch: Batch, looks: Mapping[str, LookSeries]) -> dict[str, NDArray[Any]]:
     method = batch.each(lambda pair: pair.experiment.analysis.method)
     columns: dict[str, NDArray[Any]] = {
-        name: np.full(len(batch), np.nan) for name in ("p_value", "boundary", "crossed")
+        name: np.full(len(batch), np.nan) for name in ("p_value", "boundary", "crossed", "futile")
     }
     columns["alpha"] = batch.alpha
     for name, function in METHODS.items():
@@ -147,7 +147,7 @@ def _correction(pair: Comparison) -> str:
 
 
 def _verdict(batch: Batch, columns: Mapping[str, NDArray[Any]], unfinished: Bools) -> dict[str, Any]:
-    """`significant` and `reason`: no verdict before the end, below the sample size, nor where p is undefined."""
+    """`significant`, `futile` and `reason`: no verdict before the end, below the sample size, nor where p is undefined."""
     p = np.where(np.isnan(columns["p_adjusted"]), columns["p_value"], columns["p_adjusted"])
     smallest = batch.each(lambda pair: pair.experiment.min_sample_size)
     small: Bools = batch.smaller < smallest
@@ -160,7 +160,9 @@ def _verdict(batch: Batch, columns: Mapping[str, NDArray[Any]], unfinished: Bool
     by_look = ~np.isnan(columns["crossed"])
     significant = np.where(by_look, columns["crossed"] == 1, p < columns["alpha"]).astype(object)
     significant[(np.isnan(p) & ~by_look) | small | unfinished] = None
-    return {"significant": significant, "reason": reason}
+    futile = (columns["futile"] == 1).astype(object)
+    futile[np.isnan(columns["futile"])] = None
+    return {"significant": significant, "futile": futile, "reason": reason}
 
 
 def _common(batch: Batch) -> dict[str, Any]:

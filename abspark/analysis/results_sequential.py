@@ -8,28 +8,27 @@ statistic on record. A segment has the boundaries of everyone's looks: its infor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import Batch, Comparison
+from abspark.analysis.look_series import LookSeries, key_of, statistics
 from abspark.analysis.looks import (
-    LookSeries,
+    ALL_SPENT,
     anytime_information,
     anytime_scale,
     by_experiment,
-    key_of,
     look_level,
     planned_fraction,
-    statistics,
 )
 from abspark.stats.anytime import confidence_sequence
 from abspark.stats.group_sequential import Looks, first_crossing
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.repeated import repeated_p_values
-from abspark.stats.running import running_minimum
+from abspark.stats.running import latest, running_minimum
 from abspark.stats.stagewise import estimates_at_stopping
 
 Columns = dict[str, NDArray[Any]]
@@ -71,7 +70,7 @@ class _Layers:
 
 def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
     """Every comparison by the boundary of its look; `reason` is "" where nothing is undefined."""
-    boundary, spent, p, crossed = (np.full(len(batch), np.nan) for _ in range(4))
+    boundary, spent, p, crossed, lost, futile = (np.full(len(batch), np.nan) for _ in range(6))
     stopped = {name: np.full(len(batch), np.nan) for name in _STOPPED}
     error = np.sqrt(batch.effect.variance)
     reason = np.full(len(batch), "", dtype=object)
@@ -89,6 +88,7 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
         )
         spent[mine] = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1)[at]
         p[mine], crossed[mine] = running_minimum(_repeated(found, z))[at], _crossed(found, z)[at]
+        lost[mine], futile[mine] = (grid[at] for grid in _futility(found, z))
         for name, values in zip(_STOPPED, _at_stopping(found, z, found.spread(error[mine])), strict=True):
             stopped[name][mine] = values[at]
     usable = np.where(np.isfinite(boundary), boundary, np.nan)
@@ -102,6 +102,8 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
             "information_fraction": planned_fraction(batch),
             "p_value": p,
             "crossed": crossed,
+            "futility_boundary": lost,
+            "futile": np.where(crossed == 1, 0.0, futile),
             "reason": _reasons(batch, reason),
         }
     )
@@ -147,10 +149,7 @@ def _designs(found: _Layers, among: Bools) -> Iterator[tuple[NDArray[np.intp], L
         place = np.full(len(found.looks.keys), -1)
         place[rows] = np.arange(len(rows))
         layers = np.flatnonzero((place[found.series] >= 0) & among)
-        chosen = place[found.series[layers]]
-        alpha = np.broadcast_to(np.asarray(design.plan.alpha, dtype=np.float64), (len(rows),))[chosen]
-        fields = {name: getattr(design, name)[chosen] for name in Looks._fields if name != "plan"}
-        yield layers, Looks(**fields, plan=replace(design.plan, alpha=alpha))
+        yield layers, design.take(place[found.series[layers]])
 
 
 def _repeated(found: _Layers, z: Floats) -> Floats:
@@ -191,6 +190,20 @@ def _crossed(found: _Layers, z: Floats) -> Floats:
     beyond = tested & (np.where(two, np.abs(z), z) >= boundary)
     so_far = np.logical_or.accumulate(beyond, axis=1).astype(np.float64)
     return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+
+
+def _futility(found: _Layers, z: Floats) -> tuple[Floats, Floats]:
+    """(layers, days): the boundary for futility on the statistic's scale, and whether the last look was beyond it.
+
+    1 and 0; NaN before a first look with futility, once all of alpha is spent, and for what looks are not made of.
+    """
+    direction = _each(found.pairs, lambda pair: pair.direction)[:, None]
+    own = found.own[:, None] & np.isfinite(found.of_looks(found.looks.beta_spent))
+    boundary = np.where(own, found.of_looks(found.looks.futility_boundary), np.nan)
+    futile = np.where(own & np.isfinite(z), z <= direction * boundary, np.nan)
+    level = _each(found.pairs, lambda pair: look_level(pair)[0])[:, None]
+    ended = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1) >= level * ALL_SPENT
+    return boundary, np.where(ended, np.nan, latest(futile))
 
 
 def _always_valid(z: Floats, information: Floats, pairs: Sequence[Comparison]) -> tuple[Floats, Floats]:

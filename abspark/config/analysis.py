@@ -52,16 +52,11 @@ class Prior(ConfigModel):
     relative_effect: RelativeEffectPrior = RelativeEffectPrior()
 
 
-class GroupSequential(ConfigModel):
-    """When alpha is spent. `planned_units` are complete units of all variants together at the planned end."""
+class ErrorSpending(ConfigModel):
+    """A spending function, and the parameter that it may need."""
 
-    planned_units: Positive
     spending: Literal["obf", "pocock", "power", "hsd"] = "obf"
     parameter: Number | None = Field(default=None, description="rho of power, above 0, or gamma of hsd")
-    looks: Literal["daily", "weekly"] | tuple[Positive, ...] = Field(
-        default="daily",
-        description="daily, weekly, or days counted from 1 at the start; the last day is always one",
-    )
 
     @rule("spending", "parameter")
     def _parameter_fits(self) -> Iterator[Problem]:
@@ -74,6 +69,41 @@ class GroupSequential(ConfigModel):
                 f"spending {self.spending} needs a parameter",
                 f"a number between {allowed[0]:g} and {allowed[1]:g}",
             )
+
+
+class PlannedEffect(ConfigModel):
+    """The improvement in the metric's direction that a plan hopes for: as a share of control's mean, or in its unit."""
+
+    relative: Annotated[Number, Field(gt=0)] | None = None
+    absolute: Annotated[Number, Field(gt=0)] | None = Field(
+        default=None, description="for experiments with one primary metric"
+    )
+
+    @rule("relative", "absolute")
+    def _one_of_two(self) -> Iterator[Problem]:
+        if (self.relative is None) == (self.absolute is None):
+            yield Problem((), "exactly one of relative and absolute must be given")
+
+
+class Futility(ErrorSpending):
+    """When going on is futile: `beta`, 1 - power, is spent look by look under the planned `effect`.
+
+    Non-binding: it advises to stop, and whoever goes on after all keeps alpha. For primary metrics.
+    """
+
+    effect: PlannedEffect
+    beta: Annotated[Number, Field(gt=0, lt=0.5)] = 0.2
+
+
+class GroupSequential(ErrorSpending):
+    """When alpha is spent. `planned_units` are complete units of all variants together at the planned end."""
+
+    planned_units: Positive
+    looks: Literal["daily", "weekly"] | tuple[Positive, ...] = Field(
+        default="daily",
+        description="daily, weekly, or days counted from 1 at the start; the last day is always one",
+    )
+    futility: Futility | None = None
 
     @rule("looks")
     def _some_look(self) -> Iterator[Problem]:
@@ -133,6 +163,9 @@ class Analysis(ConfigModel):
         for key in _OF_OTHER_METHODS[self.method]:
             if key in self.model_fields_set:
                 yield Problem((key,), f"has no effect with method {self.method}", "leave it out")
+                if key == "group_sequential" and self.group_sequential and self.group_sequential.futility:
+                    unused = "group_sequential", "futility"
+                    yield Problem(unused, f"has no effect with method {self.method}", "leave it out")
 
     @rule("method", "group_sequential")
     def _sequential_has_a_plan(self) -> Iterator[Problem]:

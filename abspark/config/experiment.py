@@ -153,6 +153,21 @@ class Experiment(ConfigModel):
         elif self.max_duration_days and self.end - self.start > timedelta(days=self.max_duration_days):
             yield Problem(("end",), f"is more than max_duration_days = {self.max_duration_days} after start")
 
+    @rule("metrics", "analysis")
+    def _futility_is_of_primary_metrics(self) -> Iterator[Problem]:
+        plan, primary = self.analysis.group_sequential, self.metrics.primary
+        if plan is None or plan.futility is None:
+            return
+        path = ("analysis", "group_sequential", "futility")
+        if not primary:
+            yield Problem(path, "has no effect without a primary metric", "leave it out")
+        elif plan.futility.effect.absolute is not None and len(primary) > 1:
+            yield Problem(
+                (*path, "effect", "absolute"),
+                f"is in one metric's unit, and there are {len(primary)} primary metrics",
+                "relative: 0.05",
+            )
+
     @rule("segments")
     def _segments_differ(self) -> Iterator[Problem]:
         for index, name in enumerate(self.segments):

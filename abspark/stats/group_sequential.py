@@ -8,7 +8,7 @@ boundaries are symmetric. Sources: Lan & DeMets (1983); Jennison & Turnbull (200
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -81,6 +81,12 @@ class Looks(NamedTuple):
     boundary: Floats
     reason: Reasons
     plan: Plan
+
+    def take(self, rows: NDArray[np.intp]) -> Looks:
+        """The looks of some rows, with their levels."""
+        alpha = np.broadcast_to(np.asarray(self.plan.alpha, dtype=float), self.boundary.shape[:1])[rows]
+        fields = {name: getattr(self, name)[rows] for name in self._fields if name != "plan"}
+        return Looks(**fields, plan=replace(self.plan, alpha=alpha))
 
 
 def information_fraction(observed: ArrayLike, planned: ArrayLike) -> Floats:

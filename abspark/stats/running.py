@@ -25,3 +25,10 @@ def running_interval(low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats]:
     """
     lowest = np.fmax.accumulate(np.asarray(low, dtype=float), axis=-1)
     return np.asarray(lowest), running_minimum(high)
+
+
+def latest(values: ArrayLike) -> Floats:
+    """The last value up to each look, along the last axis; looks without one (NaN) leave it as it was."""
+    given = np.asarray(values, dtype=float)
+    places = np.where(np.isnan(given), 0, np.arange(given.shape[-1]))
+    return np.take_along_axis(given, np.maximum.accumulate(places, axis=-1), axis=-1)

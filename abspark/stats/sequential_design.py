@@ -6,7 +6,7 @@ Jennison & Turnbull (2000), ch. 7 and 19. The drift of a design is E[Z] at its p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from abspark.stats.boundaries import Bools, dense_design
 from abspark.stats.group_sequential import Looks, Plan, look_boundaries
 from abspark.stats.recursion import REACH, Floats, Stage, next_stage, tail_probability, upper_boundary
 from abspark.stats.roots import increasing_root
+from abspark.stats.running import latest
 from abspark.stats.spending import Spending, spent_error
 
 _LARGEST_DRIFT: Final = 40.0
@@ -107,36 +108,94 @@ def futility_boundaries(looks: Looks, effect: ArrayLike, *, futility: Futility) 
     share of beta under it; at fraction 1 the boundary meets the one for stopping, and never lies above that.
     Two-sided plans are futile in the positive direction only. -inf where no beta is due.
     """
-    hope = np.asarray(effect, dtype=float)
-    missed = spent_error(futility.spending, looks.fraction, error=futility.beta, sides=1)
-    information, spent, order = dense_design(looks.information, missed, looks.counted)
-    first = np.take_along_axis(looks.information, order, axis=1)[:, 0]
-    upper = np.take_along_axis(np.where(looks.counted, looks.boundary, np.inf), order, axis=1)
-    ended = np.take_along_axis(np.where(looks.counted, looks.fraction, 0.0), order, axis=1) >= 1
+    drift = np.asarray(effect, dtype=float)[:, None] * np.sqrt(looks.information)
+    return futility_at_looks(looks, drift, futility=futility).boundary
+
+
+class FutileLooks(NamedTuple):
+    """Futility at looks, each (r, K).
+
+    beta_spent: cumulative error used, 0 where none is due. boundary: as in `futility_boundaries`, and NaN
+    where the drift is.
+    """
+
+    beta_spent: Floats
+    boundary: Floats
+
+
+def futility_at_looks(
+    looks: Looks, drift: Floats, *, futility: Futility, recorded: FutileLooks | None = None
+) -> FutileLooks:
+    """Futility at looks that come when they come, the planned effect stated as `drift` (r, K), E[Z] by look.
+
+    With a standard error that is estimated anew at each look the drift is planned effect / standard error
+    (Jennison & Turnbull 2000, ch. 11: E[Z] = theta sqrt(I), I = 1 / squared standard error). A boundary
+    depends only on the looks before it. A look whose drift is undefined spends nothing. `recorded` stands where its `beta_spent` is not NaN, whatever `futility`
+    says now.
+    """
+    due = spent_error(futility.spending, looks.fraction, error=futility.beta, sides=1)
+    due = np.where(np.isfinite(drift), due, 0.0)
+    standing = np.full(due.shape, np.nan)
+    if recorded is not None:
+        stands = ~np.isnan(recorded.beta_spent)
+        due = np.where(stands, recorded.beta_spent, due)
+        never = np.isnan(recorded.boundary)
+        standing = np.where(stands, np.where(never, -np.inf, recorded.boundary), np.nan)
+    information, spent, order = dense_design(looks.information, due, looks.counted)
+    path = _filled(drift / np.sqrt(looks.information), looks.counted) * np.sqrt(looks.information)
+
+    def dense(grid: Floats, behind: float) -> Floats:
+        return np.take_along_axis(np.where(looks.counted, grid, behind), order, axis=1)
+
+    ended = dense(looks.fraction, 0.0) >= 1
+    design = _Design(dense(looks.boundary, np.inf), dense(path, 0.0), ended, dense(standing, np.nan))
     increments = np.diff(spent, axis=1, prepend=0.0)
-    drift = (hope * np.sqrt(first))[:, None] * np.sqrt(information)
-    dense = _futile(information, increments, (upper, drift, ended), looks.plan.sides)
-    boundary = np.full(information.shape, np.nan)
-    np.put_along_axis(boundary, order, dense, axis=1)
-    return np.where(looks.counted, boundary, np.nan)
+    solved = _futile(information, increments, design, looks.plan.sides)
+    beta, boundary = np.empty(due.shape), np.empty(due.shape)
+    np.put_along_axis(beta, order, spent, axis=1)
+    np.put_along_axis(boundary, order, solved, axis=1)
+    defined = looks.counted & (np.isfinite(drift) | ~np.isnan(standing))
+    boundary = np.where(defined, boundary, np.where(looks.retested, looks.boundary, np.nan))
+    return FutileLooks(beta, boundary)
 
 
-def _futile(
-    information: Floats, increments: Floats, design: tuple[Floats, Floats, Bools], sides: int
-) -> Floats:
+def _filled(rate: Floats, counted: Bools) -> Floats:
+    """Drift per root of information, (r, K): where a look has none, that of the look before, else of the next."""
+    known = np.where(counted & np.isfinite(rate), rate, np.nan)
+    for step in (1, -1):
+        known = latest(known[:, ::step])[:, ::step]
+    return np.where(np.isnan(known), 0.0, known)
+
+
+class _Design(NamedTuple):
+    """Counted looks moved to the left, each (r, K); behind the last one the boundary is inf, the drift 0.
+
+    upper: boundary for stopping. drift: E[Z] under the planned effect. ended: whether all error is spent.
+    standing: boundaries for futility on record, else NaN.
+    """
+
+    upper: Floats
+    drift: Floats
+    ended: Bools
+    standing: Floats
+
+
+def _futile(information: Floats, increments: Floats, design: _Design, sides: int) -> Floats:
     """The recursion mirrored and centred at the drift, so that a lower boundary is found as an upper one."""
-    upper, drift, ended = design
     futile = np.empty(information.shape)
     closed = np.zeros(len(information), dtype=bool)
     stage: Stage | None = None
     mirrored = np.full(len(information), np.inf)
     for look in range(information.shape[1]):
-        now, shift = information[:, look], drift[:, look]
+        now, shift, upper = information[:, look], design.drift[:, look], design.upper[:, look]
+        standing = design.standing[:, look]
         mirrored = upper_boundary(stage, now, increments[:, look], mirrored)
-        closed = closed | ended[:, look] | (shift - mirrored >= upper[:, look])
-        futile[:, look] = np.where(closed, upper[:, look], shift - mirrored)
+        closed = closed | design.ended[:, look] | (shift - mirrored >= upper)
+        solved = np.where(closed, upper, shift - mirrored)
+        futile[:, look] = np.where(np.isnan(standing), solved, np.minimum(standing, upper))
+        mirrored = np.maximum(shift - futile[:, look], -REACH)
         if look + 1 < information.shape[1]:
-            low = np.fmax(futile[:, look], -upper[:, look]) if sides == 2 else futile[:, look]
-            bounds = (np.clip(shift - upper[:, look], -REACH, REACH), np.clip(shift - low, -REACH, REACH))
+            low = np.fmax(futile[:, look], -upper) if sides == 2 else futile[:, look]
+            bounds = (np.clip(shift - upper, -REACH, REACH), np.clip(shift - low, -REACH, REACH))
             stage = next_stage(stage, now, bounds, information[:, look + 1])
     return futile

@@ -185,6 +185,37 @@ ADDED_TO_EXPERIMENT = [
         ],
     ),
     (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, futility: "
+        "{beta: 0.5, effect: {relative: 0.1, absolute: 2}}}}",
+        [
+            "analysis.group_sequential.futility.beta = 0.5: is out of range [below 0.5]",
+            "analysis.group_sequential.futility.effect: exactly one of relative and absolute must be given",
+        ],
+    ),
+    (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, futility: {beta: 0.1}}}",
+        ["analysis.group_sequential.futility.effect: is missing"],
+    ),
+    (
+        "analysis: {method: group_sequential, group_sequential: {planned_units: 9, futility: "
+        "{spending: hsd, effect: {relative: 0.1}}}}",
+        [
+            "analysis.group_sequential.futility.parameter: spending hsd needs a parameter "
+            "[a number between -40 and 40]",
+        ],
+    ),
+    (
+        "analysis: {method: anytime, group_sequential: {planned_units: 9, futility: {effect: {relative: 0.1}}}}",
+        [
+            "analysis.group_sequential: has no effect with method anytime [leave it out]",
+            "analysis.group_sequential.futility: has no effect with method anytime [leave it out]",
+        ],
+    ),
+    (
+        "analysis: {method: anytime, anytime: {futility: {effect: {relative: 0.1}}}}",
+        ["analysis.anytime.futility: unknown key [tuned_at, tau]"],
+    ),
+    (
         "analysis: {group_sequential: {planned_units: 9}}",
         ["analysis.group_sequential: has no effect with method fixed [leave it out]"],
     ),
@@ -396,3 +427,20 @@ def test_faults_of_an_assignment_have_the_line_of_their_key(conf: Conf) -> None:
         [BUTTON, "18 assignment.history[0].from = 2026-03-02T00"],
         [BUTTON, "19 assignment.history[0].weights"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("primary", "told"),
+    [
+        (
+            "primary: [conversion, revenue]",
+            ".effect.absolute = 2: is in one metric's unit, and there are 2 primary metrics [relative: 0.05]",
+        ),
+        ("secondary: [conversion, revenue]", ": has no effect without a primary metric [leave it out]"),
+    ],
+)
+def test_futility_is_of_primary_metrics(conf: Conf, primary: str, told: str) -> None:
+    plan = "{planned_units: 9, futility: {effect: {absolute: 2}}}"
+    conf.edit(BUTTON, SEGMENTS, f"analysis: {{method: group_sequential, group_sequential: {plan}}}\n")
+    conf.edit(BUTTON, "  primary: [conversion]\n  secondary: [revenue]\n", f"  {primary}\n")
+    assert conf.told() == [f"{BUTTON}:10 analysis.group_sequential.futility{told}"]

@@ -145,7 +145,8 @@ def test_priors_arrive(conf: Conf) -> None:
 
 
 def test_keys_of_sequential_methods_arrive(conf: Conf) -> None:
-    plan = "{planned_units: 5000, spending: power, parameter: 2, looks: [3, 7]}"
+    futility = "{beta: 0.1, spending: hsd, parameter: -2, effect: {relative: 0.02}}"
+    plan = f"{{planned_units: 5000, spending: power, parameter: 2, looks: [3, 7], futility: {futility}}}"
     conf.edit(
         BUTTON,
         "segments: [country]\n",
@@ -159,7 +160,10 @@ def test_keys_of_sequential_methods_arrive(conf: Conf) -> None:
         "spending": "power",
         "parameter": 2.0,
         "looks": (3, 7),
-    }
+        "futility": {
+            "beta": 0.1, "spending": "hsd", "parameter": -2.0, "effect": {"relative": 0.02, "absolute": None},
+        },
+    }  # fmt: skip
     conf.edit(BUTTON, f"group_sequential, group_sequential: {plan}", "anytime, anytime: {tuned_at: 700}")
     assert conf.load().experiments["button"].analysis.anytime.model_dump() == {"tuned_at": 700, "tau": None}
 

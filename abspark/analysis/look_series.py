@@ -1,0 +1,61 @@
+"""The looks of an experiment as arrays: metrics x treatments by days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abspark.analysis.comparisons import Batch, Comparison
+from abspark.stats.group_sequential import Looks
+from abspark.stats.moments import Bools, Floats
+
+RECORDED: Final = (
+    "information", "alpha_spent", "boundary", "statistic", "planned_statistic", "beta_spent", "futility_boundary",
+)  # fmt: skip
+"""Numbers of a look that go on record."""
+
+Key = tuple[str, str]
+"""Metric and treatment."""
+
+
+@dataclass(frozen=True)
+class LookSeries:
+    """The looks of one experiment: rows s are its metrics x treatments, columns k the days of `days`.
+
+    Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
+    error, `boundary` positive; `planned_statistic` and `futility_boundary` have the sign of `statistic`, and are NaN
+    with `beta_spent` where no futility is configured. `recorded` are looks of an earlier run, `newest` is the last day
+    that is over. `designs` are the group sequential designs, each with the rows it is of; empty for method anytime.
+    """
+
+    keys: Mapping[Key, int]
+    days: tuple[date, ...]
+    information: Floats
+    statistic: Floats
+    alpha_spent: Floats
+    boundary: Floats
+    planned_statistic: Floats
+    beta_spent: Floats
+    futility_boundary: Floats
+    recorded: Bools
+    fraction: Floats
+    reason: NDArray[np.object_]
+    newest: date
+    designs: Sequence[tuple[NDArray[np.intp], Looks]]
+
+
+def statistics(batch: Batch) -> Floats:
+    """Effect / standard error; NaN where there is none."""
+    variance = batch.effect.variance
+    error = np.sqrt(np.where(variance > 0, variance, np.nan))
+    return np.asarray(batch.effect.effect / error)
+
+
+def key_of(pair: Comparison) -> Key:
+    """The series of looks that the comparison belongs to."""
+    return pair.metric.name, pair.treatment
