@@ -126,7 +126,7 @@ def series(
         value = 0.15 + 0.05 * (-1) ** place / (place + 1)
         bounded = {
             "boundary": 2.0 * (days / (place + 1)) ** 0.5, "alpha_spent": 0.05 * ((place + 1) / days) ** 3,
-            "information_fraction": (place + 1) / days,
+            "information_fraction": (place + 1) / days, "futility_boundary": -1 + 3 * (place + 1) / days,
         }  # fmt: skip
         rows.append(
             result(

@@ -1,7 +1,7 @@
 """Futility at the looks of group sequential experiments: the planned effect, beta spent and the boundary.
 
-Non-binding (gsDesign calls it test.type 4): the boundaries for stopping do not know of it, so an experiment that goes on
-after all keeps its level. Of the headline comparison for everyone, on primary metrics, in the metric's direction.
+Non-binding (gsDesign calls it test.type 4): the boundaries for stopping do not know of it, so an experiment that goes
+on after all keeps its level. Of the headline comparison for everyone, on primary metrics, in the metric's direction.
 What was recorded at a look stands, and later looks spend on from there.
 """
 

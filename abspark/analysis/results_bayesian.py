@@ -13,11 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abspark.analysis.best_treatment import probability_best
 from abspark.analysis.comparisons import Batch
 from abspark.config import Experiment
 from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
 from abspark.stats.moments import Bools
 from abspark.stats.reasons import either
+from abspark.stats.sequential_reasons import OTHER_TREATMENT_UNDEFINED
 
 Columns = dict[str, NDArray[Any]]
 
@@ -37,7 +39,10 @@ def bayesian_columns(batch: Batch) -> Columns:
             if mask.any():
                 for name, values in model(batch.take(mask), experiment).items():
                     columns[name][mask] = values
-    return columns
+    best = probability_best(batch, columns["prob_better"])
+    unknown = np.isnan(best) & ~np.isnan(columns["prob_better"]) & (columns["reason"] == "")
+    reason = np.where(unknown, OTHER_TREATMENT_UNDEFINED, columns["reason"])
+    return columns | {"prob_best": best, "reason": reason}
 
 
 def _same_settings(batch: Batch) -> Iterator[tuple[Bools, Experiment]]:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal, TextIO
 
+from abspark.report.data import BAYESIAN
 from abspark.report.figures import value_range
 from abspark.report.glyphs import interval_bar, sparkline
+from abspark.report.numbers import probability
 from abspark.report.order import ROLES
 from abspark.schemas import NO_EXPERIMENT
 
@@ -66,15 +68,18 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
         mine = [days[-1] for days in paths]
         ends = value_range(row[name] for row in mine for name in _RELATIVE)
         first = mine[0]
+        decisive = (
+            ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
+        )
         by = "" if segment is None else f", by {segment}"
         table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}{by}")
         for name, side in (
             ("metric", "left"), ("control", "right"), ("treated", "right"), ("effect", "right"),
-            ("interval", "right"), ("p", "right"), ("", "left"),
+            ("interval", "right"), *((name, "right") for name in decisive), ("", "left"),
         ):  # fmt: skip
             table.add_column(name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""))
         for days in paths:
-            table.add_row(*map(escape, _result_cells(days, ends)), style=_result_style(days[-1]))
+            table.add_row(*map(escape, _result_cells(days, ends, decisive)), style=_result_style(days[-1]))
         _print(table, out)
         for note in dict.fromkeys(_notes(mine)):
             _print(escape(note), out)
@@ -161,10 +166,23 @@ def _by_segment(row: Row) -> tuple[Any, ...]:
     return row["experiment_id"], row["treatment"], segment, ROLES.index(row["role"]), row["metric"]
 
 
-def _result_cells(days: Sequence[Row], ends: tuple[float, float]) -> tuple[str, ...]:
+def _several(rows: Sequence[Row]) -> bool:
+    """Whether the treatment is one of several, so that the best need not be the better one."""
+    return any(row["prob_best"] not in (None, row["prob_better"]) for row in rows)
+
+
+def _decisive(row: Row, name: str) -> str:
+    """The number that decides: p, or a probability to be better or best."""
+    if name != "p":
+        value = row[f"prob_{name}"]
+        return "" if value is None else probability(value)
+    p = row["p_adjusted"] if row["p_adjusted"] is not None else row["p_value"]
+    return "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}"
+
+
+def _result_cells(days: Sequence[Row], ends: tuple[float, float], decisive: Sequence[str]) -> tuple[str, ...]:
     row = days[-1]
     segment = f" {row['segment_value']}" if row["segment_name"] else ""
-    p = row["p_adjusted"] if row["p_adjusted"] is not None else row["p_value"]
     path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 else ""
     bar = interval_bar(*(row[name] for name in _RELATIVE), ends=ends, width=_BAR)
     return (
@@ -173,7 +191,7 @@ def _result_cells(days: Sequence[Row], ends: tuple[float, float]) -> tuple[str, 
         _number(row["mean_treatment"]),
         _percent(row["relative_effect"]),
         f"{_interval(row['relative_low'], row['relative_high'])}\n{bar:<{_BAR}}",
-        "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}",
+        *(_decisive(row, name) for name in decisive),
         _mark(row),
     )
 
@@ -189,7 +207,13 @@ def _notes(rows: Sequence[Row]) -> list[str]:
         "not_finished": "· no verdict yet: the experiment or its last window has not ended",
         "below_min_sample_size": "· no verdict yet: a variant has fewer units than min_sample_size",
     }
-    return [notes.get(row["reason"], f"· undefined: {row['reason']}") for row in rows if row["reason"]]
+    told = [notes.get(row["reason"], f"· undefined: {row['reason']}") for row in rows if row["reason"]]
+    futile = [
+        f"· {row['metric']}: futile at the last look (advice; going on keeps alpha)"
+        for row in rows
+        if row["futile"]
+    ]
+    return [*told, *futile]
 
 
 def _result_style(row: Row) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from abspark.stats import sequential_reasons
 from abspark.stats.reasons import SENTENCES
 
 DECISIONS: Final = {
@@ -43,7 +44,10 @@ STANDINGS: Final = {
 }
 
 _REASONS: Final = {
+    **sequential_reasons.SENTENCES,
     **SENTENCES,
+    "day_not_over": "The day is not over, so it has no look yet.",
+    "not_a_look": "The day is none of the planned looks.",
     "not_finished": "The experiment or its last window has not ended, so there is no verdict yet.",
     "below_min_sample_size": "A variant has fewer units than min_sample_size, so there is no verdict yet.",
 }
@@ -90,6 +94,8 @@ GLOSSARY: Final = (
     ("CUPED", "An adjustment by what units did before their exposure. It narrows intervals and changes nothing else."),
     ("Effect", "Treatment minus control, in the metric's own unit."),
     ("Expected loss", "What choosing a variant gives up on average, if the other one is better after all."),
+    ("Futility", "When an effect of the planned size would hardly have left the statistic where it is, so that going "
+     "on is not expected to show one. It advises to stop; going on keeps alpha."),
     ("Guardrail", "A metric that must not get worse by more than its margin for a treatment to ship."),
     ("Heterogeneity", "Whether effects differ between segment values by more than chance alone would make them."),
     ("Interval", "The effects that fit the data. A method of 95 % intervals catches the true effect in 95 of 100 "
@@ -99,6 +105,8 @@ GLOSSARY: Final = (
     ("p-value", "How often an experiment without any effect would show a difference at least as large as this one. It "
      "is not the probability that there is no effect."),
     ("Power", "The probability that an effect of a given size turns out significant."),
+    ("Probability to be best", "The posterior probability that a treatment is better than the control and than all "
+     "other treatments. What is left of 100 % is the control's."),
     ("Relative effect", "The effect as a share of the control's mean."),
     ("Sample ratio", "The split of units between variants, which has to fit the configured one. Where it does not, "
      "units are missing, and the rest cannot be compared."),

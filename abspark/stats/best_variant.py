@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from abspark.stats.bayesian import BetaPrior, EffectPrior, Floats, bad_counts, beta_posterior
@@ -58,38 +58,68 @@ def best_mean(mean: ArrayLike, std_error: ArrayLike, *, prior: EffectPrior) -> t
         (~(estimate[:, 0] > 0) & np.isfinite(prior.sd), CONTROL_MEAN_NOT_POSITIVE),
     ]
     reason = reasons_where(missing.shape, masks)
-    best = np.full(estimate.shape, np.nan)
     rows = np.flatnonzero(reason == "")
-    for part in np.array_split(rows, 1 + len(rows) * estimate.shape[1] ** 2 // 200):
+    base = np.where(np.isfinite(prior.sd) & (estimate[:, :1] > 0), estimate[:, :1], 1.0)
+    scaled = (estimate[:, 1:] - estimate[:, :1]) / base, error[:, 1:] / base, error[:, :1] / base
+    shared = np.broadcast_to(scaled[2], scaled[0].shape)
+    return _in_parts(scaled[0], scaled[1], shared, rows, prior), reason
+
+
+def best_effect(
+    effect: ArrayLike, own_error: ArrayLike, shared_error: ArrayLike, *, prior: EffectPrior
+) -> tuple[Floats, Reasons]:
+    """P(variant is the best), (r, v + 1), control first, for the effects (r, v) of v treatments against it.
+
+    An effect's error has a part of the treatment's own units, standard error `own_error` (r, v), and one of
+    the control's, `shared_error` (r, v), which moves all effects of the row together. `prior` is of each
+    effect, in the unit of `effect`. With one treatment this is `compare_relative_effect`.
+    Returns the reasons (r,) of NaN rows as well.
+    """
+    estimate, own, shared = np.broadcast_arrays(
+        *(np.asarray(values, dtype=float) for values in (effect, own_error, shared_error))
+    )
+    defined = np.isfinite(estimate) & np.isfinite(own) & np.isfinite(shared) & (own >= 0) & (shared >= 0)
+    missing = ~np.all(defined, axis=1)
+    reason = reasons_where(
+        missing.shape, [(missing, ESTIMATE_UNDEFINED), (np.any(own == 0, axis=1), ZERO_STD_ERROR)]
+    )
+    return _in_parts(estimate, own, shared, np.flatnonzero(reason == ""), prior), reason
+
+
+def _in_parts(
+    effect: Floats, own: Floats, shared: Floats, rows: NDArray[np.intp], prior: EffectPrior
+) -> Floats:
+    """`_best_effect` of some rows, a few at a time; NaN for the others."""
+    arms = effect.shape[1] + 1
+    best = np.full((len(effect), arms), np.nan)
+    for part in np.array_split(rows, 1 + len(rows) * arms**2 // 200):
         if len(part):
-            best[part] = _best_mean(estimate[part], error[part], prior)
-    return best, reason
+            best[part] = _best_effect(effect[part], own[part], shared[part], prior)
+    return best
 
 
-def _best_mean(estimate: Floats, error: Floats, prior: EffectPrior) -> Floats:
-    control, treated = estimate[:, :1], estimate[:, 1:]
-    noise = error[:, 1:] ** 2
+def _best_effect(estimate: Floats, own: Floats, shared: Floats, prior: EffectPrior) -> Floats:
+    """One integral over the control's error, in its standard errors; given it the effects are independent."""
+    noise = own**2
     flat = not np.isfinite(prior.sd)
-    hoped = np.zeros_like(control) if flat else prior.mean * control
-    trust = np.zeros_like(control) if flat else 1 / (prior.sd * control) ** 2
-    # The control's mean: its own estimate and what the treatments say about it through the prior.
+    hoped, trust = (0.0, 0.0) if flat else (prior.mean, 1 / prior.sd**2)
+    # The control's error: what it is beforehand, and what the effects say about it through the prior.
     said = trust / (1 + trust * noise)
-    precision = 1 / error[:, :1] ** 2 + np.sum(said, axis=1, keepdims=True)
-    centre = (
-        control / error[:, :1] ** 2 + np.sum(said * (treated - hoped), axis=1, keepdims=True)
-    ) / precision
-    finest = np.sqrt(noise + trust * noise**2) * np.sqrt(precision)
+    precision = 1 + np.sum(said * shared**2, axis=1, keepdims=True)
+    centre = -np.sum(said * shared * (estimate - hoped), axis=1, keepdims=True) / precision
+    width = np.sqrt(noise + trust * noise**2) * np.sqrt(precision)
+    finest = np.divide(width, shared, out=np.ones_like(width), where=shared > 0)
     steps, weights = gauss_panels(np.linspace(-_FARTHEST, _FARTHEST, _panels(finest))[None, :], points=16)
     level = centre + steps / np.sqrt(precision)
     weights = weights * np.exp(-0.5 * steps**2)
     weights = weights / np.sum(weights)
-    # Each treatment's effect given that mean: (r, nodes, treatments).
+    # Each treatment's effect given that error: (r, nodes, treatments).
     spread = np.sqrt(1 / (trust + 1 / noise))[:, None, :]
-    effect = (trust * hoped)[:, None, :] + (treated[:, None, :] - level[:, :, None]) / noise[:, None, :]
-    effect = effect * spread**2
-    best = np.empty(estimate.shape)
+    seen = estimate[:, None, :] + level[:, :, None] * shared[:, None, :]
+    effect = (trust * hoped + seen / noise[:, None, :]) * spread**2
+    best = np.empty((len(estimate), estimate.shape[1] + 1))
     best[:, 0] = np.sum(weights * np.prod(ndtr(-effect / spread), axis=2), axis=1)
-    for arm in range(treated.shape[1]):
+    for arm in range(estimate.shape[1]):
         best[:, arm + 1] = np.sum(
             weights * _largest(effect, np.broadcast_to(spread, effect.shape), arm), axis=1
         )

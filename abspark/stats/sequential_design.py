@@ -130,8 +130,8 @@ def futility_at_looks(
 
     With a standard error that is estimated anew at each look the drift is planned effect / standard error
     (Jennison & Turnbull 2000, ch. 11: E[Z] = theta sqrt(I), I = 1 / squared standard error). A boundary
-    depends only on the looks before it. A look whose drift is undefined spends nothing. `recorded` stands where its `beta_spent` is not NaN, whatever `futility`
-    says now.
+    depends only on the looks before it. A look whose drift is undefined spends nothing. `recorded` stands
+    where its `beta_spent` is not NaN, whatever `futility` says now.
     """
     due = spent_error(futility.spending, looks.fraction, error=futility.beta, sides=1)
     due = np.where(np.isfinite(drift), due, 0.0)

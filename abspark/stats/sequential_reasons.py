@@ -21,6 +21,7 @@ BAD_COUNTS: Final = "bad_counts"
 BAD_SHARES: Final = "bad_shares"
 RELATIVE_MEAN_UNDEFINED: Final = "relative_mean_undefined"
 CONTROL_MEAN_NOT_POSITIVE: Final = "control_mean_not_positive"
+OTHER_TREATMENT_UNDEFINED: Final = "other_treatment_undefined"
 
 SENTENCES: Final = {
     NONE: "Everything is defined.",
@@ -34,6 +35,7 @@ SENTENCES: Final = {
     BAD_SHARES: "The expected shares are negative, missing, or do not sum to 1.",
     RELATIVE_MEAN_UNDEFINED: "The posterior mean of the ratio is infinite: too few control successes.",
     CONTROL_MEAN_NOT_POSITIVE: "The control mean is not positive: an effect relative to it means nothing.",
+    OTHER_TREATMENT_UNDEFINED: "Another treatment's posterior is undefined, so it is unknown which is the best.",
 }
 """Code -> sentence for people."""
 

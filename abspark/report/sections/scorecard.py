@@ -111,6 +111,9 @@ def _hover(row: Row) -> str:
         f"{row['treatment']} {numbers.number(row['mean_treatment'])}",
         "" if p is None else f"p = {numbers.p_value(p)}",
         "" if row["prob_better"] is None else f"better with {numbers.probability(row['prob_better'])}",
+        ""
+        if row["prob_best"] in (None, row["prob_better"])
+        else f"best with {numbers.probability(row['prob_best'])}",
     )
 
 
@@ -135,6 +138,11 @@ def _columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
         _numeric("p", "p_value", numbers.p_value),
         _numeric("Adjusted p", "p_adjusted", numbers.p_value),
         _numeric("Probability to be better", "prob_better", numbers.probability),
+        *(
+            [_numeric("Probability to be best", "prob_best", numbers.probability)]
+            if len(data.treatments) > 1
+            else []
+        ),
         _numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
         _numeric("Margin", "margin", numbers.number),
     )

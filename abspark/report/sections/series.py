@@ -26,34 +26,49 @@ _SEQUENTIAL: Final = (
     Heading("Alpha spent", "alpha_spent", numeric=True),
     Heading("Information", "information_fraction", numeric=True),
 )
+_FUTILITY: Final = Heading("Futility boundary", "futility_boundary", numeric=True)
 
 
 def series(data: ReportData) -> Section:
     """A panel per comparison that has results of several days."""
     long = [pair for pair in data.comparisons if len(data.series(pair)) > 1]
     bounded = any(row["boundary"] is not None for pair in long for row in data.series(pair))
+    futility = any(row["futility_boundary"] is not None for pair in long for row in data.series(pair))
     several = len(data.treatments) > 1
     panels = [
         _panel(
             data.series(pair),
             ", ".join(pair) if several else pair[0],
-            bounded=bounded,
+            slots=(bounded, futility),
             note=_looks(data, pair),
         )
         for pair in long
     ]
-    headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ())]
+    headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ()), *([_FUTILITY] if futility else ())]
     slots = ("effects", "boundaries") if bounded else ("effects",)
     chooser = Chooser("series", "Metric", "Cumulative results by day", headings, panels, slots)
-    context = {"bounded": bounded, "method": data.series(long[0])[0]["method"] if long else ""}
+    context = {
+        "bounded": bounded,
+        "futility": futility,
+        "method": data.series(long[0])[0]["method"] if long else "",
+    }
     return Section("series", "Since when?", "Days", "series.html", context, {}, (chooser,) if panels else ())
 
 
-def _panel(rows: Sequence[Row], label: str, *, bounded: bool, note: str) -> Panel:
+def _panel(rows: Sequence[Row], label: str, *, slots: tuple[bool, bool], note: str) -> Panel:
+    """`slots`: whether the section has boundaries, and whether it has some for futility."""
+    bounded, futility = slots
     figures = {"effects": _effects(rows, label)}
     if bounded:
         figures["boundaries"] = _boundaries(rows, label)
-    return Panel(label, [_cells(row, bounded=bounded) for row in rows], figures, note)
+    cells = [_cells(row, bounded=bounded) for row in rows]
+    if futility:
+        cells = [[*told, _futility_cell(row)] for told, row in zip(cells, rows, strict=True)]
+    return Panel(label, cells, figures, note)
+
+
+def _futility_cell(row: Row) -> Cell:
+    return Cell(numbers.number(row["futility_boundary"]), row["futility_boundary"])
 
 
 def _looks(data: ReportData, comparison: Comparison) -> str:
@@ -111,6 +126,9 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
             f"to {row['day']:%d %b %Y}",
             f"statistic {numbers.number(row['statistic'])}, boundary ±{numbers.number(row['boundary'])}",
             f"alpha spent {numbers.p_value(row['alpha_spent'])}",
+            ""
+            if row["futility_boundary"] is None
+            else f"futile at {numbers.number(row['futility_boundary'])}",
         )
         for row in looks
     ]
@@ -125,6 +143,11 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         line | {"y": [row["alpha_spent"] for row in looks], "yaxis": "y2", "mode": "lines", "hoverinfo": "skip",
                 "line": {"color": MUTED, "shape": "hv", "width": 2}},
     ]  # fmt: skip
+    if any(row["futility_boundary"] is not None for row in looks):
+        traces.append(
+            line | {"y": [row["futility_boundary"] for row in looks], "line": {"color": MUTED, "dash": "dash"},
+                    "hoverinfo": "skip", "marker": {"size": 5, "color": MUTED}}
+        )  # fmt: skip
     layout = {
         "yaxis": {"domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True},
         "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},

@@ -307,3 +307,14 @@ def test_posteriors_decide_by_the_probability_to_be_better() -> None:
     both["analysis"] = {"method": "bayesian", "ship_when": "any"}
     mixed = rows({"sales": (BETTER,), "visits": (WORSE,)})
     assert decided(mixed, experiment(**both))[0] == "do_not_ship"
+
+
+def test_of_several_treatments_the_reasons_tell_the_probability_to_be_best() -> None:
+    bayesian = {"analysis": {"method": "bayesian"}, "metrics": {"primary": ["sales"]}}
+    reasons = decided(rows({"sales": (3.2, 3.25)}), experiment(2, **bayesian))[1]
+    told = [float(sentence.split("to be the best variant ")[1].split("%")[0]) for sentence in reasons[1:3]]
+    # the two differ by 0.7 standard errors of their difference, 0.0707: Phi(0.707) = 76 %
+    assert reasons[0] == "Ship c."
+    assert told == pytest.approx([76.0, 24.0], abs=0.7)
+    alone = decided(rows({"sales": (3.2,)}), experiment(**bayesian))[1]
+    assert not any("best variant" in sentence for sentence in alone)

@@ -125,7 +125,7 @@ def test_without_futility_its_columns_are_empty() -> None:
 
 def test_futility_is_of_primary_metrics() -> None:
     roles = {"primary": ["sales"], "secondary": ["visits"], "guardrails": [{"metric": "speed"}]}
-    rows = found({name: FLAT for name in ("sales", "visits", "speed")}, until=2, chosen=chosen(metrics=roles))
+    rows = found(dict.fromkeys(("sales", "visits", "speed"), FLAT), until=2, chosen=chosen(metrics=roles))
     for name, there in (("sales", True), ("visits", False), ("speed", False)):
         assert [value is not None for value in column(rows.looks, "beta_spent", metric=name)] == [there] * 2
         assert column(rows.results, "futile", metric=name) == [True if there else None] * 2

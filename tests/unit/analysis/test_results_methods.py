@@ -183,3 +183,75 @@ def test_guardrails_have_their_margin_test_with_every_method() -> None:
     chosen = experiment(metrics=roles, **bayesian())
     row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "b"]
     assert (row["margin"], row["non_inferior"]) == (0.5, True)
+
+
+HITS = {"a": (400, 5000), "b": (301, 3100), "c": (170, 2050)}
+
+
+@pytest.mark.parametrize("direction", ["increase", "decrease"])
+def test_the_best_of_several_proportions(direction: str) -> None:
+    """One integral over the winner, by scipy; where less is better the smallest wins."""
+    given = {"proportion": {"successes": 3.0, "failures": 40.0}}
+    conv = {"conv": metric("conv", "proportion", direction=direction), "rev": METRICS["rev"]}
+    rows = found(metrics=conv, **bayesian(given))
+    posterior = {key: stats.beta(3 + hits, 40 + n - hits) for key, (hits, n) in HITS.items()}
+    for key in "bc":
+        others = [posterior[other] for other in HITS if other != key]
+        tail = [other.cdf if direction == "increase" else other.sf for other in others]
+        expected = integrate.quad(
+            lambda x, own=posterior[key], tail=tail: own.pdf(x) * tail[0](x) * tail[1](x),
+            0.04, 0.15, points=[0.08, 0.085, 0.097], epsabs=1e-12, limit=200,
+        )[0]  # fmt: skip
+        assert rows["conv", key]["prob_best"] == pytest.approx(expected, abs=1e-8)
+        assert rows["conv", key]["prob_best"] < rows["conv", key]["prob_better"]
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("prior", [None, {"mean": 0.02, "sd": 0.05}])
+def test_the_best_of_several_means(prior: dict[str, float] | None, direction: int) -> None:
+    """By 400,000 draws from the joint posterior of the relative effects, which share the control's error."""
+    given = None if prior is None else {"relative_effect": prior}
+    rev = metric("rev", "mean", direction="increase" if direction > 0 else "decrease")
+    rows = found(metrics=METRICS | {"rev": rev}, **bayesian(given))
+    ratio = np.array([3.4, 2.9]) / 3
+    cov = np.diag([55 / N_T, 30 / 2050]) / 9 + np.outer(ratio, ratio) * 40 / N_C / 9
+    likelihood = np.linalg.inv(cov)
+    trust = 0.0 if prior is None else 1 / prior["sd"] ** 2
+    cov = np.linalg.inv(likelihood + trust * np.eye(2))
+    centre = cov @ (likelihood @ (ratio - 1) + trust * (prior or {"mean": 0.0})["mean"])
+    draws = direction * np.random.default_rng(5).multivariate_normal(centre, cov, size=400_000)
+    best = draws.max(axis=1) > 0
+    for place, key in enumerate("bc"):
+        seen = np.mean(best & (draws.argmax(axis=1) == place))
+        assert rows["rev", key]["prob_best"] == pytest.approx(seen, abs=3.5 * (0.25 / len(draws)) ** 0.5)
+
+
+def test_with_one_treatment_the_better_is_the_best() -> None:
+    keys = [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}]
+    for row in found(variants=keys, **bayesian()).values():
+        assert row["prob_best"] == row["prob_better"]
+    assert {row["prob_best"] for row in found().values()} == {None}
+
+
+def test_the_best_is_unknown_while_a_treatment_has_no_posterior() -> None:
+    rows = [row for row in ROWS if (row["metric"], row["variant"]) != ("conv", "c")]
+    rows = [row | {"n": 1, "var_num": None} if row["mean_num"] == 2.9 else row for row in rows]
+    got = found(rows=rows, **bayesian())
+    for key in (("conv", "b"), ("rev", "b")):
+        assert got[key]["prob_best"] is None
+        assert got[key]["prob_better"] > 0.9
+        assert got[key]["reason"] == "other_treatment_undefined"
+    assert got["rev", "c"]["reason"] == "n_below_2"
+
+
+def test_segments_have_their_own_best() -> None:
+    means, of = {"a": 0.1, "b": 0.05, "c": 0.2}, {"segment_name": "country", "segment_value": "DE"}
+    sliced = [row | of | {"mean_num": means[row["variant"]]} for row in ROWS]
+    rows = results([*ROWS, *sliced], [experiment(**bayesian())], METRICS, as_of=AFTER)
+    best = {
+        (row["segment_name"], row["treatment"]): row["prob_best"] for row in rows if row["metric"] == "conv"
+    }
+    alone = found(**bayesian())
+    assert best[None, "b"] == pytest.approx(alone["conv", "b"]["prob_best"], abs=1e-12)
+    assert best["country", "b"] < 1e-6
+    assert best["country", "c"] > 1 - 1e-6

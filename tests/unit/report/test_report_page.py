@@ -231,6 +231,37 @@ def test_looks_are_counted() -> None:
     assert panel["note"] == "5 looks, 2 made after their day."
 
 
+def test_the_boundary_for_futility_is_drawn_where_there_is_one() -> None:
+    rows = series(days=4, method="group_sequential")
+    data = page_of(report_data(rows))
+    panel = data.data["choosers"]["series"]["panels"][0]
+    drawn = [trace["y"] for trace in panel["figures"]["boundaries"]["data"]]
+    assert [row["futility_boundary"] for row in rows] in drawn
+    assert [cells[-1][1] for cells in panel["rows"]] == [-0.25, 0.5, 1.25, 2.0]
+    assert data.columns["series-table"][-1] == "futility_boundary"
+    without = [row | {"futility_boundary": None} for row in rows]
+    html = experiment_page(report_data(without))
+    panel = Page(html).data["choosers"]["series"]["panels"][0]
+    assert len(panel["figures"]["boundaries"]["data"]) == len(drawn) - 1
+    assert "futil" in experiment_page(report_data(rows)).split('id="series"')[1].split('id="verdict"')[0]
+    assert "futil" not in html.split('id="series"')[1].split('id="verdict"')[0]
+
+
+def test_several_treatments_have_a_probability_to_be_best() -> None:
+    numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None}
+    rows = [
+        result(treatment=name, prob_better=better, prob_best=best, **numbers)
+        for name, better, best in (("blue", 0.97, 0.3214), ("green", 0.98, 0.6711))
+    ]
+    page = page_of(report_data(rows, of=experiment(variants=("control", "blue", "green"))))
+    place = page.columns["scorecard-table"].index("prob_best")
+    panels = page.data["choosers"]["scorecard"]["panels"]
+    assert [panel["rows"][0][place][:2] for panel in panels] == [["32.14%", 0.3214], ["67.11%", 0.6711]]
+    alone = page_of(report_data([result(prob_better=0.97, prob_best=0.97, **numbers)]))
+    assert "prob_best" not in alone.columns["scorecard-table"]
+    assert "prob_better" in alone.columns["scorecard-table"]
+
+
 def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
     assert "no results of several days" in page.text

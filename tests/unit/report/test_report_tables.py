@@ -83,6 +83,26 @@ def test_of_several_days_the_last_counts_and_the_path_is_drawn() -> None:
     assert "●" in text
 
 
+def test_posteriors_show_probabilities_in_place_of_p() -> None:
+    numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None}
+    rows = [
+        result(treatment=name, prob_better=better, prob_best=best, **numbers)
+        for name, better, best in (("blue", 0.97, 0.3214), ("green", 0.98, 0.6711))
+    ]
+    text = shown("results", rows)
+    assert text.split().count("better") == text.split().count("best") == 2
+    assert [word in text for word in ("97.00%", "32.14%", "98.00%", "67.11%")] == [True] * 4
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    alone = shown("results", [result(prob_better=0.97, prob_best=0.97, **numbers)])
+    assert "97.00%" in alone
+    assert "best" not in alone.split()
+
+
+def test_futility_is_noted_below_the_table() -> None:
+    assert "conversion: futile at the last look" in shown("results", [result(futile=True)])
+    assert "futile" not in shown("results", [result(futile=False)])
+
+
 def test_segments_have_a_table_of_their_own() -> None:
     text = shown("results", [*segment_rows("conversion", 2), result()])
     everyone, by_country = text.split(", by country")

@@ -7,7 +7,7 @@ from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 
 from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
-from abspark.stats.best_variant import best_mean, best_proportion
+from abspark.stats.best_variant import best_effect, best_mean, best_proportion
 
 FLAT = EffectPrior(0.0, np.inf)
 
@@ -103,3 +103,53 @@ def test_undefined_means_say_why():
     assert reason.tolist() == ["estimate_undefined", "zero_std_error", "control_mean_not_positive"]
     assert np.isnan(best).all()
     assert best_mean(mean, error, prior=FLAT)[1].tolist()[2] == ""
+
+
+@pytest.mark.parametrize("prior", [FLAT, EffectPrior(0.01, 0.03)])
+def test_one_effect_is_the_comparison_of_two(prior):
+    effect, own, shared = (
+        np.array([0.03, -0.2, 0.001]),
+        np.array([0.02, 0.1, 3.0]),
+        np.array([0.03, 0.0, 0.1]),
+    )
+    best = best_effect(effect[:, None], own[:, None], shared[:, None], prior=prior)[0]
+    expected = compare_relative_effect(effect, np.hypot(own, shared), prior=prior, alpha=0.05).prob_better
+    np.testing.assert_allclose(best, np.stack([1 - expected, expected], axis=1), atol=1e-10)
+
+
+def test_effects_with_one_error_in_common_are_means_against_one_control():
+    mean, error, prior = np.array([10.0, 10.3, 9.9]), np.array([0.3, 0.05, 0.2]), EffectPrior(0.01, 0.02)
+    effects = best_effect([mean[1:] / 10 - 1], [error[1:] / 10], [[0.03, 0.03]], prior=prior)[0]
+    np.testing.assert_allclose(effects, best_mean([mean], [error], prior=prior)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("prior", [FLAT, EffectPrior(0.01, 0.03)])
+def test_effects_of_unequal_share_in_the_controls_error(prior):
+    """By the joint posterior: precision of the estimates plus that of the prior, drawn 400,000 times."""
+    effect, own, shared = (
+        np.array([0.03, 0.025, -0.01]),
+        np.array([0.02, 0.03, 0.01]),
+        np.array([0.01, 0.02, 0.04]),
+    )
+    likelihood = np.linalg.inv(np.diag(own**2) + np.outer(shared, shared))
+    trust = 0.0 if np.isinf(prior.sd) else 1 / prior.sd**2
+    cov = np.linalg.inv(likelihood + trust * np.eye(3))
+    centre = cov @ (likelihood @ effect + trust * prior.mean)
+    draws = np.random.default_rng(3).multivariate_normal(centre, cov, size=400_000)
+    winner = np.where(draws.max(axis=1) > 0, draws.argmax(axis=1) + 1, 0)
+    best = best_effect([effect], [own], [shared], prior=prior)[0][0]
+    seen = np.bincount(winner, minlength=4) / len(draws)
+    assert best == pytest.approx(seen, abs=3.5 * np.sqrt(0.25 / len(draws)))
+    assert best.sum() == pytest.approx(1.0, abs=1e-10)
+
+
+def test_undefined_effects_say_why():
+    best, reason = best_effect(
+        [[0.1, np.nan], [0.1, 0.2], [0.1, 0.2]],
+        [[1, 1], [0, 1], [1, 1]],
+        [[1, 1], [1, 1], [1, 0]],
+        prior=FLAT,
+    )
+    assert reason.tolist() == ["estimate_undefined", "zero_std_error", ""]
+    assert np.isnan(best[:2]).all()
+    assert best[2].sum() == pytest.approx(1.0, abs=1e-10)
