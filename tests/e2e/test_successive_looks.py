@@ -15,7 +15,11 @@ from abspark import queries, runner
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 Rows = list[dict[str, Any]]
-PLAN = "analysis: {method: group_sequential, group_sequential: {planned_units: 120, spending: pocock}}\n"
+PLAN = """\
+analysis:
+  method: group_sequential
+  group_sequential: {planned_units: 120, spending: pocock, futility: {effect: {relative: 3}}}
+"""
 RATIO = """\
   - name: spend
     kind: ratio
@@ -76,6 +80,24 @@ def test_a_look_a_day_over_complete_units(runs: list[Mapping[str, Rows]]) -> Non
     assert last["effect_high"] - last["effect"] == pytest.approx(last["boundary"] * last["std_error"])
 
 
+def test_looks_and_results_tell_futility(runs: list[Mapping[str, Rows]]) -> None:
+    looks, results = (of(runs[1][table], "button") for table in ("looks", "results"))
+    lost = {day: look["futility_boundary"] for day, look in looks.items()}
+    assert {day: results[day]["futility_boundary"] for day in looks} == lost
+    last = looks[date(2026, 3, 11)]
+    assert 0 < last["beta_spent"] < 0.2
+    assert last["futility_boundary"] < last["planned_statistic"]
+    # some day its statistic is below the boundary, and the answer stays until the next look
+    futile = {
+        day: look["statistic"] <= look["futility_boundary"]
+        for day, look in looks.items()
+        if lost[day] is not None
+    }
+    assert {day: results[day]["futile"] for day in futile} == futile
+    assert results[date(2026, 3, 12)]["futile"] == futile[date(2026, 3, 11)]
+    assert {row["futile"] for row in of(runs[1]["results"], "banner").values()} == {None}
+
+
 @pytest.mark.parametrize("experiment", ["button", "banner"])
 def test_a_later_run_goes_on_from_the_committed_looks(
     runs: list[Mapping[str, Rows]], experiment: str
@@ -110,3 +132,18 @@ def test_a_ratio_has_both_estimators(runs: list[Mapping[str, Rows]]) -> None:
 def test_without_a_crossing_the_experiment_goes_on(runs: list[Mapping[str, Rows]]) -> None:
     decided = {row["experiment_id"]: row["decision"] for row in runs[1]["decisions"]}
     assert decided["button"] in ("keep_running", "do_not_trust")
+
+
+def test_a_posterior_tells_the_best_of_several_treatments(
+    spark: SparkSession, tiny: TinyProject, runs: list[Mapping[str, Rows]]
+) -> None:
+    assert len(runs) == 2
+    tiny.edit("experiments/banner.yaml", "analysis: {method: anytime}\n", "analysis: {method: bayesian}\n")
+    project = tiny.load()
+    runner.run(spark, project, experiments=["banner"], as_of=datetime(2026, 3, 20, tzinfo=UTC))
+    rows = queries.rows(spark, project, "results", experiments=["banner"])
+    latest = max(row["day"] for row in rows)
+    last = {row["treatment"]: row for row in rows if (row["metric"], row["day"]) == ("conversion", latest)}
+    assert set(last) == {"small", "large"}
+    assert 0 < sum(row["prob_best"] for row in last.values()) < 1
+    assert all(0 < row["prob_best"] < row["prob_better"] for row in last.values())

@@ -7,6 +7,7 @@ from scipy.stats import binom
 from abspark.stats.group_sequential import Plan, first_crossing, look_boundaries
 from abspark.stats.repeated import repeated_p_values
 from abspark.stats.running import running_minimum
+from abspark.stats.sequential_design import Futility, futility_at_looks
 from abspark.stats.spending import Spending
 from abspark.stats.stagewise import estimates_at_stopping
 
@@ -107,3 +108,42 @@ def test_windows_that_fill_up_keep_the_level_only_with_complete_units():
     low, high = band(0.05)
     assert low <= rates[0] <= high
     assert rates[1] > high
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_under_the_planned_effect_futility_errs_with_beta_and_without_one_alpha_holds(seed):
+    """Units with an unknown variance: each look estimates the standard error, and the drift with it.
+
+    Before the last of six looks the planned effect is called futile with the beta spent by then. Without an
+    effect, stopping at futility only lowers the rate of false positives, which is alpha for who goes on.
+    """
+    generator = np.random.default_rng(seed)
+    units = np.array([300.0, 700.0, 1000.0, 1500.0, 2100.0, 2500.0])  # of each arm
+    steps = np.diff(units, prepend=0.0)
+    fraction = np.tile(units / units[-1], (EXPERIMENTS, 1))
+    plan = Plan(Spending("obf"), 0.05, 2)
+    hoped, sd = 0.3, 3.0
+    for effect in (hoped, 0.0):
+        sums = np.cumsum(
+            generator.normal(effect * steps, sd * np.sqrt(2 * steps), (EXPERIMENTS, len(steps))), axis=1
+        )
+        freedom = 2 * steps - np.where(steps == steps[0], 2, 0)
+        variance = np.cumsum(generator.chisquare(freedom, (EXPERIMENTS, len(steps))), axis=1) / np.cumsum(
+            freedom
+        )
+        error = sd * np.sqrt(variance * 2 / units)
+        z = sums / units / error
+        looks = look_boundaries(np.tile(2 * units, (EXPERIMENTS, 1)), fraction, plan=plan)
+        futile = futility_at_looks(looks, hoped / error, futility=Futility(Spending("pocock"), 0.2))
+        lost = z <= futile.boundary
+        won = np.abs(z) >= looks.boundary
+        first_lost = np.where(lost.any(axis=1), lost.argmax(axis=1), 6)
+        first_won = np.where(won.any(axis=1), won.argmax(axis=1), 6)
+        if effect:
+            low, high = band(futile.beta_spent[0, -2])
+            assert low <= np.mean(first_lost < np.minimum(first_won, 5)) <= high
+        else:
+            low, high = band(0.05)
+            assert low <= np.mean(first_won < 6) <= high
+            assert np.mean(first_won < first_lost) < 0.045
+            assert np.mean(first_lost < 5) > 0.6
