@@ -22,9 +22,10 @@ The first rule that applies decides, over the headline rows of everyone on the l
 7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which. For
    futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
-Better and worse mean `significant` (so after adjustment, at any look so far) in the metric's direction or against it;
-with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2. An experiment without primary metrics ships on its
-guardrails alone, of which at least one must have a margin; without one nothing can show that to ship.
+Better and worse mean `significant` (so after adjustment, at any look so far) in the metric's direction or against it,
+on the side of the first day that was significant; with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2.
+An experiment without primary metrics ships on its guardrails alone, of which at least one must have a margin; without
+one nothing can show that to ship.
 
 **False ships**, by treatment and two-sided (one-sided: alpha in place of alpha / 2; figures in docs/statistics.md):
 
@@ -100,12 +101,14 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     waiting = waiting or _too_few(evidence, experiment, results)
     if waiting is not None:
         return waiting
+    decided = _deciding_effects(evidence.results)
     judged = [
         judge(
             [row for row in results if row["treatment"] == treatment],
             experiment,
             metrics,
             harmed={metric for _, metric, harming in evidence.harmed if harming == treatment},
+            decided={metric: effect for (metric, of), effect in decided.items() if of == treatment},
         )
         for treatment in experiment.treatments
     ]
@@ -179,6 +182,22 @@ def _headlines(results: Sequence[Row]) -> list[Row]:
     rows = [row for row in results if row["headline"] and row["segment_name"] is None]
     latest = max((row["day"] for row in rows), default=None)
     return [row for row in rows if row["day"] == latest]
+
+
+def _deciding_effects(results: Sequence[Row]) -> dict[tuple[str, str], float]:
+    """By metric and treatment: the effect on the first day that was significant, whose side is what was decided.
+
+    A sequential test stays significant; the effect of a later day may lie on the other side.
+    """
+    found = sorted(
+        (row for row in results if row["headline"] and row["segment_name"] is None and row["significant"]),
+        key=lambda row: row["day"],
+    )
+    return {
+        (row["metric"], row["treatment"]): row["effect"]
+        for row in reversed(found)
+        if row["effect"] is not None
+    }
 
 
 def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:

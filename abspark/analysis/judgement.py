@@ -31,16 +31,24 @@ class Judgement:
 
 
 def judge(
-    rows: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric], *, harmed: Set[str]
+    rows: Sequence[Row],
+    experiment: Experiment,
+    metrics: Mapping[str, Metric],
+    *,
+    harmed: Set[str],
+    decided: Mapping[str, float],
 ) -> Judgement:
     """The judgement of the treatment whose results rows are given; `harmed` are its harmed guardrails.
 
-    A metric without a row counts as not shown.
+    `decided` are the effects with which metrics became significant. A metric without a row counts as not shown.
     """
     by_metric = {row["metric"]: row for row in rows}
     roles = experiment.metrics
-    found = {name: _standing(by_metric.get(name), metrics[name]) for name in roles.primary}
-    sentences = [f"{name} is {standing}{_numbers(by_metric.get(name))}." for name, standing in found.items()]
+    found = {name: _standing(by_metric.get(name), metrics[name], decided.get(name)) for name in roles.primary}
+    sentences = [
+        f"{name} is {standing}{_numbers(by_metric.get(name), decided.get(name))}."
+        for name, standing in found.items()
+    ]
     futile = [name for name in found if by_metric.get(name, {}).get("futile")]
     sentences += [_futility_sentence(by_metric[name], experiment) for name in futile]
     standings = list(found.values())
@@ -65,14 +73,15 @@ def judge(
     )
 
 
-def _standing(row: Row | None, metric: Metric) -> str:
+def _standing(row: Row | None, metric: Metric, decided: float | None) -> str:
     if row is None or row["effect"] is None:
         return OPEN
     if row["method"] == "bayesian":
         return _standing_of_posterior(row)
     if not row["significant"]:
         return OPEN
-    return BETTER if _sign(metric) * row["effect"] > 0 else WORSE
+    effect = row["effect"] if decided is None else decided
+    return BETTER if _sign(metric) * effect > 0 else WORSE
 
 
 def _standing_of_posterior(row: Row) -> str:
@@ -109,7 +118,7 @@ def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], ha
     return f"The guardrail {name} is open: a worsening by its margin is not ruled out."
 
 
-def _numbers(row: Row | None) -> str:
+def _numbers(row: Row | None, decided: float | None) -> str:
     if row is None:
         return ": there is no result"
     if row["effect"] is None:
@@ -128,6 +137,8 @@ def _numbers(row: Row | None) -> str:
         told.append(f"probability to be better {row['prob_better']:.2%}")
     if row["prob_best"] is not None and row["prob_best"] != row["prob_better"]:
         told.append(f"to be the best variant {row['prob_best']:.2%}")
+    if decided is not None and decided * row["effect"] < 0:
+        told.append(f"decided by an earlier effect of {decided:+.4g}")
     if row["reason"] is not None:
         told.append(row["reason"])
     return f" ({', '.join(told)})"

@@ -107,7 +107,13 @@ class ReportData:
             return "better" if probability > 1 - tail else "worse" if probability < tail else "open"
         if not row["significant"]:
             return "open"
-        return "better" if self.direction(row["metric"]) * row["effect"] > 0 else "worse"
+        return "better" if self.direction(row["metric"]) * self._decided(row) > 0 else "worse"
+
+    def _decided(self, row: Row) -> float:
+        """The effect with which the comparison became significant: a sequential test stays so, its effect may turn."""
+        path = self.series((row["metric"], row["treatment"]))
+        earlier = [day for day in path if day["significant"] and day["effect"] is not None]
+        return float((earlier[0] if earlier and row in path else row)["effect"])
 
     def failing(self) -> list[Row]:
         """The health checks that say not to trust the results."""

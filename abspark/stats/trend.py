@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from abspark.stats import reasons
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.reasons import Reasons
+from abspark.stats.running import latest
 from abspark.stats.tails import level, p_value
 
 
@@ -44,15 +45,21 @@ def daily_increments(effect: ArrayLike, variance: ArrayLike) -> tuple[Floats, Fl
 
     With information I = 1 / variance, what is new is (I_k effect_k - I_(k-1) effect_(k-1)) / (I_k -
     I_(k-1)) with variance 1 / (I_k - I_(k-1)), independent from day to day (Jennison & Turnbull 2000, sec.
-    3.5). NaN where information didn't grow.
+    3.5). NaN where information didn't grow. A day without an estimate is passed over: the next one's new
+    units are those since the estimate before.
     """
     value = np.asarray(effect, dtype=np.float64)
     spread = np.asarray(variance, dtype=np.float64)
     information = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1.0), 0.0)
-    score = np.where(information > 0, value * information, 0.0)
+    defined = (information > 0) & np.isfinite(value)
+    begun = np.logical_or.accumulate(defined, axis=1)
+    information, score = (
+        np.where(begun, latest(np.where(defined, given, np.nan)), 0.0)
+        for given in (information, value * information)
+    )
     gained = np.diff(information, axis=1, prepend=0.0)
     new = np.diff(score, axis=1, prepend=0.0)
-    known = (gained > 0) & (information > 0)
+    known = (gained > 0) & defined
     return _quotient(known, new, gained), _quotient(known, np.ones_like(gained), gained)
 
 

@@ -175,6 +175,20 @@ def test_decisions_before_the_end(analysis: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+@pytest.mark.parametrize(("side", "decision"), [(1, "ship"), (-1, "do_not_ship")])
+def test_the_side_that_crossed_is_what_was_decided(
+    analysis: dict[str, Any], side: int, decision: str
+) -> None:
+    """However the effect lies today: on day 3 it was beyond the boundary, since day 4 it is on the other side."""
+    effects = [side * effect for effect in z_effects(0.3, 0.3, 4.0, -0.1, -0.2)]
+    found, reasons = decided({"sales": effects}, 5, experiment(analysis=analysis))
+    assert found == decision
+    told = reasons[1] if side > 0 else reasons[0]
+    assert f"sales is {'better' if side > 0 else 'worse'} (" in told
+    assert f"decided by an earlier effect of {effects[2]:+.4g}" in told
+
+
 def test_the_plans_end_is_the_end() -> None:
     chosen = experiment(analysis=PLAN | {"group_sequential": {"planned_units": 800}})
     assert decided({"sales": QUIET}, 3, chosen)[0] == "keep_running"

@@ -262,6 +262,18 @@ def test_several_treatments_have_a_probability_to_be_best() -> None:
     assert "prob_better" in alone.columns["scorecard-table"]
 
 
+def test_what_was_decided_stands_when_the_effect_turns() -> None:
+    rows = series(days=4, method="group_sequential")
+    rows[-1] |= {"effect": -0.001, "relative_effect": -0.01}
+    data = report_data(rows)
+    assert data.standing(data.headlines()[0]) == "better"
+    rows[:-1] = [row | {"significant": False} for row in rows[:-1]]
+    data = report_data(rows)
+    assert data.standing(data.headlines()[0]) == "worse"
+    turned = result(segment_name="country", segment_value="DE", effect=-0.1)
+    assert report_data([*series(days=4), turned]).standing(turned) == "worse"
+
+
 def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
     assert "no results of several days" in page.text

@@ -106,6 +106,18 @@ def test_increments_are_the_effects_of_the_new_units() -> None:
     assert_array_equal(np.isnan(spread), [[False, True, True]])
 
 
+def test_a_day_without_an_estimate_is_passed_over() -> None:
+    """What is new on day 3 is what days 2 and 3 have: nothing of day 1 again."""
+    daily, weight = np.array([1.0, 3.0, 2.0]), np.array([2.0, 4.0, 1.0])
+    cumulative = np.cumsum(weight * daily) / np.cumsum(weight)
+    variance = 1 / np.cumsum(weight)
+    for undefined in ((np.nan, np.nan), (cumulative[1], np.nan), (np.nan, variance[1]), (cumulative[1], 0.0)):
+        given = [[cumulative[0], undefined[0], cumulative[2]]], [[variance[0], undefined[1], variance[2]]]
+        effect, spread = daily_increments(*given)
+        assert_allclose(effect, [[1.0, np.nan, 14 / 5]])
+        assert_allclose(spread, [[1 / 2, np.nan, 1 / 5]])
+
+
 def test_increments_of_merged_moments_come_near_the_days_own_effects() -> None:
     rng = np.random.default_rng(3)
     days = [
