@@ -22,6 +22,7 @@ from abspark.stats.sequential_reasons import (
     reasons_where,
     spread_problem,
 )
+from abspark.stats.tails import SMALLEST
 
 _SIDES: Final = (1, 2)
 
@@ -30,7 +31,7 @@ class AnytimeResult(NamedTuple):
     """One interval and p-value per estimate, all of the estimate's shape.
 
     low, high: confidence limits in the effect's unit (one-sided: high = inf). p_value: always valid, p <
-    alpha exactly where the interval excludes 0. reason: why they are NaN.
+    alpha exactly where the interval excludes 0; never 0, as in `FixedResult`. reason: why they are NaN.
     """
 
     low: Floats
@@ -108,11 +109,11 @@ def _mixture(
     distance = centre / error
     exponent = distance**2 * g / (2 * (g + 1))
     if sides == 2:
-        p_value = np.exp(np.minimum(np.log(root) - exponent, 0.0))
+        p_value = np.maximum(np.exp(np.minimum(np.log(root) - exponent, 0.0)), SMALLEST)
         return AnytimeResult(centre - half, centre + half, p_value, reason)
     with np.errstate(divide="ignore"):
         rest = np.log(-np.expm1(-np.where(distance > 0, exponent, 0.0)))
-    p_value = np.exp(np.minimum(np.log(root / 2) - exponent - rest, 0.0))
+    p_value = np.maximum(np.exp(np.minimum(np.log(root / 2) - exponent - rest, 0.0)), SMALLEST)
     p_value = np.where(distance > 0, p_value, np.where(defined, 1.0, np.nan))
     return AnytimeResult(centre - half, np.where(defined, np.inf, np.nan), p_value, reason)
 

@@ -61,7 +61,7 @@ class Effect:
         theta: coefficient of the covariate; NaN without adjustment.
         variance_reduction: 1 - variance / variance without adjustment; NaN without adjustment.
         reason: why `variance` is NaN or zero.
-        relative_reason: why `relative` or its variance is NaN; `reason` where that says it.
+        relative_reason: why `relative` or its variance is NaN or zero; `reason` where that says it.
     """
 
     control: Arm
@@ -173,7 +173,12 @@ def compare(
         (variance == 0, reasons.ZERO_VARIANCE),
     ]
     reason = reasons.first_reason(len(effect), faults)
-    no_base = reasons.first_reason(len(effect), [(~positive, reasons.CONTROL_MEAN_NOT_POSITIVE)])
+    exact = spread <= ROUNDING * (variance + relative**2 * control.mean_variance)
+    relative_faults = [
+        (~positive, reasons.CONTROL_MEAN_NOT_POSITIVE),
+        (exact, reasons.NO_RELATIVE_ERROR),
+    ]
+    no_base = reasons.first_reason(len(effect), relative_faults)
     unadjusted = control.mean_variance + treatment.mean_variance
     ratio = np.divide(variance, unadjusted, out=np.full_like(variance, np.nan), where=unadjusted > 0)
     undefined = np.full_like(effect, np.nan)
@@ -183,7 +188,7 @@ def compare(
         effect=effect,
         variance=variance,
         relative=relative,
-        relative_variance=np.maximum(spread, 0.0) / divisor**2,
+        relative_variance=np.where(exact, 0.0, np.maximum(spread, 0.0)) / divisor**2,
         covariance=-control.covariance,
         theta=undefined if theta is None else theta,
         variance_reduction=undefined if theta is None else 1 - ratio,

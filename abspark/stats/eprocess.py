@@ -15,6 +15,7 @@ from scipy.special import gammaln
 from abspark.stats.recursion import Floats
 from abspark.stats.running import running_minimum
 from abspark.stats.sequential_reasons import BAD_COUNTS, BAD_SHARES, Reasons, reasons_where
+from abspark.stats.tails import SMALLEST
 
 CONCENTRATION: Final = 10_000.0
 """Default concentration: expects deviations of about sqrt(share (1 - share) / 10,000)."""
@@ -25,9 +26,9 @@ class SampleRatioProcess(NamedTuple):
     """One row per experiment e, one column per day d; each field (e, d).
 
     log_e_value: natural logarithm of the evidence against the expected shares after the day; inf once a unit
-    was seen where none is expected. p_value: anytime-valid, running minimum of 1 / e, at most 1: below a
-    level at any time with at most that probability if the shares are right. posterior: e / (1 + e), the
-    probability of a mismatch after even odds. reason: why they are NaN.
+    was seen where none is expected. p_value: anytime-valid, running minimum of 1 / e, at most 1 and 0 only
+    for inf: below a level at any time with at most that probability if the shares are right. posterior: e /
+    (1 + e), the probability of a mismatch after even odds. reason: why they are NaN.
     """
 
     log_e_value: Floats
@@ -68,7 +69,8 @@ def sample_ratio_process(
     log_e_value = np.where(bad, np.nan, _over_periods(new, expected, concentration * prior))
     evidence = np.clip(log_e_value, -745.0, None)
     reason = reasons_where(bad.shape, [(bad_counts, BAD_COUNTS), (bad_shares, BAD_SHARES)])
-    p_value = np.where(bad, np.nan, running_minimum(np.exp(-np.maximum(evidence, 0.0))))
+    inverse = np.maximum(np.exp(-np.maximum(evidence, 0.0)), np.where(np.isinf(evidence), 0.0, SMALLEST))
+    p_value = np.where(bad, np.nan, running_minimum(inverse))
     return SampleRatioProcess(log_e_value, p_value, 1 / (1 + np.exp(-evidence)), reason)
 
 

@@ -178,7 +178,7 @@ def _relative(
 
 def _fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
     """Fieller's (1954) interval: the rho with (effect - rho mean)^2 <= critical^2 variance of that."""
-    mean = np.where(np.isnan(effect.relative), np.nan, effect.control.mean)
+    mean = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
     variance = _positive(effect.variance)
     square = mean**2 - critical**2 * effect.control.mean_variance
     linear = effect.effect * mean - critical**2 * effect.covariance

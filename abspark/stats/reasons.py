@@ -25,6 +25,7 @@ COVARIATE_ZERO_DENOMINATOR: Final = "covariate_zero_denominator"
 NOT_A_PROPORTION: Final = "not_a_proportion"
 ZERO_VARIANCE: Final = "zero_variance"
 CONTROL_MEAN_NOT_POSITIVE: Final = "control_mean_not_positive"
+NO_RELATIVE_ERROR: Final = "no_relative_error"
 FIELLER_UNBOUNDED: Final = "fieller_unbounded"
 NO_UNITS: Final = "no_units"
 NEGATIVE_COUNT: Final = "negative_count"
@@ -45,6 +46,7 @@ SENTENCES: Final = {
     NOT_A_PROPORTION: "The mean of a proportion lies outside 0 to 1.",
     ZERO_VARIANCE: "The values do not vary, so there is no error to compare the effect with.",
     CONTROL_MEAN_NOT_POSITIVE: "The control mean is not above zero, so nothing can be relative to it.",
+    NO_RELATIVE_ERROR: "The relative effect has no error, as where the treatment's values are all 0: -100 %.",
     FIELLER_UNBOUNDED: "The control mean is not distinguishable from zero, so Fieller's set is unbounded.",
     NO_UNITS: "No unit was counted.",
     NEGATIVE_COUNT: "A count is negative or missing.",

@@ -25,6 +25,7 @@ from abspark.stats.sequential_reasons import (
     Reasons,
     reasons_where,
 )
+from abspark.stats.tails import SMALLEST
 
 FARTHEST: Final = 20.0
 """Statistics beyond it (in standard errors) are moved there and the estimates moved back."""
@@ -117,7 +118,7 @@ def _solve(designs: Floats, depth: NDArray[np.intp], z: Floats, alpha: Floats, s
             chosen = rows[some]
             paths = _Paths(information, steps, index[chosen] - part.start, depth[chosen], near[some])
             p_value = sides * _upper_p(paths._replace(statistic=z[chosen]), None)
-            result[:, chosen] = [np.minimum(p_value, 1.0), *_limits(paths, alpha[chosen], sides)]
+            result[:, chosen] = [np.clip(p_value, SMALLEST, 1.0), *_limits(paths, alpha[chosen], sides)]
             result[1:, chosen] += z[chosen] - near[some]
     return result
 

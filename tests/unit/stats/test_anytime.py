@@ -111,6 +111,12 @@ def test_tiny_p_is_not_lost():
     assert sequence([-5.0, 0.0], [1.0, 1.0], sides=1).p_value.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("sides", [1, 2])
+def test_p_is_never_0(sides):
+    p = confidence_sequence(50.0, 1.0, units=1000, rho=0.1, alpha=0.05, sides=sides).p_value
+    assert p == 5e-324
+
+
 def test_what_is_undefined_says_why():
     result = sequence([np.nan, 1.0, 1.0, 1.0], [1.0, 0.0, -1.0, 1.0], units=[10.0, 10.0, 10.0, 0.0])
     missing = "estimate_undefined"

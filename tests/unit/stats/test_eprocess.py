@@ -68,6 +68,12 @@ def test_changed_shares_start_anew_and_multiply():
     np.testing.assert_allclose(whole, [*before, *(before[-1] + after)], atol=1e-10)
 
 
+def test_finite_evidence_never_makes_p_0():
+    found = sample_ratio_process([[[900_000, 100_000]]], [[0.5, 0.5]])
+    assert 1000 < found.log_e_value[0, 0] < np.inf
+    assert found.p_value[0, 0] == 5e-324
+
+
 def test_a_unit_where_none_is_expected_is_infinite_evidence():
     result = sample_ratio_process([[[50, 50, 0], [50, 50, 1], [50, 50, 0]]], [[0.5, 0.5, 0.0]])
     without = sample_ratio_process([[[50, 50]]], [[0.5, 0.5]])

@@ -104,6 +104,11 @@ def test_a_retested_look_is_one_look_with_the_merged_boundary():
         np.testing.assert_allclose(result[:4], expected[:4], rtol=1e-8)
 
 
+def test_p_is_never_0():
+    looks = look_boundaries([[1.0, 2.0]], [[0.5, 1.0]], plan=Plan(Spending("obf"), 0.05))
+    assert estimates_at_stopping([50.0], [1.0], stopped_at=[0], looks=looks).p_value[0] == 5e-324
+
+
 def test_what_is_undefined_says_why():
     looks = look_boundaries(
         np.tile([1.0, 2.0, 2.0], (4, 1)), np.tile([0.5, 1.0, 1.0], (4, 1)), plan=Plan(POCOCK, 0.05)

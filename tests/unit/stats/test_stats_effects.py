@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_take_picks_the_same_rows_of_everything() -> None:
         (mean_effect, ([0.1] * 7,), ([0.3] * 7,), reasons.ZERO_VARIANCE, reasons.ZERO_VARIANCE),
         (mean_effect, ([-1.0, 1.0],), ([1.0, 2.0],), reasons.NONE, reasons.CONTROL_MEAN_NOT_POSITIVE),
         (mean_effect, ([-1.0, -3.0],), ([1.0, 2.0],), reasons.NONE, reasons.CONTROL_MEAN_NOT_POSITIVE),
-        (mean_effect, ([1.0, 3.0],), ([0.0, 0.0],), reasons.NONE, reasons.NONE),
+        (mean_effect, ([1.0, 3.0],), ([0.0, 0.0],), reasons.NONE, reasons.NO_RELATIVE_ERROR),
         (ratio_effect, ([1.0, 2.0], [0.0, 0.0]), ([1.0, 2.0], [1.0, 1.0]), reasons.ZERO_DENOMINATOR,
          reasons.ZERO_DENOMINATOR),
         (ratio_effect, ([1.0, 2.0],), ([1.0, 2.0],), reasons.MISSING_MOMENTS, reasons.MISSING_MOMENTS),
@@ -195,7 +196,7 @@ def test_reasons(
     )
     assert effect.reason.tolist() == [reason]
     assert effect.relative_reason.tolist() == [relative_reason]
-    undefined = relative_reason not in (reasons.NONE, reasons.ZERO_VARIANCE)
+    undefined = relative_reason not in (reasons.NONE, reasons.ZERO_VARIANCE, reasons.NO_RELATIVE_ERROR)
     assert np.isnan(effect.relative_variance[0]) == undefined
     assert np.isnan(effect.variance[0]) == (reason not in (reasons.NONE, reasons.ZERO_VARIANCE))
 
@@ -234,6 +235,22 @@ def test_variance_that_is_nothing_but_rounding_is_zero(seed: int) -> None:
     )
     assert [ratio.reason[0], perfect.reason[0]] == [reasons.ZERO_VARIANCE] * 2
     assert_array_equal([ratio.variance[0], perfect.variance[0]], [0.0, 0.0])
+
+
+@pytest.mark.parametrize("interval", ["delta", "fieller"])
+def test_a_treatment_of_zeros_has_a_relative_effect_without_error(
+    interval: Literal["delta", "fieller"],
+) -> None:
+    """-100 % whatever control's mean is: there is an interval of the effect, and none of the relative effect."""
+    control = Moments.from_samples(np.random.default_rng(1).exponential(2, 400))
+    effect = mean_effect(control, Moments.from_samples(np.zeros(300)))
+    found = welch(effect, relative_interval=interval)
+    assert found.relative.tolist() == [-1.0]
+    assert found.reason.tolist() == [reasons.NO_RELATIVE_ERROR]
+    assert np.isnan([found.relative_low[0], found.relative_high[0]]).all()
+    assert effect.reason.tolist() == [""]
+    assert found.high[0] < 0
+    assert found.p_value[0] < 1e-9
 
 
 def test_every_reason_has_a_sentence() -> None:
