@@ -40,6 +40,18 @@ def test_optimizely_for_go_counted_in_floats() -> None:
     assert 0 < differing < 200
 
 
+@pytest.mark.parametrize(
+    ("value", "bucket"), [(3_024_515_901, 7041), (2_310_262_881, 5378), (1_565_086_018, 3644)]
+)
+def test_optimizelys_floats_are_rounded_twice(
+    monkeypatch: pytest.MonkeyPatch, value: int, bucket: int
+) -> None:
+    """Hashes of which the product rounded once lies in another bucket; found, and bucketed, with numpy's floats."""
+    assert int(np.float32(value) / np.float32(2**32) * np.float32(10_000)) == bucket
+    monkeypatch.setattr("abspark.assignment.murmur.murmur3", lambda *_: value)
+    assert KERNELS["murmur3_scale_float32"].python("u", 1, 10_000) == bucket
+
+
 def test_the_largest_hashes_reach_a_bucket_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("abspark.assignment.murmur.murmur3", lambda *_: 2**32 - 1)
     assert KERNELS["murmur3_scale_float32"].python("u", 1, 10_000) == 10_000
