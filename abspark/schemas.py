@@ -11,6 +11,10 @@ from typing import Final
 
 SCHEMA_VERSION: Final = 1
 NO_EXPERIMENT: Final = "*"
+SAMPLE: Final = 16
+"""One unit of so many is in the sample for what would cost too much to tell of all of them."""
+SAMPLED: Final = "sample"
+"""Stage of drops that were told of the sample alone; another row counts them too."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,11 @@ DROPS: Final = Table(
     _columns(
         _RUN,
         _EXPERIMENT,
-        ("stage", "string", "exposures, dimensions, units, events, pairs, or values"),
+        (
+            "stage",
+            "string",
+            "exposures, dimensions, units, events, pairs, values, or sample: of pairs, counted there too",
+        ),
         ("source", "string", "the source (stage values: the metric)"),
         ("reason", "string", "why"),
         ("variant", "string", "the variant where the row has one"),

@@ -59,6 +59,17 @@ _UFC: Final = {"scheme": "eppo", "version": "ufc", "split_salt": "split-f"}
 _FLAGD: Final = {"scheme": "flagd", "flag_key": "flag-é", "allocations": weights(5, 3, 2)}
 _VWO: Final = {"scheme": "vwo", "percent_traffic": 60, "allocations": percentages(50, 30, 20)}
 _PLANOUT: Final = {"scheme": "planout", "salt": "exp.color"}
+_DRAWN: Final = {
+    "name": "ns",
+    "num_segments": 40,
+    "experiment": "third",
+    "changes": [
+        {"add": "first", "segments": 20},
+        {"add": "second", "segments": 10},
+        {"remove": "first"},
+        {"add": "third", "segments": 25},
+    ],
+}
 _SPACE: Final = {"name": "ns", "num_segments": 10, "segments": [0, 3, 4, 7, 9]}
 
 SCHEMES: Final[dict[str, dict[str, Any]]] = {
@@ -73,6 +84,15 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
     "growthbook-js-2": _growthbook("javascript", 2, coverage=0.7),
     "growthbook-python": _growthbook("python", 2, namespace={"id": "ns", "start": 0.2, "end": 0.9}),
     "growthbook-java": _growthbook("java", 1, coverage=0.4),
+    "growthbook-force": _growthbook(
+        "javascript",
+        1,
+        force={"variant": "green", "coverage": 0.3, "otherwise": "blue"},
+        filters=[{"seed": "f", "ranges": [{"start": 0.1, "end": 0.9}]}],
+    ),
+    "growthbook-force-range": _growthbook(
+        "java", 2, force={"variant": "blue", "range": {"start": 0.1, "end": 0.7}}
+    ),
     "growthbook-filters": _growthbook(
         "go",
         2,
@@ -90,6 +110,13 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "scheme": "optimizely",
         "entity_id": "43",
         "holdouts": [{"id": "global", "end": 1500}, {"id": "local", "end": 700}],
+        "allocations": ends(2500, 6000, 10_000),
+    },
+    "optimizely-go": {
+        "scheme": "optimizely",
+        "sdk": "go_before_2.2.1",
+        "entity_id": "44",
+        "holdouts": [{"id": "global", "end": 1500}],
         "allocations": ends(2500, 6000, 10_000),
     },
     "eppo-ufc": {**_UFC, "allocations": ranges(0, 5000, 8000, 10_000)},
@@ -169,6 +196,13 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "namespace": _SPACE,
         "allocations": weights(0.2, 0.5, 0.3),
     },
+    "planout-sample": {
+        **_PLANOUT,
+        "version": "python",
+        "operation": "sample",
+        "namespace": _DRAWN,
+        "allocations": weights(1, 1, 1),
+    },
     "split-murmur": {
         "scheme": "split",
         "version": "murmur",
@@ -190,10 +224,18 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "control_value": "control",
         "allocations": [{"variant": "blue", "percentage": 30}, {"variant": "green", "percentage": 20.5}],
     },
+    "flagsmith-segment": {
+        "scheme": "flagsmith",
+        "feature_key": "13",
+        "segment": {"segment_key": "7", "value": 60.5, "outside": "control"},
+        "allocations": [{"variant": "blue", "percentage": 30}, {"variant": "green", "percentage": 70}],
+    },
     "flagd-1": {**_FLAGD, "version": 1},
     "flagd-2": {**_FLAGD, "version": 2},
     "flagd-3-implicit": {**_FLAGD, "version": 3, "bucketing": "implicit"},
     "flagd-3-text": {**_FLAGD, "version": 3, "bucketing": "text"},
+    "flagd-3-integer": {**_FLAGD, "version": 3, "bucketing": "integer", "flag_key": ""},
+    "flagd-3-boolean": {**_FLAGD, "version": 3, "bucketing": "boolean", "flag_key": ""},
     "vwo-old": {**_VWO, "version": "old"},
     "vwo-old-seed": {**_VWO, "version": "old", "campaign_id": "7"},
     "vwo-nb": {**_VWO, "version": "nb", "campaign_id": "7"},
@@ -215,12 +257,29 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
             {"variant": "green", "variation_id": "bb", "percentage": 0.2},
         ],
     },
+    "devcycle-wasm": {
+        "scheme": "devcycle",
+        "sdk": "wasm",
+        "target_id": "61536f669c69b86cccc5f15e",
+        "allocations": [
+            {"variant": "control", "variation_id": "aa", "percentage": 0.4},
+            {"variant": "blue", "variation_id": "cc", "percentage": 0.3},
+            {"variant": "green", "variation_id": "bb", "percentage": 0.3},
+        ],
+    },
     "harness": {"scheme": "harness", "bucket_by": "identifier", "allocations": weights(50, 30, 20)},
     "mozilla": {
         "scheme": "mozilla",
         "slug": "slug-1",
         "bucket": {"namespace": "ns-1", "start": 700, "count": 600, "total": 1000},
         "allocations": weights(1, 2, 1),
+    },
+    "mozilla-sample": {
+        "scheme": "mozilla",
+        "slug": 'slug "2"',
+        "stable_sample": {"recipe_id": 123, "rate": 0.8},
+        "bucket": {"namespace": "ns\\2", "start": 0, "count": 900, "total": 1000},
+        "allocations": weights(2, 1, 1),
     },
     "firebase": {
         "scheme": "firebase",
@@ -245,6 +304,14 @@ def experiments() -> list[Experiment]:
     return [experiment(name, **assignment) for name, assignment in SCHEMES.items()]
 
 
+NUMBERS: Final = [
+    *("23", "24", "255", "256", "65535", "65536", "4294967295", "4294967296", "999999999999999"),
+    *("-24", "-25", "-256", "-257", "-65536", "-65537", "-4294967296", "-4294967297", "-999999999999999"),
+    *("1000000000000000", "-0", "+1", "12\n"),
+]
+"""Whole numbers at the ends of CBOR's widths, and what is none, or none that a double holds."""
+
+
 def unit_ids() -> list[str]:
     """Short, numeric-looking, beyond ASCII, beyond the BMP, with separators, long; then seeded random ones."""
     rng = random.Random(20261001)
@@ -266,6 +333,11 @@ def unit_ids() -> list[str]:
         "日本語",
         "b:c",
         " ",
+        "true",
+        "false",
+        *NUMBERS,
+        "\x00\x08\x0b\x1f\x7f\u2028",
+        '\x00\\"\b\f\n\r\t',
     ]
     long = ["x" * 4096, "é🙂-" * 600, "k" * 255, "k" * 256]
     drawn = ["".join(rng.choices(alphabet, k=rng.randrange(1, 40))) for _ in range(30)]

@@ -8,6 +8,7 @@ from typing import Final
 
 from abspark.analysis.health_row import HealthRow, Row, by_variant, graded, skipped, variant_keys
 from abspark.config import Experiment
+from abspark.schemas import SAMPLE, SAMPLED
 
 _OUTSIDE_ADVICE: Final = (
     "Compare start and end with when the experiment was really on; exposures outside don't count."
@@ -16,6 +17,8 @@ _BEFORE_ADVICE: Final = (
     "Units act before they are seen as exposed: look whether exposures are logged late, after the action that they "
     "should precede. Returning units have such events in a sound experiment too."
 )
+_FEW: Final = 30
+"""A sample of fewer units says nothing about a share."""
 _BOT_ADVICE: Final = "Look at these units; bots.drop: true in the source leaves them out of everything."
 
 
@@ -57,29 +60,34 @@ def _outside(drops: Sequence[Row], profile: Sequence[Row], experiment: Experimen
 
 
 def _before(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment) -> HealthRow:
-    """The largest share over the sources; whether the variants differ is for `drops_balanced` to say."""
-    check, total = "events_before_exposure", sum(row["n"] for row in profile)
-    by_source = Counter[str]()
-    split = False
-    for row in drops:
-        split = split or row["reason"] in ("before_window", "after_window")
-        if row["reason"] == "before_window" and row["units"] is not None:
-            by_source[row["source"]] += row["units"]
-    if not split or not total:
-        why = (
-            "No events outside the windows, or the ledger doesn't say on which side they lie (ledger: full)."
-        )
+    """The largest share over the sources; whether the variants differ is for `drops_balanced` to say.
+
+    Of all units where the ledger tells of all on which side of the windows their events lie; else of the sample.
+    """
+    check = "events_before_exposure"
+    whole = any(
+        row["stage"] == "pairs" and row["reason"] in ("before_window", "after_window") for row in drops
+    )
+    stage, number = ("pairs", "n") if whole else (SAMPLED, "sampled")
+    total = sum(row[number] for row in profile)
+    if total < (1 if whole else _FEW):
+        why = f"Only {total:,} units are in the sample of 1 in {SAMPLE}; with ledger: full all are judged."
         return skipped(experiment, check, why)
+    by_source = Counter[str]()
+    for row in drops:
+        if row["stage"] == stage and row["reason"] == "before_window":
+            by_source[row["source"]] += row["units"]
     ((source, units),) = by_source.most_common(1) or [("", 0)]
     share = min(units / total, 1.0)
+    whose = "the units" if whole else f"a sample of 1 in {SAMPLE} units"
     return graded(
         experiment,
         check,
         experiment.health.events_before_exposure,
         share,
         advice=_BEFORE_ADVICE,
-        observed=f"{units:,} of {total:,} units ({share:.4%})",
-        message=f"{share:.4%} of the units have events{f' in {source}' if source else ''} before their windows begin "
+        observed=f"{units:,} of {total:,} {'units' if whole else 'sampled units'} ({share:.4%})",
+        message=f"{share:.4%} of {whose} have events{f' in {source}' if source else ''} before their windows begin "
         "that a metric would count.",
     )
 

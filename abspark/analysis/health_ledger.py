@@ -18,6 +18,7 @@ from abspark.analysis.health_row import (
     variant_keys,
 )
 from abspark.config import Experiment
+from abspark.schemas import SAMPLED
 from abspark.stats.contingency import RatesTest, equal_rates
 from abspark.stats.multiplicity import holm
 from abspark.stats.reasons import NONE
@@ -78,7 +79,7 @@ def _rates(
 ) -> RatesTest:
     """Repeated exposures and pairs are of assigned units; units of other reasons may have no valid exposure."""
     _, reason, stage = key
-    among = stage == "pairs" or reason == "repeated_exposure"
+    among = stage in ("pairs", SAMPLED) or reason == "repeated_exposure"
     return equal_rates(
         [lost[v] for v in keys], [max(assigned[v] - lost[v], 0) if among else assigned[v] for v in keys]
     )

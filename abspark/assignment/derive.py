@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from abspark.assignment.compiled import DatedPlan, dated_plans, hashed_attribute, overrides_of
 from abspark.assignment.kernels import KERNELS
-from abspark.assignment.plan import Stage
+from abspark.assignment.plan import ID_FORMS, IN, Stage, json_text
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
 
@@ -26,8 +26,9 @@ _UNIT = "_unit"
 _FORCED = "_forced"
 _HASHED = "_hashed"
 _UNKNOWN = "_unknown"
-_ASCII = r"^[\x00-\x7F]*$"
-_ID_RULE = ("_empty string", "_ascii_only boolean", "_drawn boolean", "_attribute int")
+_ID_RULE = ("_empty string", "_only string", "_lost boolean", "_json boolean", "_attribute int")
+_ESCAPED = ("\\", '"', *map(chr, range(32)))
+"""The characters that JSON text has escaped, the one that comes with every escape first."""
 _NO_ATTRIBUTES: Mapping[str, Sequence[str]] = {}
 _STAGE = "kernel int, prefix string, suffix string, seed bigint, modulus bigint, offset bigint"
 _STAGE_FIELDS = tuple(field.split()[0] for field in _STAGE.split(", "))
@@ -62,7 +63,7 @@ def derive(
     the hash's); `not_allocated`: the hash gives no variant, so expected_variant is NULL; `not_derivable`:
     nothing to compare with (scheme none, an experiment that is not given, an exposure before the first
     entry of `history`), expected_variant and bucket NULL. bucket is on the scheme's own scale, of the stage
-    that decided: the first gate that kept the unit out, else the split.
+    that decided: the first gate that did not let the unit in, else the split.
 
     `attributes` names those of each exposure source in the order of the column `attributes`, for experiments that
     hash one of them; where it is NULL there is nothing to compare with. `overrides` are forced units that a source
@@ -110,12 +111,7 @@ def _with_parameters(
     values = [
         (
             *(row.experiment_id, row.dated.since, row.dated.until, row.number),
-            *(
-                row.dated.plan.ids.empty,
-                row.dated.plan.ids.ascii_only,
-                row.dated.plan.ids.drawn,
-                row.attribute,
-            ),
+            *_id_rule(row),
             *(value for name, used in kernels.items() for value in _stage_values(row.stage(name), used)),
         )
         for row in rows
@@ -142,11 +138,26 @@ def _with_hashed(frame: DataFrame, rows: Sequence[_Row]) -> DataFrame:
         unknown = unknown | hashed.isNull()
     if any(row.dated.plan.ids.empty is None for row in rows):
         empty = hashed == F.lit("")
-        unknown = unknown | (empty & F.col("_drawn"))
+        unknown = unknown | (empty & F.col("_empty").isNull() & F.col("_lost"))
         hashed = F.when(empty, F.col("_empty")).otherwise(hashed)
-    if any(row.dated.plan.ids.ascii_only for row in rows):
-        hashed = F.when(~F.col("_ascii_only") | hashed.rlike(_ASCII), hashed)
+    for form in sorted({only for row in rows if (only := row.dated.plan.ids.only)}):
+        other = F.col("_only").eqNullSafe(F.lit(form)) & ~hashed.rlike(rf"\A(?:{ID_FORMS[form]})\z")
+        unknown = unknown | (other & F.col("_lost"))
+        hashed = F.when(~other, hashed)
+    if any(row.dated.plan.ids.json for row in rows):
+        hashed = F.when(F.col("_json") & hashed.rlike(r'[\x00-\x1F"\\]'), _escaped(hashed)).otherwise(hashed)
     return frame.withColumns({_HASHED: hashed, _UNKNOWN: unknown})
+
+
+def _id_rule(row: _Row) -> tuple[str | bool | int | None, ...]:
+    """The values of `_ID_RULE`."""
+    ids = row.dated.plan.ids
+    return (ids.empty, ids.only, ids.lost is not None, ids.json, row.attribute)
+
+
+def _escaped(text: Column) -> Column:
+    """`json_text` in Spark, whose own functions write control characters otherwise."""
+    return reduce(lambda done, c: F.replace(done, F.lit(c), F.lit(json_text(c))), _ESCAPED, text)
 
 
 def _stage_values(stage: Stage | None, kernels: Sequence[str]) -> tuple[int | str | None, ...]:
@@ -214,8 +225,9 @@ def _verdict(gates: Sequence[str]) -> tuple[Column, Column, Column]:
     """expected_variant, bucket and hash_status from the buckets and outcomes of the stages."""
     hashed, bucket = F.col("_outcome_split"), F.col("_bucket_split")
     for gate in reversed(gates):
-        closed = F.col(f"_bucket_{gate}").isNotNull() & F.col(f"_outcome_{gate}").isNull()
-        hashed = F.when(~closed, hashed)
+        outcome = F.col(f"_outcome_{gate}")
+        closed = F.col(f"_bucket_{gate}").isNotNull() & ~outcome.eqNullSafe(F.lit(IN))
+        hashed = F.when(closed, outcome).otherwise(hashed)
         bucket = F.when(closed, F.col(f"_bucket_{gate}")).otherwise(bucket)
     forced = F.col(_FORCED)
     expected = F.coalesce(forced, hashed)

@@ -10,6 +10,7 @@ from abspark.assignment.digests import DIGESTS
 from abspark.assignment.folds import FOLDS
 from abspark.assignment.kernel import Kernel
 from abspark.assignment.murmur import MURMURS
+from abspark.assignment.shuffles import SHUFFLES
 from abspark.assignment.xxhash import XXHASHES
 
-KERNELS: Final[Mapping[str, Kernel]] = {**DIGESTS, **MURMURS, **CBORS, **FOLDS, **XXHASHES}
+KERNELS: Final[Mapping[str, Kernel]] = {**DIGESTS, **MURMURS, **CBORS, **FOLDS, **SHUFFLES, **XXHASHES}

@@ -15,6 +15,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from abspark.assignment.bits import MASK, let, rotate, rotate_column, shift_xor, times
+from abspark.assignment.float32 import float32
 from abspark.assignment.kernel import Kernel
 
 _WORD: Final = 4
@@ -125,6 +126,25 @@ def _low_kernel() -> Kernel:
     return Kernel(python, spark, spark_seed)
 
 
+def _ascii_bytes(text: str) -> bytes:
+    """A backslash, which is how its escape begins, for each UTF-16 unit beyond ASCII."""
+    units = text.encode("utf-16-be")
+    return bytes(
+        low if high == 0 and low < 0x80 else 0x5C for high, low in zip(units[::2], units[1::2], strict=True)
+    )
+
+
+def _ascii_kernel() -> Kernel:
+    def python(text: str, seed: int, modulus: int) -> int:
+        return murmur3(_ascii_bytes(text), seed) % modulus
+
+    def spark(text: Column, seed: Column, modulus: Column) -> Column:
+        pairs = F.regexp_replace(text, r"[\x{10000}-\x{10FFFF}]", r"\\\\")
+        return murmur3_column(F.regexp_replace(pairs, r"[^\x00-\x7F]", r"\\").cast("binary"), seed) % modulus
+
+    return Kernel(python, spark, spark_seed)
+
+
 def scale(value: int, modulus: int) -> int:
     """A 32-bit number spread over 0 … modulus-1 by multiplication."""
     return value * modulus >> 32
@@ -133,6 +153,15 @@ def scale(value: int, modulus: int) -> int:
 def scale_column(value: Column, modulus: Column) -> Column:
     """`scale` in Spark; modulus < 2**31."""
     return F.shiftright(value * modulus, 32)
+
+
+def _scale_float32(value: int, modulus: int) -> int:
+    """`hash / 2**32 * modulus` in 32-bit floats, cut: the quotient is exact, so only two roundings are left."""
+    return int(float32(float32(value) * float32(modulus))) >> 32
+
+
+def _scale_float32_column(value: Column, modulus: Column) -> Column:
+    return F.shiftright((value.cast("float") * modulus.cast("float")).cast("bigint"), 32)
 
 
 MURMURS: Final = {
@@ -144,6 +173,9 @@ MURMURS: Final = {
         lambda h, n: F.abs(_signed(h)) % n,
     ),
     "murmur3_mod_low": _low_kernel(),
+    "murmur3_mod_ascii": _ascii_kernel(),
+    "murmur3_scale_float32": _kernel(_scale_float32, _scale_float32_column),
 }
-"""`mod` is the rest, `div` the whole quotient by the modulus, `scale` is `hash * modulus >> 32`, `abs` the
-rest of the absolute value of the hash taken as a signed number; `mod_low` is `mod` over low bytes."""
+"""`mod` is the rest, `div` the whole quotient by the modulus, `scale` is `hash * modulus >> 32`, `scale_float32` the
+same in 32-bit floats, `abs` the rest of the absolute value of the hash taken as a signed number; `mod_low` is `mod`
+over low bytes, `mod_ascii` over ASCII with a backslash for all else."""

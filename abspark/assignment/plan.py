@@ -6,18 +6,36 @@ integers. So the plain-Python and the Spark derivation cannot disagree on a boun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 Bound = TypeVar("Bound")
 
-IN = "in"
-"""Outcome of a gate for units that go on to the next stage."""
+IN: Final = "*"
+"""Outcome of a gate for units that go on to the next stage; no variant may have that name."""
+
+ASCII: Final = "ASCII"
+WHOLE: Final = "a whole number of at most 15 digits"
+BOOLEAN: Final = "true or false"
+ID_FORMS: Final[Mapping[str, str]] = {
+    ASCII: r"[\x00-\x7F]*",
+    WHOLE: r"0|-?[1-9][0-9]{0,14}",
+    BOOLEAN: r"true|false",
+}
+"""What a scheme may ask ids to be: a regular expression that matches the whole id, in Python as in Java.
+
+Whole numbers are those that a double holds as they are, so that it doesn't matter what the service kept them in.
+"""
 
 
 class Segment(NamedTuple):
-    """Buckets `start <= bucket < end` and what they get: a variant, or `IN` in a gate."""
+    """Buckets `start <= bucket < end` and what they get: a variant, or `IN` in a gate.
+
+    A gate that gives a variant decides, as one that lets nobody in does.
+    """
 
     start: int
     end: int
@@ -44,14 +62,16 @@ class Stage(NamedTuple):
 class IdRule(NamedTuple):
     """What a scheme makes of ids that are no ordinary text.
 
-    `null` and `empty` are the texts hashed in place of such an id; None: the unit is out of the experiment or, with
-    `drawn`, gets a variant at random. With `ascii_only` the SDK raises for other ids, so that they are out.
+    `null` and `empty` are the texts hashed in place of such an id, None where there is none; `only` is one of
+    `ID_FORMS`, where other ids are not hashed as they are. What is not hashed is out of the experiment; or has a
+    variant that can't be derived, for the reason that `lost` tells. With `json`, ids stand escaped within JSON text.
     """
 
     null: str | None = None
     empty: str | None = ""
-    ascii_only: bool = False
-    drawn: bool = False
+    only: str | None = None
+    lost: str | None = None
+    json: bool = False
 
     def text(self, unit_id: str | None) -> str | None:
         """The text that stands for the unit in what is hashed; None where nothing is hashed."""
@@ -59,7 +79,14 @@ class IdRule(NamedTuple):
             return self.null
         if unit_id == "":
             return self.empty
-        return None if self.ascii_only and not unit_id.isascii() else unit_id
+        if self.only is not None and not re.fullmatch(ID_FORMS[self.only], unit_id):
+            return None
+        return json_text(unit_id) if self.json else unit_id
+
+
+def json_text(text: str) -> str:
+    """A text as it stands between the quotes of JSON text, by JSON.stringify's rules: only what must be is escaped."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 class Plan(NamedTuple):
@@ -131,6 +158,6 @@ def _free(taken: Sequence[Segment], start: int, end: int) -> list[tuple[int, int
     return gaps
 
 
-def outside(segments: Sequence[Segment], low: int, high: int) -> tuple[Segment, ...]:
-    """The buckets of [low, high) that no segment holds, as segments that let units in."""
-    return tuple(Segment(start, end, IN) for start, end in _free(segments, low, high))
+def outside(segments: Sequence[Segment], low: int, high: int, outcome: str = IN) -> tuple[Segment, ...]:
+    """The buckets of [low, high) that no segment holds, as segments of that outcome."""
+    return tuple(Segment(start, end, outcome) for start, end in _free(segments, low, high))

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from abspark.assignment.compiled import dated_plans, microseconds, overrides_of
 from abspark.assignment.kernels import KERNELS
-from abspark.assignment.plan import Plan, Segment, Stage
+from abspark.assignment.plan import IN, Plan, Segment, Stage
 from abspark.config import Experiment
 
 Status = Literal["assigned", "override", "not_allocated", "not_derivable"]
@@ -17,8 +17,8 @@ class Assigned(NamedTuple):
     """What a unit's hash says.
 
     `hash_input` is the text that was hashed, `bucket` its bucket on the scheme's own scale and `boundaries`
-    the segments it was compared with, all three of the stage that decided: the first gate that kept the
-    unit out, else the split. They are None and empty where nothing was hashed. `reason` is one sentence for
+    the segments it was compared with, all three of the stage that decided: the first gate that did not let
+    the unit in, else the split. They are None and empty where nothing was hashed. `reason` is one sentence for
     people.
     """
 
@@ -74,19 +74,14 @@ def hashed(plan: Plan, unit_id: str | None) -> Hashed:
             if unit_id is None
             else "the id is empty"
             if unit_id == ""
-            else "the id is not ASCII"
+            else f"the id is not {plan.ids.only}"
         )
-        if plan.ids.drawn:
-            return (
-                (None, None, ()),
-                None,
-                "not_derivable",
-                f"{what}: the SDK falls back to a session or to chance",
-            )
+        if plan.ids.lost is not None:
+            return (None, None, ()), None, "not_derivable", f"{what}: {plan.ids.lost}"
         return (None, None, ()), None, "not_allocated", f"{what}: the SDK gives it no variant"
     stage, bucket, outcome = _decide(plan, text)
     found = (f"{stage.prefix}{text}{stage.suffix}", bucket, stage.segments)
-    note = "" if text == unit_id else f"; the id is missing and hashed as {text!r}"
+    note = f"; the id is missing and hashed as {text!r}" if unit_id is None else ""
     if outcome is None:
         return found, None, "not_allocated", f"bucket {bucket} of the {stage.name} has no variant{note}"
     return found, outcome, "assigned", f"bucket {bucket} of the {stage.name}{note}"
@@ -103,8 +98,9 @@ def _plan_at(experiment: Experiment, at: datetime | None) -> Plan | None:
 def _decide(plan: Plan, unit_id: str) -> tuple[Stage, int, str | None]:
     for gate in plan.gates:
         bucket = bucket_of(gate, unit_id)
-        if outcome_of(gate, bucket) is None:
-            return gate, bucket, None
+        outcome = outcome_of(gate, bucket)
+        if outcome != IN:
+            return gate, bucket, outcome
     bucket = bucket_of(plan.split, unit_id)
     return plan.split, bucket, outcome_of(plan.split, bucket)
 

@@ -18,8 +18,9 @@ from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import NEVER, Calendar, day_index
 from abspark.pipeline.events import any_bit, key_names, mask_names, value_names, variant_hash
 from abspark.pipeline.exposures import experiment_dimension
-from abspark.pipeline.keys import same_unit
-from abspark.pipeline.plans import Slot
+from abspark.pipeline.keys import in_sample, same_unit
+from abspark.pipeline.literals import per_code
+from abspark.pipeline.plans import DEN, NUM, Slot
 from abspark.pipeline.signatures import measures
 from abspark.pipeline.study import Study
 from abspark.pipeline.triggers import trigger_names, triggered
@@ -130,7 +131,8 @@ def conversions(
     lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
     windows count from those), s, status, h0.., day (index of the events' day, where sums grow by the day). Then the
     columns of `measures`. What comes from the unit is NULL where none matched. Events of a unit that leaves on a later
-    day keep their slots: they count for the days before. With `split`, pairs outside the windows say on which side.
+    day keep their slots: they count for the days before. Pairs outside the windows say on which side of an
+    experiment's windows they lie with `split`; without it those of a sample of the units do that lie before.
     """
     joined = _paired(events, units, study)
     pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
@@ -226,12 +228,21 @@ def _status(study: Study, hits: list[Column], *, split: bool) -> Column:
         .when(~wanted, int(Status.not_wanted))
         .when(hit, int(Status.kept))
     )
+    age, edges = F.col("t") - F.col("t0"), [_edges(study, code) for code in range(len(study.experiments))]
+    early = age < per_code(F.col("x"), [start for start, _ in edges], "bigint")
     if split:
-        age = F.col("t") - F.col("t0")
-        status = status.when(age < F.lit(min(s.start for s in study.slots)), int(Status.before_window)).when(
-            age >= F.lit(max(s.end for s in study.slots)), int(Status.after_window)
-        )
+        late = age >= per_code(F.col("x"), [end for _, end in edges], "bigint")
+        status = status.when(early, int(Status.before_window)).when(late, int(Status.after_window))
+    else:
+        status = status.when(in_sample(F.col("lo")) & early, int(Status.before_window))
     return status.otherwise(int(Status.outside_windows))
+
+
+def _edges(study: Study, experiment: int) -> tuple[int, int]:
+    """Where the first window of an experiment's metrics begins and the last ends; those of covariates aside."""
+    plans = [study.plans[m] for m in study.codes_of(study.experiments[experiment])]
+    own = [part.slot for plan in plans for part in plan.parts if part.variable in (NUM, DEN)]
+    return min((slot.start for slot in own), default=0), max((slot.end for slot in own), default=0)
 
 
 def _disagrees(study: Study) -> Column:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from abspark.schemas import SAMPLE
+
 _SECOND_SEED = 0x5DEECE66D
 
 
@@ -21,6 +23,11 @@ def key_hi(unit: Column) -> Column:
 def key_lo(unit: Column) -> Column:
     """Last 64 bits of the key of a unit id (string), hashed under another seed."""
     return F.xxhash64(F.lit(_SECOND_SEED).cast("bigint"), unit)
+
+
+def in_sample(lo: Column) -> Column:
+    """Whether a unit is in the sample, by the last half of its key: the same units in all logs and experiments."""
+    return lo.bitwiseAND(F.lit(SAMPLE - 1).cast("bigint")) == F.lit(0).cast("bigint")
 
 
 def same_unit(first: Column, second: Column) -> Column:

@@ -21,7 +21,7 @@ from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import bad_value_wants
 from abspark.pipeline.study import Study
-from abspark.schemas import NO_EXPERIMENT
+from abspark.schemas import NO_EXPERIMENT, SAMPLED
 
 KEPT: Final = "kept"
 SPAN: Final = 900_000_000
@@ -198,6 +198,11 @@ def pair_drops(rows: Sequence[Row], tallies: Mapping[str, SourceTally], study: S
         experiment, variant = _names(study, row["x"], row["v"])
         if status in _PAIR_REASONS:
             drops.append(Drop(experiment, "pairs", source, _PAIR_REASONS[status], variant, count, row["n1"]))
+            if status is Status.outside_windows and row["early"]:
+                early = _PAIR_REASONS[Status.before_window]
+                drops.append(
+                    Drop(experiment, SAMPLED, source, early, variant, row["early"], row["early_units"])
+                )
         elif status in _EVENT_STATUSES or status is Status.unmatched_unit:
             drops.append(Drop(NO_EXPERIMENT, "events", source, status.name, None, count, row["n1"]))
         left[source] += _events(row, status, study)

@@ -47,9 +47,9 @@ def event_moments(
     """Aggregates over the units with events, and the ledger's counts; `depth` as `bucket_depth` gives it.
 
     Columns: the key x, v, p, code, m; s, status; n1, units; c1, those of them that are complete; history, those with a
-    value before exposure; capped; total and lead_total of num; mean1_a, variance1_ab; and for days their increments
-    dn, dover, dhistory, da and dab: of units, of complete ones where triggers make units enter, of those with a value
-    before exposure, of sums and of sums of products.
+    value before exposure; capped; early, and early_units, those that have any; total and lead_total of num; mean1_a,
+    variance1_ab; and for days their increments dn, dover, dhistory, da and dab: of units, of complete ones where
+    triggers make units enter, of those with a value before exposure, of sums and of sums of products.
     """
     variables = used_variables(study)
     pairs = variable_pairs(study)
@@ -69,6 +69,8 @@ def event_moments(
         F.count_if(whole & F.col("complete")).alias("c1"),
         F.count_if(whole & F.col("history")).alias("history"),
         F.count_if(whole & F.col("capped")).alias("capped"),
+        F.count_if(F.col("early") > 0).alias("early_units"),
+        F.sum("early").alias("early"),
         F.sum("num").alias("total"),
         F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))).alias("lead_total"),
         *(F.avg(VARIABLES[a]).alias(f"mean1_{a}") for a in variables),

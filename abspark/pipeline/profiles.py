@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from abspark.assignment.compiled import dated_plans
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
+from abspark.pipeline.keys import in_sample
 from abspark.pipeline.segments import KEPT_VALUES, LABELS, MISSING, OTHER
 from abspark.pipeline.time import epoch_micros
 
@@ -32,8 +33,8 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
     Recorded are variant, expected_variant, hash_status and excluded_reason.
     `day` is the UTC date of the first exposure, `not_ascii` whether the unit's id has other characters, `capitals`
     whether it has capital letters, `near` whether its bucket lies within a step of a boundary (of fine buckets: a
-    millionth of their range). Columns besides: n; several, units of several variants; earliest and latest first
-    exposure, epoch microseconds.
+    millionth of their range). Columns besides: n; several, units of several variants; sampled, units in the sample;
+    earliest and latest first exposure, epoch microseconds.
     """
     time = F.unix_micros("first_exposure_at")
     near = F.exists("bounds", lambda bound: F.col("bucket").between(bound["low"], bound["high"]))
@@ -50,11 +51,13 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
         F.coalesce(near, F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
         time.alias("t"),
         F.col("second_variant_at").isNotNull().alias("second"),
+        in_sample(F.col("unit_key_lo")).alias("drawn"),
     )
-    keys = [name for name in keyed.columns if name not in ("t", "second")]
+    keys = [name for name in keyed.columns if name not in ("t", "second", "drawn")]
     return keyed.groupBy(*keys).agg(
         F.count("*").alias("n"),
         F.count_if("second").alias("several"),
+        F.count_if("drawn").alias("sampled"),
         F.min("t").alias("earliest"),
         F.max("t").alias("latest"),
     )

@@ -132,7 +132,8 @@ class Analysis:
         identified = any(source.columns.event_id is not None for source in sources.values())
         events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
         signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)
-        return unit_metrics(signatures, self.study, self.cutoffs, self.calendars, self.depth)
+        given = (self.study, self.cutoffs, self.calendars, self.depth)
+        return unit_metrics(signatures, *given, split=self.split)
 
     @cached_property
     def bounded_metrics(self) -> DataFrame:

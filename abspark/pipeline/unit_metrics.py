@@ -80,14 +80,21 @@ def _column(part: Part, study: Study) -> int:
 
 
 def unit_metrics(
-    signatures: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
+    signatures: DataFrame,
+    study: Study,
+    cutoffs: Cutoffs,
+    calendars: Sequence[Calendar],
+    depth: int,
+    *,
+    split: bool,
 ) -> DataFrame:
     """One row per unit, experiment and metric with at least one event that counts; and the ledger's rows.
 
     Columns: hi, lo, x, v and what else rows of a unit share; m (LEDGER for the ledger's), s and status (NULL but for
     the ledger's); num and the other variables of the study (NULL where no event feeds them); vs, all values, where a
     quantile is of events; and with a `depth` of days columns named by `bucket_name`, sums as of each since entry. The
-    ledger's `num` is the number of events with that status.
+    ledger's `num` is the number of events with that status, and `early` of those before their experiment's windows;
+    without `split` they have no status of their own, as only those of a sample of the units are known.
     """
     dimension = part_dimension(signatures.sparkSession, study, cutoffs).alias("k")
     bits = zip(mask_names(study, "h"), mask_names(study, "k"), strict=True)
@@ -106,19 +113,23 @@ def unit_metrics(
         *shared, "g.x", m.alias("m"), "s", "status", variable, operation, "step", "d", *measured
     ).where(F.col("m").isNotNull())
     ledger = F.col("m") == LEDGER
-    keyed = spread.withColumns({name: F.when(ledger, F.col(name)) for name in ("s", "status")})
+    early = F.col("status") == int(Status.before_window)
+    told = F.col("status") if split else F.when(early, int(Status.outside_windows)).otherwise(F.col("status"))
+    keyed = spread.withColumns(
+        {"s": F.when(ledger, F.col("s")), "status": F.when(ledger, told), "early": F.when(early, F.col("c"))}
+    )
     if depth:
         since = F.col("day") - day_index(anchor_of(study), calendars)
         keyed = keyed.withColumn("age", F.greatest(since, F.lit(0)))
     key = [*shared, "x", "m", "s", "status"]
-    summed = keyed.groupBy(*key).agg(*_aggregates(study, depth))
+    summed = keyed.groupBy(*key).agg(F.sum("early").alias("early"), *_aggregates(study, depth))
     columns = [_value(study, variable).alias(VARIABLES[variable]) for variable in used_variables(study)]
     daily = [
         _binary(study, F.col(bucket_name(variable, day)), variable).alias(bucket_name(variable, day))
         for variable in bucketed(study)
         for day in range(depth - 1)
     ]
-    valued = summed.select(*key, *columns, *daily, *_extras(study))
+    valued = summed.select(*key, "early", *columns, *daily, *_extras(study))
     return valued.where(ledger | _has_value(study)).drop("present")
 
 

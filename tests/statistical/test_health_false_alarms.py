@@ -97,7 +97,7 @@ def strangers(totals: np.ndarray) -> np.ndarray:
 def profile_rows(cell: tuple[int, int, int], kept: int, excluded: int) -> list[dict[str, Any]]:
     day, period, v = cell
     base = {"experiment_id": "e", "period": period, "day": date(2026, 1, 1) + timedelta(days=day),
-            "variant": KEYS[v], "near": False, "not_ascii": False, "capitals": False,
+            "variant": KEYS[v], "near": False, "not_ascii": False, "capitals": False, "sampled": 0,
             "earliest": day, "latest": day}  # fmt: skip
     rows = [{**base, "n": kept, "expected_variant": KEYS[v], "hash_status": "match", "excluded_reason": None,
              "several": 0}]  # fmt: skip

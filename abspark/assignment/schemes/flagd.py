@@ -2,7 +2,8 @@
 
 murmur3 with seed 0 of `flag key + targeting key`. Version 1: the signed hash's absolute value over 2**31 -
 1 in percent, against cumulated percentages in doubles; version 2: the hash spread over the sum of weights;
-version 3: as 2, of the CBOR encoding. Without a targeting key there is no bucket, unless a text was given.
+version 3: as 2, of the CBOR encoding, in which whole numbers and booleans are no texts. Without a targeting key there
+is no bucket, unless a text was given.
 """
 
 from __future__ import annotations
@@ -10,10 +11,17 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
-from abspark.assignment.plan import IdRule, Plan, Stage, partition
+from abspark.assignment.plan import BOOLEAN, WHOLE, IdRule, Plan, Stage, partition
 from abspark.config.schemes.flagd import FlagdByCbor, FlagdByText
 
 SIGNED_MAX: Final = (1 << 31) - 1
+FORMS: Final = {"integer": WHOLE, "boolean": BOOLEAN}
+KERNELS: Final = {
+    "implicit": "murmur3_cbor_pair",
+    "text": "murmur3_cbor_text",
+    "integer": "murmur3_cbor_scalar",
+    "boolean": "murmur3_cbor_scalar",
+}
 
 
 def plan(config: FlagdByText | FlagdByCbor) -> Plan:
@@ -24,6 +32,8 @@ def plan(config: FlagdByText | FlagdByCbor) -> Plan:
 
 
 def _ids(config: FlagdByText | FlagdByCbor) -> IdRule:
+    if isinstance(config, FlagdByCbor) and (form := FORMS.get(config.bucketing)):
+        return IdRule(empty=None, only=form, lost="what the service hashed can't be told from it")
     joined = config.bucketing == "implicit" if isinstance(config, FlagdByCbor) else bool(config.flag_key)
     return IdRule(empty=None if joined else "")
 
@@ -43,7 +53,6 @@ def _by_weight(config: FlagdByText | FlagdByCbor) -> Stage:
     segments = partition(bounds[-1], named, lambda number, bound: number < bound)
     kernel, seed = "murmur3_scale", 0
     if isinstance(config, FlagdByCbor):
-        implicit = config.bucketing == "implicit"
-        kernel = "murmur3_cbor_pair" if implicit else "murmur3_cbor_text"
-        seed = len(config.flag_key) if implicit else 0
+        kernel = KERNELS[config.bucketing]
+        seed = len(config.flag_key) if config.bucketing == "implicit" else 0
     return Stage("split", kernel, segments, bounds[-1], prefix=config.flag_key, seed=seed)

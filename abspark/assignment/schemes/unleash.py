@@ -29,4 +29,4 @@ def plan(config: Unleash) -> Plan:
     split = Stage("split", kernel, segments, sum(weights), prefix=f"{group}:", seed=VARIANT_SEED, offset=1)
     allowed = (Segment(1, config.rollout + 1, IN),)
     gate = Stage("rollout", kernel, allowed, PERCENT, prefix=f"{config.group_id}:", offset=1)
-    return Plan(split, (gate,), IdRule(empty=None, drawn=True))
+    return Plan(split, (gate,), IdRule(empty=None, lost="the SDK falls back to a session or to chance"))

@@ -27,9 +27,13 @@ class DevCyclePeriod(Period):
 
 
 class DevCycle(Allocated):
-    """A target's rollout and distribution, both as shares; their order is by id, so that of allocations is free."""
+    """A target's rollout and distribution, both as shares; their order is by id, so that of allocations is free.
+
+    `sdk` matters for ids beyond ASCII alone: `wasm` is what runs the WebAssembly core.
+    """
 
     scheme: Literal["devcycle"]
+    sdk: Literal["javascript", "go", "wasm"] = "javascript"
     target_id: str
     rollout: PositiveShare = 1.0
     allocations: Annotated[tuple[DevCycleShare, ...], Field(min_length=1)]

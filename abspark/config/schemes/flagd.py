@@ -39,10 +39,18 @@ class FlagdByText(_Flagd):
 
 
 class FlagdByCbor(_Flagd):
-    """Version 3: `implicit` hashes the array [flag key, targeting key], `text` both joined to one text."""
+    """Version 3: `implicit` hashes the array [flag key, targeting key], `text` both joined to one text.
+
+    `integer` and `boolean` hash a property of that type, whose text the unit id is.
+    """
 
     version: Literal[3]
-    bucketing: Literal["implicit", "text"]
+    bucketing: Literal["implicit", "text", "integer", "boolean"]
+
+    @rule("flag_key", "bucketing")
+    def _a_value_stands_alone(self) -> Iterator[Problem]:
+        if self.flag_key and self.bucketing in ("integer", "boolean"):
+            yield Problem(("flag_key",), f"has no effect on {self.bucketing} values", 'flag_key: ""')
 
 
 Flagd = Annotated[FlagdByText | FlagdByCbor, Field(discriminator="version")]

@@ -9,7 +9,14 @@ from pydantic import AliasChoices, Field
 
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Faults, Fraction, Hashed, Period, Variants
-from abspark.config.schemes.parts import ShareRange, VariantShareRange, allocation_faults
+from abspark.config.schemes.parts import (
+    Share,
+    ShareRange,
+    VariantShareRange,
+    allocation_faults,
+    unknown_variants,
+)
+from abspark.config.values import Name
 
 HashVersion = Literal[1, 2]
 
@@ -28,9 +35,30 @@ class Filter(ConfigModel):
     hash_version: HashVersion = 2
 
 
+class ForceRule(ConfigModel):
+    """A feature's rule of the kind `force`: units within `coverage` (inclusive) or `range` get `variant`.
+
+    The others get `otherwise`, what the later rules or the feature's default give them; absent, they are not in the
+    experiment. The scheme's `seed` is then the rule's or, where it has none, the feature's id.
+    """
+
+    variant: Name
+    coverage: Share | None = None
+    range: ShareRange | None = None
+    otherwise: Name | None = None
+
+    @rule("coverage", "range")
+    def _one_of_them(self) -> Iterator[Problem]:
+        if self.coverage is None and self.range is None:
+            yield Problem(("coverage",), "is needed where there is no range")
+        elif self.coverage is not None and self.range is not None:
+            yield Problem(("coverage",), "has no effect beside range")
+
+
 class GrowthBookPeriod(Period):
     """The `growthbook` scheme from one instant on."""
 
+    force: ForceRule | None = None
     seed: str | None = None
     coverage: Fraction | None = None
     ranges: tuple[VariantShareRange, ...] | None = None
@@ -40,7 +68,8 @@ class GrowthBook(Hashed):
     """`version` is its hashVersion; `seed` the experiment's seed or, where it has none, its tracking key.
 
     `sdk` is the one that assigned: on ids beyond ASCII they hash different characters, and Java counts in
-    floats. `ranges` replace weights and coverage. `filters` replace the namespace, as in the SDK.
+    floats. `ranges` replace weights and coverage. `filters` replace the namespace, as in the SDK. `force` is a rule
+    that forces a value on a share of the units, in place of an experiment.
     """
 
     scheme: Literal["growthbook"]
@@ -51,11 +80,27 @@ class GrowthBook(Hashed):
     ranges: tuple[VariantShareRange, ...] = ()
     namespace: Namespace | None = None
     filters: tuple[Filter, ...] = ()
+    force: ForceRule | None = None
     history: tuple[GrowthBookPeriod, ...] = ()
 
     def own_faults(self, variants: Variants) -> Faults:
-        """Ranges that do not fit the variants."""
-        return allocation_faults(variants, self.ranges, "ranges") if self.ranges else []
+        """Ranges that do not fit the variants, and a rule that forces others."""
+        faults = allocation_faults(variants, self.ranges, "ranges") if self.ranges else []
+        if self.force is None:
+            return faults
+        named = {"force.variant": self.force.variant, "force.otherwise": self.force.otherwise}
+        return [*faults, *unknown_variants(variants, named)]
+
+    @rule("force", "ranges", "coverage", "namespace")
+    def _force_or_experiment(self) -> Iterator[Problem]:
+        experiment = {
+            "ranges": self.ranges,
+            "coverage": self.coverage != 1.0,
+            "namespace": self.namespace,
+        }
+        for key, given in experiment.items():
+            if self.force is not None and given:
+                yield Problem((key,), "has no effect on a rule that forces a value")
 
     @rule("ranges", "coverage")
     def _ranges_or_coverage(self) -> Iterator[Problem]:

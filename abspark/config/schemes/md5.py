@@ -12,11 +12,14 @@ from abspark.config.schemes.parts import (
     Allocated,
     BucketRange,
     Integer,
+    Percent,
     Share,
     VariantPercent,
     VariantRange,
     allocation_faults,
+    unknown_variants,
 )
+from abspark.config.values import Name
 
 Shards = Annotated[Integer, Field(gt=0, lt=1 << 31)]
 
@@ -80,31 +83,45 @@ class EppoRac(Allocated):
 Eppo = Annotated[EppoUfc | EppoRac, Field(discriminator="version")]
 
 
+class FlagsmithSegment(ConfigModel):
+    """A segment's PERCENTAGE_SPLIT: identities up to `value` percent are in it.
+
+    The others get `outside`, the variant of the feature's value without the segment's override; absent, they are not
+    in the experiment.
+    """
+
+    segment_key: str
+    value: Percent
+    outside: Name | None = None
+
+
 class FlagsmithPeriod(Period):
     """The `flagsmith` scheme from one instant on."""
 
+    segment: FlagsmithSegment | None = None
     allocations: tuple[VariantPercent, ...] | None = None
 
 
 class Flagsmith(Allocated):
-    """Multivariate feature: allocations in order of priority.
+    """Multivariate feature: allocations in order of priority; with `segment` the feature as the segment overrides it.
 
     `control_value` is the variant of the feature's control value: identities beyond the percentages.
     Without it they are not in the experiment. `environment_key` is given where the identity's key is
-    `environment key_identifier` and the unit id is the identifier alone.
+    `environment key_identifier` and the unit id is the identifier alone. An override has its own `feature_key`.
     """
 
     scheme: Literal["flagsmith"]
     feature_key: str
     environment_key: str | None = None
     control_value: str | None = None
+    segment: FlagsmithSegment | None = None
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[FlagsmithPeriod, ...] = ()
 
     def own_faults(self, variants: Variants) -> Faults:
-        """Allocations, with the control value's, that do not fit the variants."""
-        if self.control_value is None:
-            return super().own_faults(variants)
-        if self.control_value not in [name for name, _ in variants]:
-            return [("control_value", f"unknown variant {self.control_value!r}")]
-        return allocation_faults([v for v in variants if v[0] != self.control_value], self.allocations)
+        """Allocations, with the control value's and the segment's others, that do not fit the variants."""
+        outside = None if self.segment is None else self.segment.outside
+        named = {"control_value": self.control_value, "segment.outside": outside}
+        if faults := unknown_variants(variants, named):
+            return faults
+        return allocation_faults([v for v in variants if v[0] not in named.values()], self.allocations)

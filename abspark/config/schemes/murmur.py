@@ -35,17 +35,25 @@ class OptimizelyHoldout(ConfigModel):
     end: Annotated[Integer, Field(gt=0, le=10_000)]
 
 
+OptimizelySdk = Literal["current", "go_before_2.2.1"]
+
+
 class OptimizelyPeriod(Period):
     """The `optimizely` scheme from one instant on."""
 
+    sdk: OptimizelySdk | None = None
     allocations: tuple[VariantEnd, ...] | None = None
     group: OptimizelyGroup | None = None
 
 
 class Optimizely(Allocated):
-    """Feature Experimentation: `entity_id` is the experiment's or rule's id, allocations its endOfRange."""
+    """Feature Experimentation: `entity_id` is the experiment's or rule's id, allocations its endOfRange.
+
+    `sdk` matters for the Go SDK before 2.2.1 alone, which counted in 32-bit floats.
+    """
 
     scheme: Literal["optimizely"]
+    sdk: OptimizelySdk = "current"
     entity_id: Annotated[str, Field(min_length=1)]
     allocations: Annotated[tuple[VariantEnd, ...], Field(min_length=1)]
     group: OptimizelyGroup | None = None

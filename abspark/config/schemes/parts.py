@@ -5,7 +5,7 @@ A list of them is in the vendor's order, which decides ties and cumulated sums; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, Strict
@@ -81,6 +81,13 @@ class VariantPercent(Owned):
 
     variant: Name
     percentage: Percent
+
+
+def unknown_variants(variants: Variants, named: Mapping[str, str | None]) -> Faults:
+    """What names a variant that the experiment doesn't have, by key; None names none."""
+    known = [name for name, _ in variants]
+    given = [(key, name) for key, name in named.items() if name is not None]
+    return [(key, f"unknown variant {name!r}") for key, name in given if name not in known]
 
 
 def allocation_faults(

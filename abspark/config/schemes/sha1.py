@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,9 @@ from abspark.config.schemes.parts import (
     VariantWeight,
 )
 from abspark.config.values import Name, Number
+
+MAX_SEGMENTS: Final = 1_000_000
+"""As many buckets as a plan lists one by one."""
 
 
 class LaunchDarklyPeriod(Period):
@@ -102,18 +105,65 @@ class Choice(Owned):
     weight: Annotated[Number, Field(ge=0.0)]
 
 
+class PlanOutChange(ConfigModel):
+    """A call on the namespace: `add` takes `segments` of those that are free, `remove` frees an experiment's."""
+
+    add: str | None = None
+    segments: Annotated[Integer, Field(gt=0)] | None = None
+    remove: str | None = None
+
+    @rule("add", "segments", "remove")
+    def _one_call(self) -> Iterator[Problem]:
+        if (self.add is None) == (self.remove is None):
+            yield Problem(("add",), "needs either add or remove")
+        elif (self.add is None) != (self.segments is None):
+            yield Problem(("segments",), "goes with add, and add with it")
+
+
 class PlanOutNamespace(ConfigModel):
-    """The segments of a SimpleNamespace that the experiment owns, after all its adds and removes."""
+    """The segments of a SimpleNamespace that the experiment owns: `segments`, as they are after all adds and removes.
+
+    Or `changes`, all calls on the namespace in order, from which they are drawn again as those of `experiment`.
+    """
 
     name: str
-    num_segments: Annotated[Integer, Field(gt=0)]
-    segments: Annotated[tuple[Bucket, ...], Field(min_length=1)]
+    num_segments: Annotated[Integer, Field(gt=0, le=MAX_SEGMENTS)]
+    segments: tuple[Bucket, ...] = ()
+    experiment: str | None = None
+    changes: tuple[PlanOutChange, ...] = ()
 
     @rule("num_segments", "segments")
     def _within(self) -> Iterator[Problem]:
         for index, segment in enumerate(self.segments):
             if segment >= self.num_segments:
                 yield Problem(("segments", index), f"must be below num_segments, {self.num_segments}")
+
+    @rule("segments", "experiment", "changes")
+    def _listed_or_drawn(self) -> Iterator[Problem]:
+        if self.segments and self.changes:
+            yield Problem(("segments",), "has no effect beside changes")
+        elif not self.segments and not self.changes:
+            yield Problem(("segments",), "is needed where there are no changes")
+        elif (self.experiment is None) != (not self.changes):
+            yield Problem(("experiment",), "goes with changes, and changes with it")
+
+    @rule("num_segments", "experiment", "changes")
+    def _possible(self) -> Iterator[Problem]:
+        sizes = dict[str, int]()
+        for index, change in enumerate(self.changes):
+            free = self.num_segments - sum(sizes.values())
+            if change.remove is not None and sizes.pop(change.remove, None) is None:
+                yield Problem(("changes", index, "remove"), f"no experiment {change.remove!r} is there")
+            if change.add in sizes:
+                yield Problem(("changes", index, "add"), f"{change.add!r} is there already")
+            elif change.add is not None and change.segments is not None:
+                if change.segments > free:
+                    yield Problem(("changes", index, "segments"), f"only {free} segments are free")
+                sizes[change.add] = change.segments
+        if self.changes and self.experiment is not None and self.experiment not in sizes:
+            yield Problem(
+                ("experiment",), f"has no segments after the changes; {', '.join(sizes) or 'none'} have"
+            )
 
 
 class PlanOutPeriod(Period):
@@ -127,13 +177,13 @@ class PlanOut(Allocated):
     """One random operation per unit over the allocations, in order.
 
     `uniform_choice` also stands for RandomInteger, whose smallest number is the first entry. `bernoulli_trial` gives
-    the first of two entries what has `hash <= its weight`, the probability.
+    the first of two entries what has `hash <= its weight`, the probability. `sample` gives what Sample draws first.
     `salt` is all that comes before the unit, joined by dots: `experiment salt.parameter`, or the full salt.
     """
 
     scheme: Literal["planout"]
     version: Literal["python", "javascript"]
-    operation: Literal["uniform_choice", "weighted_choice", "bernoulli_trial"]
+    operation: Literal["uniform_choice", "weighted_choice", "bernoulli_trial", "sample"]
     salt: str
     namespace: PlanOutNamespace | None = None
     allocations: Annotated[tuple[Choice, ...], Field(min_length=1)]
@@ -142,11 +192,18 @@ class PlanOut(Allocated):
     @rule("operation", "allocations")
     def _weights_count(self) -> Iterator[Problem]:
         weights = {given.weight for given in self.allocations}
-        if self.operation == "uniform_choice" and weights != {1.0}:
-            yield Problem(("allocations",), "uniform_choice has no weights", "a weight of 1 each")
+        if self.operation in ("uniform_choice", "sample") and weights != {1.0}:
+            yield Problem(("allocations",), f"{self.operation} has no weights", "a weight of 1 each")
         if self.operation == "bernoulli_trial" and (
             len(self.allocations) != 2 or self.allocations[0].weight > 1
         ):
             yield Problem(("allocations",), "bernoulli_trial has two outcomes", "a first weight of at most 1")
         if not math.fsum(weights) > 0:
             yield Problem(("allocations",), "the weights sum to 0")
+
+    @rule("version", "operation", "namespace")
+    def _shuffles_are_of_the_original(self) -> Iterator[Problem]:
+        if self.version != "python" and self.operation == "sample":
+            yield Problem(("operation",), "sample is known of version python alone")
+        if self.version != "python" and self.namespace is not None and self.namespace.changes:
+            yield Problem(("namespace", "changes"), "are known of version python alone", "segments: […]")

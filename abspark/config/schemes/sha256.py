@@ -16,6 +16,7 @@ from abspark.config.schemes.parts import (
     Integer,
     Owned,
     Percent,
+    Share,
     VariantEnd,
     VariantWeight,
     allocation_faults,
@@ -145,22 +146,27 @@ class MozillaBucket(ConfigModel):
             yield Problem(("count",), f"must be at most total, {self.total}")
 
 
+class MozillaSample(ConfigModel):
+    """Normandy's filter `[normandy.userId, recipe.id]|stableSample(rate)`."""
+
+    recipe_id: Bucket
+    rate: Share
+
+
 class MozillaPeriod(Period):
     """The `mozilla` scheme from one instant on."""
 
     bucket: MozillaBucket | None = None
+    stable_sample: MozillaSample | None = None
 
 
 class Mozilla(Allocated):
-    """Nimbus: allocations are the branches' ratios in order.
-
-    Ids are hashed inside JSON text as they are: right for the hexadecimal ids in use, not for quotes or
-    backslashes.
-    """
+    """Nimbus, and Normandy before it: allocations are the branches' ratios in order."""
 
     scheme: Literal["mozilla"]
     slug: str
     bucket: MozillaBucket | None = None
+    stable_sample: MozillaSample | None = None
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[MozillaPeriod, ...] = ()
 

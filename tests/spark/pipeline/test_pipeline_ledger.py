@@ -46,7 +46,8 @@ def test_exposures_behind_the_assignments_must_be_those_counted() -> None:
 
 def _left(source: str, status: Status, total: float, lead_total: float) -> Row:
     code = STUDY.sources.index(source)
-    return Row(x=0, v=1, s=code, status=int(status), total=total, lead_total=lead_total, n1=2)
+    return Row(x=0, v=1, s=code, status=int(status), total=total, lead_total=lead_total, n1=2, early=None,
+               early_units=0)  # fmt: skip
 
 
 def test_events_that_leave_the_join_must_be_those_counted() -> None:
@@ -61,6 +62,17 @@ def test_events_that_leave_the_join_must_be_those_counted() -> None:
         LedgerError, match="valid events of actions: 4 counted on their own, 3 in the main read"
     ):
         pair_drops(rows, tallies, STUDY)
+
+
+def test_what_the_sample_tells_stands_beside_the_pairs() -> None:
+    tallies = {name: SourceTally(name, 0, 0) for name in STUDY.sources}
+    tallies["actions"].kept = 7
+    row = Row(x=0, v=1, s=STUDY.sources.index("actions"), status=int(Status.outside_windows), total=9.0,
+              lead_total=7.0, n1=5, early=3, early_units=2)  # fmt: skip
+    assert pair_drops([row], tallies, STUDY) == [
+        Drop("red", "pairs", "actions", "outside_windows", "treatment", 9, 5),
+        Drop("red", "sample", "actions", "before_window", "treatment", 3, 2),
+    ]
 
 
 def test_rows_read_must_be_those_there() -> None:

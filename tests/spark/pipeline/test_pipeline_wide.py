@@ -9,8 +9,11 @@ import oracle
 import pytest
 from pipeline_runs import Tables, as_in_a_run, assert_same, run_world
 from pyspark.sql import SparkSession
-from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
+from pyspark.sql import functions as F
+from rule_world import AS_OF, BUYS, DAY, HOUR, NEVER, START, VALUE, did, seen
 from world import Experiment, Log, Metric, RawRow, World
+
+from abspark.pipeline.keys import key_lo
 
 SLOTS = 70
 UNITS = 240
@@ -93,6 +96,46 @@ def test_the_ledger_says_on_which_side_of_the_windows(run: Tables) -> None:
         ("many", "after_window"): 30,
         ("few", "before_window"): 30,
         ("few", "after_window"): 30,
+    }
+
+
+def test_without_the_split_a_sample_of_the_units_tells_of_the_events_before(spark: SparkSession) -> None:
+    """Each unit buys twice an hour before it is exposed, when no window but that of another metric's covariate is open.
+
+    The sample are the units whose key's last half is a multiple of 16, in whatever experiment.
+    """
+    ids = [f"u{n}" for n in range(UNITS)]
+    bought = Metric("bought", "shop", 0, 2 * HOUR, where=BUYS)
+    seldom = Metric("seldom", "shop", 0, HOUR, where=NEVER, lookback=5 * HOUR)
+    ends = START + 9 * DAY
+    world = World(
+        tuple(Experiment(name, ("a", "b"), START, ends, ("bought", "seldom"), "log") for name in ("e", "f")),
+        (bought, seldom),
+        (
+            Log(
+                "log",
+                [seen(u, SHOWN, "a", experiment=e) for u in ids for e in ("e", "f")],
+                carries_experiment=True,
+            ),
+        ),
+        (Log("shop", [did(u, SHOWN + given) for u in ids for given in (-HOUR, -HOUR, 3 * HOUR)]),),
+        AS_OF,
+    )
+    with as_in_a_run(spark):
+        drops = run_world(spark, world, per_unit=False).drops
+    rows = spark.createDataFrame([(u,) for u in ids], "u string")
+    drawn = rows.where(F.pmod(key_lo(F.col("u")), F.lit(16)) == 0).count()
+    assert 0 < drawn < UNITS
+    found = {
+        (d.experiment_id, d.stage, d.reason): (d.rows, d.units)
+        for d in drops
+        if d.stage in ("pairs", "sample")
+    }
+    assert found == {
+        ("e", "pairs", "outside_windows"): (3 * UNITS, UNITS),
+        ("f", "pairs", "outside_windows"): (3 * UNITS, UNITS),
+        ("e", "sample", "before_window"): (2 * drawn, drawn),
+        ("f", "sample", "before_window"): (2 * drawn, drawn),
     }
 
 

@@ -42,7 +42,7 @@ def count(
     return {
         "experiment_id": "e", "variant": variant, "excluded_reason": excluded, "hash_status": status,
         "expected_variant": expected, "n": n, "several": several, "period": 0, "not_ascii": False, "near": False,
-        "capitals": False,
+        "capitals": False, "sampled": n // 16,
         "day": date(2026, 1, 1) + timedelta(days=day), "earliest": day * DAY, "latest": day * DAY + DAY - 1,
         **more,
     }  # fmt: skip

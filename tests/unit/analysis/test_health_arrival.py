@@ -82,9 +82,12 @@ def drop(
             "rows": rows, "units": rows, **more}  # fmt: skip
 
 
-def of(check: str, drops: Rows, bots: Any = None, **given: Any) -> dict[str, Any]:
+UNITS = [count("a", 60), count("b", 40)]
+
+
+def of(check: str, drops: Rows, bots: Any = None, profile: Rows = UNITS, **given: Any) -> dict[str, Any]:
     known = {} if bots is None else {"e": bots}
-    rows = health([count("a", 60), count("b", 40)], [experiment(**given)], drops=drops, bots=known)
+    rows = health(profile, [experiment(**given)], drops=drops, bots=known)
     [row] = [row for row in rows if row["check"] == check]
     return row
 
@@ -115,9 +118,21 @@ def test_events_before_exposure() -> None:
     given = {"events_before_exposure": {"warn": 0.1, "fail": 0.2}}
     assert of("events_before_exposure", drops, health=given)["status"] == "fail"
     assert of("events_before_exposure", [drop("after_window", 1, stage="pairs")])["status"] == "pass"
-    row = of("events_before_exposure", [drop("outside_windows", 1, stage="pairs")])
+
+
+def test_events_before_exposure_of_the_sample() -> None:
+    """100 units, of which 40 and 20 are in the sample."""
+    profile = [count("a", 60, sampled=40), count("b", 40, sampled=20)]
+    early = [drop("before_window", 27, stage="sample"), drop("before_window", 6, stage="sample", variant="b"),
+             drop("outside_windows", 500, stage="pairs")]  # fmt: skip
+    row = of("events_before_exposure", early, profile=profile)
+    assert (row["statistic"], row["status"]) == (0.55, "warn")
+    assert row["observed"] == "33 of 60 sampled units (55.0000%)"
+    assert row["message"].startswith("55.0000% of a sample of 1 in 16 units have events in web before")
+    assert of("events_before_exposure", [], profile=profile)["status"] == "pass"
+    row = of("events_before_exposure", early, profile=[count("a", 400, sampled=29)])
     assert row["status"] == "skipped"
-    assert "ledger: full" in row["message"]
+    assert row["message"] == "Only 29 units are in the sample of 1 in 16; with ledger: full all are judged."
 
 
 def test_bots_kept_and_bots_left_out() -> None:

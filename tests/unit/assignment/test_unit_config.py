@@ -64,6 +64,21 @@ def test_unknown_keys_are_refused(name: str) -> None:
         ("firebase", {"allocations": [{"variant": "blue", "start": 7, "end": 7}]}, "must be above start"),
         ("firebase", {"allocations": [{"variant": "blue", "end": 100_000_001}]}, "less than or equal"),
         ("optimizely-holdouts", {"holdouts": [{"id": "", "end": 5}]}, "at least 1 character"),
+        ("growthbook-force", {"coverage": 0.5}, "coverage: has no effect on a rule that forces"),
+        ("growthbook-force", {"namespace": {"id": "n", "start": 0, "end": 1}}, "namespace: has no effect"),
+        ("growthbook-force", {"force": {"variant": "blue"}}, "coverage: is needed where there is no range"),
+        (
+            "growthbook-force",
+            {"force": {"variant": "blue", "coverage": 1, "range": {"start": 0, "end": 1}}},
+            "coverage: has no effect beside range",
+        ),
+        ("optimizely-go", {"sdk": "go"}, "Input should be 'current' or 'go_before_2.2.1'"),
+        ("devcycle-wasm", {"sdk": "rust"}, "Input should be"),
+        ("flagd-3-integer", {"flag_key": "f"}, "flag_key: has no effect on integer values"),
+        ("flagsmith-segment", {"segment": {"segment_key": "7", "value": 101}}, "less than or equal to 100"),
+        ("mozilla-sample", {"stable_sample": {"recipe_id": 5, "rate": 2}}, "less than or equal to 1"),
+        ("planout-sample", {"version": "javascript"}, "operation: sample is known of version python alone"),
+        ("planout-sample", {"allocations": [{"variant": "blue", "weight": 2}]}, "sample has no weights"),
         ("vwo-group", {"group": {"id": "3", "start": 9, "end": 8}}, "must not be below start"),
         (
             "mozilla",
@@ -83,6 +98,25 @@ def test_namespace_segments_are_within() -> None:
         given("planout-weighted", namespace=space)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"changes": [{"add": "third"}]}, "segments: goes with add"),
+        ({"changes": [{"segments": 3}]}, "add: needs either add or remove"),
+        ({"changes": [{"remove": "first"}]}, r"changes\.0\.remove: no experiment 'first' is there"),
+        ({"changes": [{"add": "third", "segments": 41}]}, r"changes\.0\.segments: only 40 segments are free"),
+        ({"changes": [{"add": "third", "segments": 4}] * 2}, r"changes\.1\.add: 'third' is there already"),
+        ({"experiment": "first"}, "has no segments after the changes; second, third have"),
+        ({"experiment": None}, "experiment: goes with changes"),
+        ({"segments": [1]}, "segments: has no effect beside changes"),
+        ({"changes": [], "experiment": None}, "segments: is needed where there are no changes"),
+    ],
+)
+def test_namespaces_that_cannot_be_drawn(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        given("planout-sample", namespace={**SCHEMES["planout-sample"]["namespace"], **changes})
+
+
 def test_overrides_into_unknown_variants() -> None:
     scheme = given(overrides={"user-1": "blue", "user-2": "red"})
     assert scheme.faults(VARIANTS) == [
@@ -100,6 +134,15 @@ def test_allocations_that_do_not_fit() -> None:
     assert given("growthbook-filters").faults([("x", 1.0)])[0][0] == "ranges[0].variant"
     assert given("flagsmith", control_value="red").faults(VARIANTS) == [
         ("control_value", "unknown variant 'red'")
+    ]
+    outside = {"segment_key": "7", "value": 5, "outside": "red"}
+    assert given("flagsmith-segment", segment=outside).faults(VARIANTS) == [
+        ("segment.outside", "unknown variant 'red'")
+    ]
+    force = {"variant": "red", "coverage": 0.1, "otherwise": "pink"}
+    assert given("growthbook-force", force=force).faults(VARIANTS) == [
+        ("force.variant", "unknown variant 'red'"),
+        ("force.otherwise", "unknown variant 'pink'"),
     ]
     assert given("statsig-gate", passed="red").faults(VARIANTS) == [("passed", "unknown variant 'red'")]
 

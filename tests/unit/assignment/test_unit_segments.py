@@ -90,7 +90,7 @@ def test_splits(name: str) -> None:
 def test_gates(name: str) -> None:
     got = plan(**SCHEMES[name]).gates
     assert [[(s.start, s.end) for s in gate.segments] for gate in got] == GATES[name]
-    assert all(s.outcome == "in" for gate in got for s in gate.segments)
+    assert all(s.outcome == "*" for gate in got for s in gate.segments)
 
 
 @pytest.mark.parametrize("sdk", ["python", "javascript", "go"])
@@ -106,7 +106,7 @@ def test_launchdarkly(sdk: str) -> None:
 def test_posthog_is_inclusive_in_the_rollout_and_half_open_in_the_variants() -> None:
     shares = [{"variant": v, "percentage": p} for v, p in (("control", 50), ("blue", 25), ("green", 25))]
     got = plan(scheme="posthog", flag_key="f", rollout_percentage=50, allocations=shares)
-    assert [tuple(s) for s in got.gates[0].segments] == [(0, HALF + 65, "in")]
+    assert [tuple(s) for s in got.gates[0].segments] == [(0, HALF + 65, "*")]
     three = HALF + (HALF >> 1)
     assert ends(got) == adjoining((0, HALF - 32, three - 64, ONE - 64), ("control", "blue", "green"))
 
@@ -171,7 +171,7 @@ def test_vwo_old_stretches_by_traffic() -> None:
 def test_devcycle_divides_by_the_largest_hash() -> None:
     """Rollout `hash <= 0.6 * (2**32 - 1)` = 2576980377; blue below 0.3, green below 0.5 of it, control the rest."""
     got = plan(**SCHEMES["devcycle"])
-    assert [tuple(s) for s in got.gates[0].segments] == [(0, 2_576_980_378, "in")]
+    assert [tuple(s) for s in got.gates[0].segments] == [(0, 2_576_980_378, "*")]
     assert ends(got) == [
         (0, 1_288_490_189, "blue"),
         (1_288_490_189, 1 << 31, "green"),
