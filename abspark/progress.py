@@ -1,16 +1,25 @@
-"""Progress for people: a line per stage on stderr, with rows, seconds and rate; and what each stage cost."""
+"""Progress for people: a line per stage on stderr, with rows, seconds and rate; and what each stage cost.
+
+On a terminal the line of the stage that runs is redrawn every second until it ends; elsewhere a stage is a line once it
+has ended.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, NamedTuple, Protocol, TextIO
 
 _MANY: Final = 1000
 """Rows below which a rate says nothing."""
+_EVERY: Final = 1.0
+"""Seconds between two looks at a stage that runs."""
+_PATIENCE: Final = 5.0
+"""Seconds to wait for a look that is under way when its stage ends."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,19 @@ class Cost:
 _SUMMED: Final = tuple(part.name for part in fields(Cost) if part.name != "skew")
 
 
+class SoFar(NamedTuple):
+    """What a running stage has read, and how many of the tasks have ended that it has begun to work through."""
+
+    rows: int
+    ended: int
+    tasks: int
+
+
 class Gauge(Protocol):
     """Watches one stage."""
+
+    def so_far(self) -> SoFar | None:
+        """How far the work is; None where that is not known. Asked from a thread of its own."""
 
     def cost(self) -> Cost | None:
         """What the work cost that was done since the gauge was opened; None where that is not known."""
@@ -81,12 +101,10 @@ class Progress:
     def stage(self, name: str) -> Iterator[Stage]:
         """Time what happens within, and say so at its end."""
         started = time.monotonic()
-        live = self.stream is not None and self.stream.isatty()
-        if live:
-            self._write(f"  {name} …\r")
         stage = Stage()
         with self.meter.gauge() if self.meter else nullcontext() as gauge:
-            yield stage
+            with self._redrawn(f"  {name} …", lambda: _running(time.monotonic() - started, gauge)):
+                yield stage
             spent = time.monotonic() - started
             self._keep(name, spent, gauge.cost() if gauge else None)
         rows = "" if stage.rows is None else f"{stage.rows:>15,} rows"
@@ -120,10 +138,57 @@ class Progress:
         if cost is not None:
             self.costs[name] = self.costs[name] + cost if name in self.costs else cost
 
+    def _redrawn(self, name: str, told: Callable[[], str]) -> AbstractContextManager[None]:
+        if self.stream is None or not self.stream.isatty():
+            return nullcontext()
+        return _redrawn(self.stream, name, told)
+
     def _write(self, text: str) -> None:
         if self.stream is not None:
             self.stream.write(text)
             self.stream.flush()
+
+
+def _running(spent: float, gauge: Gauge | None) -> str:
+    """What is said of a stage that runs, after its name."""
+    found = gauge.so_far() if gauge else None
+    parts = []
+    if found and found.rows:
+        parts += [f"{found.rows:,} rows", f"{found.rows / spent:,.0f} rows/s"]
+    if found and found.tasks:
+        parts += [f"{found.ended:,} of {found.tasks:,} tasks"]
+    return "  ".join([*parts, f"{spent:.0f} s"])
+
+
+@contextmanager
+def _redrawn(stream: TextIO, name: str, told: Callable[[], str]) -> Iterator[None]:
+    """Within it the last line of a terminal is the name and what `told` says, every second; at the end it is empty."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    def line(text: str) -> Text:
+        return Text(text, no_wrap=True, overflow="ellipsis")
+
+    def redraw() -> None:
+        while not over.wait(_EVERY):
+            text = line(f"{name}  {told()}")
+            if not over.is_set():
+                shown.update(text, refresh=True)
+
+    over = threading.Event()
+    looks = threading.Thread(target=redraw, name="abspark-progress", daemon=True)
+    console = Console(file=stream)
+    with Live(
+        line(name), console=console, auto_refresh=False, transient=True, redirect_stdout=False,
+        redirect_stderr=False,
+    ) as shown:  # fmt: skip
+        looks.start()
+        try:
+            yield
+        finally:
+            over.set()
+            looks.join(_PATIENCE)
 
 
 def on_stderr() -> Progress:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from pyspark.sql import SparkSession
 
-from abspark.progress import Cost
+from abspark.progress import Cost, SoFar
 
 _PATIENCE_MS: Final = 1000
 """How long to wait for Spark to have booked what has ended; figures that are not whole are not given."""
@@ -85,6 +85,20 @@ class SparkMeter:
             skew=None if longest is None else self._skew(longest),
         )
 
+    def so_far(self, tag: str) -> SoFar:
+        """How far the jobs with a tag are; executors report their rows with each task that ends, and every ten seconds.
+
+        Raises:
+            Exception: Spark does not say.
+        """
+        latest = [self._store.lastStageAttempt(stage) for stage in self._stages(tag)]
+        begun = [attempt for attempt in latest if str(attempt.status()) in ("ACTIVE", "COMPLETE")]
+        return SoFar(
+            rows=sum(attempt.inputRecords() for attempt in begun),
+            ended=sum(attempt.numCompleteTasks() for attempt in begun),
+            tasks=sum(attempt.numTasks() for attempt in begun),
+        )
+
     def _stages(self, tag: str) -> list[int]:
         jobs = _numbers(self._text(self._tracker.getJobIdsForTag(tag))[1:-1])
         ids = [_numbers(self._store.job(job).stageIds().mkString(",")) for job in jobs]
@@ -111,6 +125,10 @@ class SparkGauge:
     def __init__(self, meter: SparkMeter, tag: str) -> None:
         self._meter = meter
         self._tag = tag
+
+    def so_far(self) -> SoFar | None:
+        """How far the jobs are; None where Spark does not say, or has been stopped."""
+        return _known(lambda: self._meter.so_far(self._tag))
 
     def cost(self) -> Cost | None:
         """What the jobs so far have cost; None where Spark does not say."""

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from abspark.progress import Cost, Progress
-from abspark.storage.telemetry import SparkMeter, meter_of
+from abspark.progress import Cost, Progress, SoFar
+from abspark.storage.telemetry import SparkGauge, SparkMeter, meter_of
 
 pytestmark = pytest.mark.spark
 ROWS = 20_000
@@ -71,6 +71,28 @@ def test_a_name_used_twice_adds_up(spark: SparkSession, progress: Progress) -> N
         with progress.stage("shuffle"):
             shuffled(spark)
     assert progress.costs["shuffle"].rows_in == 2 * ROWS
+
+
+def test_how_far_a_stage_is_can_be_asked_while_it_runs(spark: SparkSession) -> None:
+    meter = meter_of(spark)
+    assert meter is not None
+    pause = "java_method('java.lang.Thread', 'sleep', if(id % 1000 = 0, 150L, 0L))"
+    seen: list[SoFar | None] = []
+    over = threading.Event()
+
+    def look(gauge: SparkGauge) -> None:
+        while not over.wait(0.05):
+            seen.append(gauge.so_far())
+
+    with meter.gauge() as gauge:
+        looks = threading.Thread(target=look, args=(gauge,))
+        looks.start()
+        spark.range(0, 8_000, 1, 8).select(F.expr(pause)).collect()
+        over.set()
+        looks.join()
+        meter.cost("")  # waits until all is booked
+        assert gauge.so_far() == SoFar(8_000, 8, 8)
+    assert any(found and 0 < found.rows < 8_000 and 0 < found.ended < found.tasks == 8 for found in seen)
 
 
 def test_one_long_task_is_a_skew(spark: SparkSession, progress: Progress) -> None:
