@@ -37,8 +37,13 @@ class SparkMeter:
         """Takes the session's SparkContext.
 
         Raises:
-            Exception: It gives no access to Java, or its Spark is older than 4.0.
+            Exception: It gives no access to Java, or its threads have no tags of their own there (older Spark, or
+                PYSPARK_PIN_THREAD is off).
         """
+        from py4j.clientserver import ClientServer
+
+        if not isinstance(context._gateway, ClientServer):
+            raise TypeError("a job tag would be set on any thread")
         java = context._jsc.sc()
         self._context = context
         self._bus = java.listenerBus()
@@ -55,10 +60,9 @@ class SparkMeter:
     def gauge(self) -> Iterator[SparkGauge]:
         """Watch the jobs that this thread starts within."""
         tag = next(self._tags)
-        with suppress(Exception):
-            self._context.addJobTag(tag)
         try:
-            yield SparkGauge(self, tag)
+            tagged = _known(lambda: self._context.addJobTag(tag) or True)
+            yield SparkGauge(self, tag if tagged else None)
         finally:
             with suppress(Exception):
                 self._context.removeJobTag(tag)
@@ -120,19 +124,21 @@ class SparkMeter:
 
 
 class SparkGauge:
-    """Watches the jobs with one tag."""
+    """Watches the jobs with one tag; with None, no jobs are known."""
 
-    def __init__(self, meter: SparkMeter, tag: str) -> None:
+    def __init__(self, meter: SparkMeter, tag: str | None) -> None:
         self._meter = meter
         self._tag = tag
 
     def so_far(self) -> SoFar | None:
         """How far the jobs are; None where Spark does not say, or has been stopped."""
-        return _known(lambda: self._meter.so_far(self._tag))
+        tag = self._tag
+        return None if tag is None else _known(lambda: self._meter.so_far(tag))
 
     def cost(self) -> Cost | None:
         """What the jobs so far have cost; None where Spark does not say."""
-        return _known(lambda: self._meter.cost(self._tag))
+        tag = self._tag
+        return None if tag is None else _known(lambda: self._meter.cost(tag))
 
 
 def _numbers(text: str) -> list[int]:

@@ -136,12 +136,20 @@ def test_no_gateway_no_meter() -> None:
     assert {value for name, value in row.items() if name not in ("stage", "seconds")} == {None}
 
 
+def test_threads_without_tags_of_their_own_have_no_meter(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark.sparkContext, "_gateway", object())
+    assert meter_of(spark) is None
+
+
+@pytest.mark.parametrize("part", ["_store", "_context"])
 def test_a_gateway_that_closes_costs_the_figures_alone(
-    spark: SparkSession, progress: Progress, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, progress: Progress, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     meter = progress.meter
     assert isinstance(meter, SparkMeter)
-    monkeypatch.setattr(meter, "_store", Mute())
+    monkeypatch.setattr(meter, part, Mute())
     with progress.stage("shuffle"):
         assert shuffled(spark) == ROWS
     assert progress.costs == {}
