@@ -18,7 +18,7 @@ from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, open_lake, utc_session
+from abspark.storage import Lake, meter_of, open_lake, utc_session
 
 _STAGE_BEFORE: Final = {"moments": "assignments", "results": "moments"}
 """Table that a stage writes first: the stage whose end has to be on record."""
@@ -90,7 +90,7 @@ def begin(
     now = datetime.now(UTC)
     chosen = choose(project, experiments)
     lake = lake_of(spark, project)
-    progress = progress or Progress()
+    progress = _metered(progress, spark)
     run_id = new_run_id(now)
     with progress.stage("open the lake"):
         lake.ensure_writable()
@@ -110,7 +110,7 @@ def resume(
         UsageError: There is no such run under way, it is not this stage's turn, or the configuration has changed.
         DataError: The files it pinned have changed.
     """
-    state = recorded(spark, project, lake_of(spark, project), run_id, progress=progress or Progress())
+    state = recorded(spark, project, lake_of(spark, project), run_id, progress=_metered(progress, spark))
     _require_turn(state, writes)
     pin_again(state)
     return state
@@ -158,6 +158,12 @@ def lake_of(spark: SparkSession, project: Project) -> Lake:
     if project.environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
     return open_lake(spark, project.environment.lake)
+
+
+def _metered(progress: Progress | None, spark: SparkSession) -> Progress:
+    progress = progress or Progress()
+    progress.meter = meter_of(spark)
+    return progress
 
 
 @contextmanager

@@ -317,6 +317,12 @@ _INPUT = (
     "rows: bigint, kept: bigint, predicate: string, not_read: bigint>>"
 )
 
+_COST = (
+    "array<struct<stage: string, seconds: double, cpu_seconds: double, tasks: bigint, rows_in: bigint, "
+    "rows_out: bigint, rows_shuffled: bigint, bytes_read: bigint, bytes_shuffled: bigint, "
+    "bytes_spilled_memory: bigint, bytes_spilled_disk: bigint, skew: double>>"
+)
+
 RUNS: Final = Table(
     "runs",
     "one record of one run: the first when it starts, the last when it ends; the latest counts",
@@ -337,6 +343,7 @@ RUNS: Final = Table(
         ("schema_version", "int", "version of these schemas"),
         ("inputs", _INPUT, "what was read: table and version, or the file list"),
         ("seconds", "map<string,double>", "seconds per stage"),
+        ("costs", _COST, "what each stage cost by Spark's metrics, which are NULL where it tells none"),
     ),
 )
 

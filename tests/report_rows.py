@@ -108,11 +108,22 @@ def run_record() -> dict[str, Any]:
         {"source": "log", "location": "/raw/log", "version": 3, "list_hash": None, "rows": 2_600, "kept": 2_015},
         {"source": "events", "location": "/raw/events", "version": None, "list_hash": "ab", "rows": 90, "kept": 79},
     ]  # fmt: skip
+    costs = [
+        {
+            "stage": "moments", "seconds": 61.2, "cpu_seconds": 98.5, "tasks": 64, "rows_in": 2_690, "rows_out": 0,
+            "rows_shuffled": 70, "bytes_read": 1_234_567_890, "bytes_shuffled": 98_765_432,
+            "bytes_spilled_memory": 4_000_000, "bytes_spilled_disk": 2_000_000, "skew": 3.25,
+        },
+        dict.fromkeys(
+            ("cpu_seconds", "tasks", "rows_in", "rows_out", "rows_shuffled", "bytes_read", "bytes_shuffled",
+             "bytes_spilled_memory", "bytes_spilled_disk", "skew")
+        ) | {"stage": "results", "seconds": 1.5},
+    ]  # fmt: skip
     names = dict.fromkeys(TABLES["runs"].names)
     return names | {
         "run_id": RUN, "as_of": MADE_AT, "finished_at": MADE_AT, "started_at": MADE_AT, "status": "committed",
         "configuration_hash": "c0ffee" * 10, "code_version": "0.1.0", "spark_version": "4.2.0", "inputs": inputs,
-        "experiments": {"exp": "committed"}, "seconds": {"results": 1.5},
+        "experiments": {"exp": "committed"}, "seconds": {"moments": 61.2, "results": 1.5}, "costs": costs,
     }  # fmt: skip
 
 

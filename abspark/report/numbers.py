@@ -23,6 +23,22 @@ def count(value: int | None) -> str:
     return UNDEFINED if value is None else f"{value:,d}"
 
 
+def size(value: float | None) -> str:
+    """Bytes with two or three digits and a unit of 1,000."""
+    if value is None:
+        return UNDEFINED
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 9.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.0f} PB"
+
+
+def decimal(value: float | None) -> str:
+    """One decimal, thousands separated."""
+    return UNDEFINED if value is None else f"{value:,.1f}"
+
+
 def percent(value: float | None) -> str:
     """A change in per cent, with its sign."""
     return UNDEFINED if value is None else f"{value:+.2%}"

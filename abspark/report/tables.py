@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal, TextIO
 
+from abspark.report import numbers
 from abspark.report.data import BAYESIAN
 from abspark.report.figures import value_range
 from abspark.report.glyphs import interval_bar, sparkline
@@ -130,27 +131,43 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
 
 
 def show_runs(rows: Sequence[Row], out: TextIO) -> None:
-    """Runs, newest first, with what became of each experiment where that is not what became of the run."""
+    """Runs, newest first, with what they cost, and of each experiment what did not become of the whole run.
+
+    Of the cost, what Spark does not tell is left out.
+    """
     from rich.markup import escape
 
     table = _table("runs")
-    for name in ("run", "as of", "status", "seconds", "experiments"):
-        justify: Literal["left", "right"] = "right" if name == "seconds" else "left"
-        table.add_column(name, overflow="fold", justify=justify, no_wrap=name in ("run", "as of"))
+    for name in ("run", "status", "seconds", "data", "experiments"):
+        numeric = name in ("seconds", "data")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(name, overflow="fold", justify=justify, no_wrap=numeric or name == "run")
     for row in rows:
-        seconds = sum((row["seconds"] or {}).values())
         fates = "\n".join(
             name if status == row["status"] else f"{name}: {status}"
             for name, status in sorted((row["experiments"] or {}).items())
         )
-        table.add_row(
-            escape(row["run_id"]),
-            f"{row['as_of']:%Y-%m-%d %H:%M}",
-            row["status"],
-            f"{seconds:.1f}",
-            escape(fates),
-        )
+        run = f"{row['run_id']}\nas of {row['as_of']:%Y-%m-%d %H:%M}"
+        table.add_row(escape(run), row["status"], *_cost_cells(row), escape(fates))
     _print(table, out)
+
+
+def _cost_cells(row: Row) -> tuple[str, str]:
+    """Wall time over CPU time; bytes read, shuffled and, where there are any, spilled."""
+    cpu, spilled = _total(row, "cpu_seconds"), _total(row, "bytes_spilled_disk")
+    times = [f"{sum((row['seconds'] or {}).values()):.1f}", f"{cpu or 0:.1f} CPU"]
+    sizes = (
+        (_total(row, "bytes_read"), "read"), (_total(row, "bytes_shuffled"), "shuffled"),
+        (spilled or None, "spilled"),
+    )  # fmt: skip
+    moved = [f"{numbers.size(size)} {verb}" for size, verb in sizes if size is not None]
+    return "\n".join(times if cpu is not None else times[:1]), "\n".join(moved)
+
+
+def _total(row: Row, name: str) -> float | None:
+    """A figure of a run's cost over the stages that have it; None where none has."""
+    known = [stage[name] for stage in row["costs"] or () if stage[name] is not None]
+    return sum(known) if known else None
 
 
 SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {

@@ -106,6 +106,7 @@ class RunState:
                 "schema_version": SCHEMA_VERSION,
                 "inputs": [_input_row(name, found) for name, found in self.inputs.items()],
                 "seconds": dict(self.progress.seconds),
+                "costs": self.progress.cost_rows(),
             }
         )
         self.ended = finished
@@ -143,8 +144,9 @@ def recorded(
         run_id, spark, project, lake, instant(row["started_at"]), instant(row["as_of"]),
         dict(row["experiments"]), dict(row["predecessors"]), progress,
     )  # fmt: skip
-    state.progress.seconds.update(row["seconds"] or {})
-    state.inputs = {found["source"]: _input(found.asDict(recursive=True)) for found in row["inputs"]}
+    found = row.asDict(recursive=True)
+    state.progress.restore(found["seconds"] or {}, found["costs"] or [])
+    state.inputs = {given["source"]: _input(given) for given in found["inputs"]}
     state.errors = {
         name: AbsparkError(status.removeprefix(FAILED))
         for name, status in state.experiments.items()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abspark.storage.session import open_session, utc_session
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, pin, read, row_count
+    from abspark.storage.telemetry import meter_of
 
 __all__ = [
     "Commit",
@@ -28,6 +29,7 @@ __all__ = [
     "as_data_error",
     "bytes_at",
     "content_hash",
+    "meter_of",
     "open_lake",
     "open_reader",
     "open_session",
@@ -48,6 +50,7 @@ _HOMES: Final = {
     "as_data_error": "faults",
     "bytes_at": "places",
     "content_hash": "csv_values",
+    "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",
     "open_session": "session",

@@ -130,7 +130,8 @@ def _parquet(root: Path, table: str) -> Dataset | None:
     if table == COMMITS.name:
         return _switch(root)
     folder = root / table
-    files = sorted(str(file) for file in folder.glob("run_id=*/*.parquet"))
+    # the first file says which columns there are: the newest run's, as older versions know fewer
+    files = sorted((str(file) for file in folder.glob("run_id=*/*.parquet")), reverse=True)
     if not files:
         return None
     by_run = ds.partitioning(pa.schema([("run_id", pa.string())]), flavor="hive")

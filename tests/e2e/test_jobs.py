@@ -43,6 +43,8 @@ def test_three_stage_jobs_equal_one_run(
     [record] = run_records(spark, project)
     assert (record["run_id"], record["status"]) == (run_id, "committed")
     assert {"assignments", "moments", "results", "commit"} <= record["seconds"].keys()
+    assert {row["stage"] for row in record["costs"]} == record["seconds"].keys()
+    assert all(row["cpu_seconds"] for row in record["costs"] if row["stage"] in ("assignments", "moments"))
     capsys.readouterr()
     assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 2
     assert f"run {run_id} has ended: committed" in capsys.readouterr().err

@@ -33,6 +33,17 @@ SAID: Mapping[str, tuple[str, ...]] = {
         "exp_2  do_not_trust",
         "exp_3  do_not_trust",
     ),
+    "04_sequential_monitoring": (
+        "keep_running\n",
+        "   ship\n",
+        "exp_1\n    ship\n",
+        "exp_0\n    keep_running\n",
+        "median-unbiased: +0.0",
+        "backfilled True\n",
+        "backfilled False\n",
+        "ordinary test, p < 5 % on some day:  21.9% err",
+        "group sequential, some day:          4.8% err",
+    ),
     "05_statistics_and_simulation": (),
 }
 """Notebook: what has to be among its outputs, as its text relies on it."""

@@ -59,6 +59,22 @@ def test_records_of_both_runs(spark: SparkSession, undisturbed: Undisturbed, sec
     }
 
 
+def test_records_say_what_each_stage_cost(
+    spark: SparkSession, undisturbed: Undisturbed, second_run: str
+) -> None:
+    newest, _ = run_records(spark, undisturbed.project.load())
+    assert newest["run_id"] == second_run
+    cost = {row["stage"]: row for row in newest["costs"]}
+    assert cost.keys() == newest["seconds"].keys()
+    assert {row["stage"]: row["seconds"] for row in newest["costs"]} == newest["seconds"]
+    assert cost["moments"]["cpu_seconds"] > 0
+    assert cost["moments"]["bytes_shuffled"] > 0
+    # the rows of the two event logs, and of the assignments: 240, to which bookkeeping of the lake may add
+    assert cost["moments"]["rows_in"] >= 211 + 120 + 240
+    assert cost["assignments"]["rows_out"] >= 240
+    assert cost["start Spark"]["cpu_seconds"] is None
+
+
 def test_prune_removes_the_superseded_run_alone(
     spark: SparkSession, undisturbed: Undisturbed, second_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyspark
 import pytest
@@ -34,6 +35,7 @@ _CONNECT = """
 import json, sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from pyspark.sql import SparkSession
 from abspark import load_project, rows, run
 
@@ -82,6 +84,11 @@ def assert_equals_undisturbed(spark: SparkSession, tiny: TinyProject, undisturbe
     assert_same(committed(spark, tiny.load()), undisturbed.tables)
 
 
+def costs(spark: SparkSession, tiny: TinyProject) -> list[dict[str, Any]]:
+    [record] = run_records(spark, tiny.load())
+    return list(record["costs"])
+
+
 def test_spark_submit_to_executor_processes(
     spark: SparkSession, tiny: TinyProject, undisturbed: Undisturbed, tmp_path: Path, spark_home: Path
 ) -> None:
@@ -93,6 +100,7 @@ def test_spark_submit_to_executor_processes(
     assert list((spark_home / "work").glob("app-*/[01]")) != []
     assert " committed: banner, button\n" in done.stdout  # spark-submit merges what Python writes
     assert_equals_undisturbed(spark, tiny, undisturbed)
+    assert all(row["tasks"] > 0 for row in costs(spark, tiny) if row["stage"] in ("assignments", "moments"))
 
 
 def test_spark_connect(
@@ -105,3 +113,7 @@ def test_spark_connect(
     assert (module, int(results)) == ("pyspark.sql.connect.session", len(undisturbed.tables["results"]))
     assert run_records(spark, tiny.load())[0]["run_id"] == run_id
     assert_equals_undisturbed(spark, tiny, undisturbed)
+    assert {row["stage"] for row in costs(spark, tiny)} >= {"assignments", "moments", "results"}
+    assert {row[name] for row in costs(spark, tiny) for name in row if name not in ("stage", "seconds")} == {
+        None
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,13 @@ _INPUTS: Final = (
     Heading("Source"), Heading("Location"), Heading("Version"), Heading("Rows read", numeric=True),
     Heading("Rows kept", numeric=True),
 )  # fmt: skip
+_COSTS: Final = (
+    ("seconds", "Seconds", numbers.decimal), ("cpu_seconds", "CPU seconds", numbers.decimal),
+    ("rows_in", "Rows in", numbers.count), ("rows_out", "Rows out", numbers.count),
+    ("bytes_read", "Read", numbers.size), ("bytes_shuffled", "Shuffled", numbers.size),
+    ("bytes_spilled_disk", "Spilled to disk", numbers.size), ("skew", "Skew", numbers.decimal),
+)  # fmt: skip
+"""Figure of a stage, what people call it, and how it is written."""
 _ESTIMATORS: Final = (
     Heading("Metric", "metric"),
     Heading("Treatment", "treatment"),
@@ -46,6 +54,7 @@ def method(data: ReportData) -> Section:
         "metrics": TableView("metrics-table", "Metric definitions", _METRICS, _metrics(data)),
         "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
         "estimators": TableView("estimators-table", "Other estimators", _ESTIMATORS, rows) if rows else None,
+        "costs": _costs((data.run or {}).get("costs") or []),
         "tables": _tables(data),
         "estimator": "cuped"
         if any(row["estimator"] == "cuped" for row in data.headlines())
@@ -123,6 +132,16 @@ def _input(given: Row) -> list[Cell]:
         Cell(numbers.count(given["rows"]), given["rows"]),
         Cell(numbers.count(given["kept"]), given["kept"]),
     ]
+
+
+def _costs(stages: Sequence[Row]) -> TableView | None:
+    """What each stage of the run cost; None where the run is of a time when that was not recorded."""
+    headings = [Heading("Stage"), *(Heading(label, name, numeric=True) for name, label, _ in _COSTS)]
+    rows = [
+        [Cell(stage["stage"]), *(Cell(write(stage[name]), stage[name]) for name, _, write in _COSTS)]
+        for stage in stages
+    ]
+    return TableView("costs-table", "Cost of the run by stage", headings, rows) if rows else None
 
 
 def _estimator(row: Row) -> list[Cell]:

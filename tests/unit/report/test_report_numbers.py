@@ -27,6 +27,19 @@ def test_numbers_for_people() -> None:
     assert numbers.p_value(5e-324) == "4.9e-324"
     assert numbers.percent_interval(None, 0.1) == "open … +10.00%"
     assert numbers.percent_interval(None, None) == "—"
+    assert numbers.decimal(12345.67) == "12,345.7"
+    assert numbers.decimal(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"), (0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (9_949, "9.9 kB"), (9_960, "10 kB"),
+        (999_499, "999 kB"), (999_500, "1.0 MB"), (98_765_432, "99 MB"), (1.5e12, "1.5 TB"), (2.5e18, "2,500 PB"),
+    ],
+)  # fmt: skip
+def test_sizes_have_two_or_three_digits(value: float | None, text: str) -> None:
+    assert numbers.size(value) == text
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from report_rows import (
     report_data,
     result,
     row,
+    run_record,
     segment_rows,
     series,
     undefined,
@@ -272,6 +273,21 @@ def test_what_was_decided_stands_when_the_effect_turns() -> None:
     assert data.standing(data.headlines()[0]) == "worse"
     turned = result(segment_name="country", segment_value="DE", effect=-0.1)
     assert report_data([*series(days=4), turned]).standing(turned) == "worse"
+
+
+def test_the_method_says_what_each_stage_cost(page: Page) -> None:
+    moments, results = page.rows("costs-table")
+    assert moments == {
+        "": "moments", "seconds": "61.2", "cpu_seconds": "98.5", "rows_in": "2,690", "rows_out": "0",
+        "bytes_read": "1.2 GB", "bytes_shuffled": "99 MB", "bytes_spilled_disk": "2.0 MB", "skew": "3.2",
+    }  # fmt: skip
+    assert {name: text for name, text in results.items() if text != "—"} == {"": "results", "seconds": "1.5"}
+
+
+def test_a_run_of_an_older_version_has_no_costs() -> None:
+    record = {name: value for name, value in run_record().items() if name != "costs"}
+    assert "Cost of the run" not in page_of(report_data([result()], run=record)).text
+    assert "Cost of the run" not in page_of(report_data([result()], run=record | {"costs": None})).text
 
 
 def test_one_day_has_no_series() -> None:

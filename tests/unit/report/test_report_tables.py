@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from report_rows import MADE_AT, check, drop, result, run_record, segment_rows, series, undefined
+from report_rows import MADE_AT, RUN, check, drop, result, run_record, segment_rows, series, undefined
 from rich.cells import cell_len
 
 from abspark.report import tables
@@ -108,6 +108,19 @@ def test_segments_have_a_table_of_their_own() -> None:
     everyone, by_country = text.split(", by country")
     assert "0001" not in everyone
     assert "0001" in by_country
+
+
+def test_runs_say_what_they_cost() -> None:
+    old = run_record() | {"run_id": "older", "costs": None, "seconds": {"moments": 2.0}}
+    text = shown("runs", [run_record(), old])
+    lines = [line.split() for line in text.splitlines() if line.strip()][3:]
+    assert lines == [
+        [RUN, "committed", "62.7", "1.2", "GB", "read", "exp"],
+        ["as", "of", "2026-03-20", "12:00", "98.5", "CPU", "99", "MB", "shuffled"],
+        ["2.0", "MB", "spilled"],
+        ["older", "committed", "2.0", "exp"],
+        ["as", "of", "2026-03-20", "12:00"],
+    ]
 
 
 FORMULAS = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx"]

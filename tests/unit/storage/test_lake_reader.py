@@ -37,7 +37,8 @@ def config(path: Path, form: str) -> Lake:
 def write(root: Path, form: str, table: str, rows: list[dict[str, Any]]) -> None:
     if form == "delta":
         partition = ["run_id"] if table not in ("commits", "runs") else None
-        write_deltalake(root / table, pa.Table.from_pylist(rows), partition_by=partition)
+        added = {"mode": "append", "schema_mode": "merge", "partition_by": partition}
+        write_deltalake(root / table, pa.Table.from_pylist(rows), **added)
     elif table == "commits":
         root.mkdir(parents=True, exist_ok=True)
         plain = {
@@ -72,6 +73,19 @@ def test_rows_of_some_runs_with_all_columns(reader: LakeReader) -> None:
     assert reader.rows("decisions", ["r 2", "gone"]) == [DECISIONS[1]]
     assert len(reader.rows("decisions", None)) == 2
     assert tuple(reader.rows("assignments", ["r 2"])[0]) == TABLES["assignments"].names
+
+
+@pytest.mark.parametrize("form", ["delta", "parquet"])
+def test_runs_of_an_older_version_lack_columns_that_newer_ones_have(tmp_path: Path, form: str) -> None:
+    costs = [{"stage": "moments", "seconds": 1.0, "cpu_seconds": None}]
+    write(tmp_path, form, "runs", [{"run_id": "20260101", "status": "committed"}])
+    write(tmp_path, form, "runs", [{"run_id": "20260102", "status": "committed", "costs": costs}])
+    found = open_reader(config(tmp_path, form))
+    assert found is not None
+    assert {row["run_id"]: row["costs"] for row in found.rows("runs", None)} == {
+        "20260101": None,
+        "20260102": costs,
+    }
 
 
 def test_a_table_that_is_not_there_is_empty(reader: LakeReader) -> None:
