@@ -48,7 +48,7 @@ imports: $(STAMP) ## import-linter: who may import whom
 check: lint types imports ## everything that needs no Spark to say no
 
 bench: $(STAMP) java ## measure; writes build/bench.json
-	$(BIN)/python -m tests.perf.bench
+	$(BIN)/python -m tests.perf.bench $(ARGS)
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

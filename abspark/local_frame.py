@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+
+_STRICT: Final = {"mode": "FAILFAST"}
+_FEW: Final = 2_000
+"""Rows up to which the parser of SQL is quick enough."""
 
 
 def local_frame(spark: SparkSession, rows: Iterable[Sequence[Any]], ddl: str) -> DataFrame:
     """A frame of rows given in the order of the DDL's columns; times must be aware.
 
-    The rows travel as one JSON literal inside the plan. `createDataFrame` would start Python workers on the executors
+    Each row travels as a JSON literal inside the plan. `createDataFrame` would start Python workers on the executors
     for them, in every job that reads the frame. Numbers survive exactly: JSON spells floats with 17 digits.
+    Few rows become a local relation while Spark plans, so that joining them takes neither a job nor generated code.
     """
     names = [name for name, _ in _columns(ddl)]
-    text = json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_text, allow_nan=False)
+    texts = [json.dumps(dict(zip(names, row, strict=True)), default=_text, allow_nan=False) for row in rows]
     types = ", ".join(f"`{name}`: {kind}" for name, kind in _columns(ddl))
-    parsed = F.from_json(F.lit(text), f"array<struct<{types}>>", {"mode": "FAILFAST"})
-    return spark.range(0, 1, 1, 1).select(F.inline(parsed))
+    if not 0 < len(texts) <= _FEW:
+        every = F.from_json(F.lit(f"[{','.join(texts)}]"), f"array<struct<{types}>>", _STRICT)
+        return spark.range(0, 1, 1, 1).select(F.inline(every))
+    literals = ", ".join(f"(X'{text.encode().hex()}')" for text in texts)
+    given = spark.sql(f"SELECT CAST(row AS string) AS row FROM VALUES {literals} AS rows(row)")
+    return given.select(F.from_json("row", f"struct<{types}>", _STRICT).alias("row")).select("row.*")
 
 
 def _columns(ddl: str) -> list[tuple[str, str]]:

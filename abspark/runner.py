@@ -49,6 +49,7 @@ def run(
     """
     with utc_session(spark):
         state = begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
+        state.kept = {}
         with recorded_failure(state):
             pin_all(state)
             state.record(RUNNING)

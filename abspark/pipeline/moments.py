@@ -22,7 +22,14 @@ from abspark.pipeline.calendar import Calendar
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.segments import exploded
-from abspark.pipeline.series import DAY_SLICE, unit_days, value_slices, with_changes, with_entry
+from abspark.pipeline.series import (
+    DAY_SLICE,
+    unit_days,
+    value_slices,
+    with_changes,
+    with_entry,
+    with_unit_days,
+)
 from abspark.pipeline.study import Study
 from abspark.pipeline.unit_metrics import anchor_of, used_variables
 from abspark.schemas import VARIABLES
@@ -135,9 +142,10 @@ def unit_counts(
     )
     placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")
     over = F.when(F.col("t0") <= F.col("cutoff"), 1).otherwise(0)
-    days = unit_days(study, calendars, [(x, reached) for x, _, reached in limits])
+    dated = with_unit_days(placed, study, calendars, [(x, reached) for x, _, reached in limits])
+    days = unit_days(study, calendars)
     counted = (
-        exploded(placed, segments, {"one": F.lit(1), "over": over}, days)
+        exploded(dated, segments, {"one": F.lit(1), "over": over}, days)
         .groupBy("x", "v", "p", "code", "limit")
         .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"))
     )

@@ -18,7 +18,6 @@ from abspark.pipeline.keys import in_sample
 from abspark.pipeline.segments import KEPT_VALUES, LABELS, MISSING, OTHER
 from abspark.pipeline.time import epoch_micros
 
-_ASCII: Final = r"^[\x00-\x7F]*$"
 _DIMENSION: Final = (
     "experiment_id string, changes array<bigint>, bounds array<struct<low: bigint, high: bigint>>"
 )
@@ -46,7 +45,7 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
         "expected_variant",
         "hash_status",
         "excluded_reason",
-        (~F.col("unit_id").rlike(_ASCII)).alias("not_ascii"),
+        (F.octet_length("unit_id") != F.length("unit_id")).alias("not_ascii"),
         (F.col("unit_id") != F.lower("unit_id")).alias("capitals"),
         F.coalesce(near, F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
         time.alias("t"),
@@ -113,6 +112,8 @@ def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFra
     known = [(experiment.id, _changes(experiment), _bounds(experiment)) for experiment in experiments]
     dimension = local_frame(table.sparkSession, known, _DIMENSION)
     joined = table.join(F.broadcast(dimension), on="experiment_id", how="inner")
+    if not any(changes for _, changes, _ in known):
+        return joined.withColumn("period", F.lit(0))
     time = F.unix_micros("first_exposure_at")
     return joined.withColumn("period", F.size(F.filter("changes", lambda change: change <= time)))
 

@@ -173,22 +173,32 @@ def _code(study: Study) -> Column:
     return F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m"))
 
 
-def unit_days(
-    study: Study, calendars: Sequence[Calendar], limits: Sequence[tuple[int, Sequence[int]]]
-) -> Column | None:
-    """The days on which a unit changes n and n_complete, as an array; None: there is no series.
+def with_unit_days(
+    units: DataFrame, study: Study, calendars: Sequence[Calendar], limits: Sequence[tuple[int, Sequence[int]]]
+) -> DataFrame:
+    """Units with `enters`, the day of the first exposure, and `completes`, the first at whose end windows are over.
 
     `limits` are (experiment's code, last complete anchor by the end of each day), by the number in column `limit`.
+    Without any series the units as they are. Columns of their own, each used by the next: as one expression, the
+    code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
     """
+    if not any(experiment.series.enabled for experiment in study.experiments):
+        return units
+    reached, ends = [reached for _, reached in limits], [calendars[x].ends for x, _ in limits]
+    entered = units.withColumn("enters", day_index(F.col("t0"), calendars))
+    over = passed(F.col("t0"), F.col("enters"), F.col("limit"), reached, ends)
+    return entered.withColumn("completes", F.greatest(over, F.col("enters")))
+
+
+def unit_days(study: Study, calendars: Sequence[Calendar]) -> Column | None:
+    """The days on which a unit of `with_unit_days` changes n and n_complete, as an array; None: no series."""
     if not any(experiment.series.enabled for experiment in study.experiments):
         return None
     last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
     listed = per_code(F.col("x"), [e.series.enabled for e in study.experiments], "boolean")
-    enters, leaves = day_index(F.col("t0"), calendars), F.col("leaves")
-    reached, ends = [reached for _, reached in limits], [calendars[x].ends for x, _ in limits]
-    completes = F.greatest(passed(F.col("t0"), enters, F.col("limit"), reached, ends), enters)
     entries = []
-    for since, field in ((enters, "one"), (completes, "over")):
+    for name, field in (("enters", "one"), ("completes", "over")):
+        since, leaves = F.col(name), F.col("leaves")
         comes = listed & (since <= last) & (since < leaves)
         entries.append(_count(F.when(comes, since), field, 1))
         entries.append(_count(F.when(comes & (leaves <= last), leaves), field, -1))

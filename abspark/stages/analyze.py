@@ -24,9 +24,8 @@ def analyze(state: RunState) -> None:
         AbsparkError: The lake can't be read or written.
     """
     experiments = state.running
-    tag = {"run_id": state.run_id}
     with explained(state), state.progress.stage("results") as stage:
-        moments = plain_rows(state.lake.read_run("moments", state.run_id))
+        moments = state.rows_of("moments")
         found = analysed(
             moments,
             experiments,
@@ -44,7 +43,7 @@ def analyze(state: RunState) -> None:
         decided = decisions(evidence, experiments, state.project.metrics)
         tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}
         for table, rows in tables.items():
-            state.lake.append_rows(table, [row | tag for row in rows])
+            state.append_rows(table, rows)
         stage.rows = len(found.results)
 
 
@@ -52,7 +51,7 @@ def _quantiles(state: RunState) -> list[dict[str, Any]]:
     """The run's rows of quantiles, where a metric is one."""
     if all(metric.form != "quantile" for metric in state.study.metrics):
         return []
-    return plain_rows(state.lake.read_run("quantiles", state.run_id))
+    return state.rows_of("quantiles")
 
 
 def _earlier_looks(state: RunState) -> list[dict[str, Any]]:

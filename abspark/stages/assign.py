@@ -63,7 +63,7 @@ def assign(state: RunState) -> None:
             mine = {e.id for e in experiments_of(state, name)}
             pinned = state.inputs[name]
             pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
-        state.lake.append_rows("drops", [d._asdict() | {"run_id": state.run_id} for d in [*drops, *repeated]])
+        state.append_rows("drops", (drop._asdict() for drop in [*drops, *repeated]))
 
 
 def _dimensions(state: RunState) -> dict[str, Dimension]:

@@ -25,7 +25,7 @@ def health_rows(state: RunState) -> Rows:
     experiments = state.running
     table = state.lake.read_run("assignments", state.run_id)
     profile = _rows(assignment_profile(table, experiments))
-    drops = _rows(state.lake.read_run("drops", state.run_id))
+    drops = state.rows_of("drops")
     return health(
         profile,
         experiments,

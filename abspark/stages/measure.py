@@ -66,11 +66,10 @@ def measure(state: RunState) -> None:
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
         with state.progress.stage("write moments"):
-            tag = {"run_id": state.run_id}
-            state.lake.append_rows("moments", [row | tag for row in moments])
+            state.append_rows("moments", moments)
             if quantiles:
-                state.lake.append_rows("quantiles", [row | tag for row in quantiles])
-            state.lake.append_rows("drops", [drop._asdict() | tag for drop in merged(drops)])
+                state.append_rows("quantiles", quantiles)
+            state.append_rows("drops", (drop._asdict() for drop in merged(drops)))
 
 
 @contextmanager

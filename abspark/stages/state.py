@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +18,7 @@ from abspark.pipeline.bots import UnitKey
 from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.time import instant
 from abspark.progress import Progress
-from abspark.schemas import SCHEMA_VERSION
+from abspark.schemas import SCHEMA_VERSION, TABLES
 from abspark.storage import Lake, PinnedSource
 
 RUNNING = "running"
@@ -44,7 +44,8 @@ class RunState:
 
     `experiments` maps each experiment to its status: running, committed, conflict: ..., or failed: and why. Only
     running ones take part in a stage. `ended` is whether the table `runs` knows how the run ended. `busy` are the units
-    with too many events by event source, once they have been looked for.
+    with too many events by event source, once they have been looked for. `kept` are the rows that the driver appended,
+    by table, where one process does all stages; None where stages hand over through the lake.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunState:
     errors: dict[str, AbsparkError] = field(default_factory=dict)
     ended: bool = False
     busy: dict[str, tuple[UnitKey, ...]] | None = None
+    kept: dict[str, list[dict[str, Any]]] | None = None
 
     @property
     def running(self) -> tuple[Experiment, ...]:
@@ -87,6 +89,24 @@ class RunState:
             self.errors[experiment.id] = error
         if not self.running:
             raise _as_one(self.errors)
+
+    def append_rows(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows of the driver to a table of the lake, as this run's.
+
+        Raises:
+            LakeError: See `Lake.append_rows`.
+        """
+        tagged = [{**row, "run_id": self.run_id} for row in rows]
+        self.lake.append_rows(table, tagged)
+        if self.kept is not None:
+            names = TABLES[table].names
+            self.kept.setdefault(table, []).extend({n: row.get(n) for n in names} for row in tagged)
+
+    def rows_of(self, table: str) -> list[dict[str, Any]]:
+        """The rows of this run that the driver appended to a table."""
+        if self.kept is not None:
+            return list(self.kept.get(table, []))
+        return [row.asDict(recursive=True) for row in self.lake.read_run(table, self.run_id).collect()]
 
     def record(self, status: str, *, finished: bool = False) -> None:
         """Append the run's present state to `runs`."""

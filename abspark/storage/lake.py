@@ -106,7 +106,8 @@ class Lake(ABC):
             return
         spec = _appendable(table)
         values = [_in_order(spec, row) for row in rows]
-        self._write(spec, local_frame(self.spark, values, spec.ddl))
+        # a local relation would be cut into as many files as there are cores
+        self._write(spec, local_frame(self.spark, values, spec.ddl).coalesce(1))
 
     def read_run(self, table: str, run_id: str) -> DataFrame:
         """All rows that a run wrote, committed or not."""

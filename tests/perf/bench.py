@@ -1,8 +1,8 @@
-"""Measure abspark beside what people would pick instead: `make bench`, or `--rows` for another size.
+"""Measure abspark beside what people would pick instead: `make bench`, or `make bench ARGS="--small --only duckdb"`.
 
-Writes build/bench.json, a list of {name, ratio, limit, ours, theirs, unit}; ratio is ours / theirs and must not exceed
-limit (absolute budgets have the budget as theirs). Ends with an error where one does. Times are whole processes,
-JVM start included, on logs without faults; DuckDB has the same files and two threads.
+Prints a table and writes build/bench.json, a list of {name, ratio, limit, ours, theirs, unit}; ratio is ours / theirs
+and should not exceed limit (absolute budgets have the budget as theirs; a limit of null only reports). Ends with an
+error where a ratio is a quarter worse than tests/perf/baseline.json has it. `--small` takes a twentieth of the rows.
 """
 
 from __future__ import annotations
@@ -10,173 +10,116 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Final
 
-import duckdb
-import psutil
+from tests.perf.growth import growth
+from tests.perf.measures import AS_OF, ROOT, Measure, abspark, measure, one_run, told
+from tests.perf.projects import FULL, SMALL, Size, project, simulated
+from tests.perf.yardstick import beside_duckdb, beside_queries
 
-ROOT = Path(__file__).parents[2]
-EVENTS = 1_000_000
-SECONDS_ALLOWED = 45.0
-GIBIBYTES_ALLOWED = 3.0
-AS_OF = "2025-06-01T00:00:00Z"
-Measure = dict[str, Any]
-
-SQL = """
-with firsts as (
-  select experiment_id, user_id, min(variant) as variant, max(variant) as other, min(ts) as first_at
-  from '{raw}/exposures/*.parquet' where not is_bot group by all
-), units as (select * from firsts where variant = other),
-events as (select user_id, ts, event_type, amount from '{raw}/events/*.parquet'
-           qualify row_number() over (partition by user_id, event_id order by ts, amount) = 1),
-per_unit as (
-  select u.experiment_id, u.variant, u.user_id,
-    coalesce(sum(amount) filter (event_type = 'purchase'), 0) as revenue_per_unit,
-    count(*) filter (event_type = 'purchase') as purchases,
-    count(*) filter (event_type = 'page_view') as page_views
-  from units u left join events e
-    on e.user_id = u.user_id and e.ts >= u.first_at and e.ts < u.first_at + interval 7 day
-  group by all
-)
-select experiment_id, variant, count(*), avg((purchases > 0)::int), avg(purchases), var_samp(purchases),
-  avg(revenue_per_unit), var_samp(revenue_per_unit), avg(page_views), var_samp(page_views)
-from per_unit group by all order by all
-"""
+BASELINE: Final = Path(__file__).with_name("baseline.json")
+WORSE: Final = 1.25
+Section = Callable[[Path, Size], list[Measure]]
 
 
-def main() -> None:
-    """Measure, print a table, write the file, and fail where a limit is passed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=EVENTS, help="event rows, about")
-    rows = parser.parse_args().rows
-    with TemporaryDirectory(prefix="abspark-bench-") as folder:
-        measures = [*whole_run(Path(folder) / "logs", rows), *commands(Path(folder)), *statistics()]
-    out = ROOT / "build" / "bench.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(measures, indent=1) + "\n")
-    sys.stdout.writelines(f"{_line(m)}\n" for m in measures)
-    if missed := [m["name"] for m in measures if m["ratio"] > m["limit"]]:
-        sys.exit(f"beyond the limit: {'; '.join(missed)}")
+def duckdb(folder: Path, size: Size) -> list[Measure]:
+    """A whole run against DuckDB's moments, and against a query per metric and experiment; and with little memory."""
+    logs = simulated(size, folder / "logs")
+    found = [*beside_duckdb(logs, size, rounds=1), *beside_queries(logs, size)]
+    roomy = one_run(project(logs, "roomy"))
+    tight = one_run(project(logs, "tight", conf={"spark.driver.memory": "2g"}))
+    name = "the same run with a heap of 2 GiB"
+    return [*found, measure(name, tight["wall_s"], roomy["wall_s"], unit="s", limit=2.0)]
 
 
-def _line(m: Measure) -> str:
-    return f"{m['name']:<58} {m['ours']:>10.4g} {m['theirs']:>10.4g} {m['unit']:<16} ratio {m['ratio']:.2f}"
-
-
-def measure(name: str, ours: float, theirs: float, *, unit: str, limit: float = 1.0) -> Measure:
-    """One row of the table."""
-    return {
-        "name": name,
-        "ratio": ours / theirs,
-        "limit": limit,
-        "ours": ours,
-        "theirs": theirs,
-        "unit": unit,
-    }
-
-
-def whole_run(out: Path, events: int) -> list[Measure]:
-    """Raw Parquet logs to committed Delta tables, against the budget and against DuckDB's moments."""
-    units = max(1_000, events // 20)
+def million(folder: Path, _: Size) -> list[Measure]:
+    """A million events and 100,000 exposures, two experiments, segments and days: cold, and again in one session."""
+    out = folder / "million"
     abspark(
-        "simulate", "--out", str(out), "--units", str(units), "--experiments", "2", "--exposures-per-unit", "2",
+        "simulate", "--out", str(out), "--units", "50000", "--experiments", "2", "--exposures-per-unit", "2",
         "--share", "0.5", "--clean",
     )  # fmt: skip
-    started = time.monotonic()
-    peak = abspark("run", "--conf", str(out / "conf"), "--env", "local", "--as-of", AS_OF, "--quiet")
-    ours = time.monotonic() - started
-    started = time.monotonic()
-    connection = duckdb.connect()
-    connection.execute("set threads = 2; set timezone = 'UTC'")
-    expected = connection.execute(SQL.format(raw=out / "raw")).fetchall()
-    theirs = time.monotonic() - started
-    require_equal(out, expected)
+    first, second = told("timed_run", str(out / "conf"), "--as-of", AS_OF, "--runs", "2")
+    cold = first["start_s"] + first["wall_s"]
     return [
-        measure(f"run, {events:,} events, cold start", ours, SECONDS_ALLOWED, unit="s"),
-        measure("peak resident memory, Python and JVM", peak, GIBIBYTES_ALLOWED, unit="GiB"),
-        measure("the same moments by SQL in DuckDB (for scale)", ours, theirs, unit="s", limit=math.inf),
+        measure("a million events, cold start", cold, 30.0, unit="s", limit=1.0),
+        measure("a million events, second run in a session", second["wall_s"], 10.0, unit="s", limit=1.0),
+        measure("peak resident memory, Python and JVM", second["peak_gib"], 3.0, unit="GiB", limit=1.0),
     ]
 
 
-def require_equal(out: Path, expected: list[tuple[Any, ...]]) -> None:
-    """Our moments and DuckDB's agree to a relative 1e-9."""
-    reader = [sys.executable, "-m", "tests.perf.read_moments", str(out / "conf")]
-    shown = subprocess.run(reader, capture_output=True, text=True, check=True, cwd=ROOT)
-    rows = {(r["experiment_id"], r["variant"], r["metric"]): r for r in json.loads(shown.stdout)}
-    for experiment, variant, n, conversion, *pairs in expected:
-        names = ("purchases", "revenue_per_unit", "page_views")
-        found = [rows[experiment, variant, "conversion"]["mean_num"]]
-        found += [rows[experiment, variant, name][key] for name in names for key in ("mean_num", "var_num")]
-        agree = all(
-            math.isclose(a, b, rel_tol=1e-9) for a, b in zip(found, [conversion, *pairs], strict=True)
-        )
-        if not agree or rows[experiment, variant, "conversion"]["n"] != n:
-            sys.exit(
-                f"{experiment}, {variant}: moments differ from DuckDB's: {found} != {[conversion, *pairs]}"
-            )
-
-
-def abspark(*arguments: str) -> float:
-    """Run a command to its end; returns the peak resident memory of it and its children in GiB.
-
-    Raises:
-        CalledProcessError: It failed.
-    """
-    process = subprocess.Popen([sys.executable, "-m", "abspark.cli", *arguments], stdout=subprocess.DEVNULL)
-    peak = [0]
-    watcher = threading.Thread(target=_watch, args=(psutil.Process(process.pid), peak), daemon=True)
-    watcher.start()
-    if process.wait():
-        raise subprocess.CalledProcessError(process.returncode, process.args)
-    watcher.join()
-    return peak[0] / 2**30
-
-
-def _watch(process: psutil.Process, peak: list[int]) -> None:
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        family = [process, *process.children(recursive=True)]
-        peak[0] = max(peak[0], sum(_resident(member) for member in family))
-        time.sleep(0.2)
-
-
-def _resident(process: psutil.Process) -> int:
-    """Resident bytes; 0 for what Java forks to run a shell command, which for a moment shares all of Java's pages."""
-    try:
-        named = process.name().startswith(("java", "python", "abspark"))
-        return int(process.memory_info().rss) if named else 0
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def commands(folder: Path) -> list[Measure]:
+def commands(folder: Path, _: Size) -> list[Measure]:
     """Commands that start no Java."""
     abspark("init", str(folder / "starter"))
-    measures = []
-    for name, arguments in (
-        ("--help", ["--help"]),
-        ("validate", ["validate", "--conf", str(folder / "starter/conf")]),
-    ):
-        times = []
-        for _ in range(3):
-            started = time.monotonic()
-            abspark(*arguments)
-            times.append(time.monotonic() - started)
-        measures.append(measure(f"abspark {name}", sorted(times)[1], 1.0, unit="s"))
-    return measures
+    conf = str(folder / "starter/conf")
+    asked = {"--help": ["--help"], "validate": ["validate", "--conf", conf]}
+    return [
+        measure(f"abspark {name}", _median_seconds(arguments), 0.7, unit="s", limit=1.0)
+        for name, arguments in asked.items()
+    ]
 
 
-def statistics() -> list[Measure]:
+def _median_seconds(arguments: list[str]) -> float:
+    times = []
+    for _ in range(5):
+        started = time.monotonic()
+        abspark(*arguments)
+        times.append(time.monotonic() - started)
+    return sorted(times)[2]
+
+
+def statistics(_: Path, __: Size) -> list[Measure]:
     """What tests/perf/bench_stats.py measures, turned so that smaller is better."""
-    shown = subprocess.run(
-        [sys.executable, "-m", "tests.perf.bench_stats"], capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    return [m | {"ratio": 1 / m["ratio"], "limit": 1 / m["limit"]} for m in json.loads(shown.stdout)]
+    return [m | {"ratio": 1 / m["ratio"], "limit": 1 / m["limit"]} for m in told("bench_stats")]
+
+
+def derivation(_: Path, size: Size) -> list[Measure]:
+    """What re-deriving every assignment adds; see tests/perf/bench_derive.py."""
+    found: list[Measure] = told("bench_derive", "--assignments", str(size.assignments))
+    return found
+
+
+SECTIONS: Final[dict[str, Section]] = {
+    "statistics": statistics, "commands": commands, "million": million, "duckdb": duckdb, "growth": growth,
+    "derivation": derivation,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print a table, write the file, and fail where a ratio is worse than the baseline allows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a twentieth of the rows")
+    parser.add_argument("--only", action="append", choices=list(SECTIONS), help="these sections")
+    asked = parser.parse_args()
+    size = SMALL if asked.small else FULL
+    measures: list[Measure] = []
+    with TemporaryDirectory(prefix="abspark-bench-") as folder:
+        for name in asked.only or SECTIONS:
+            found = SECTIONS[name](Path(folder), size)
+            sys.stdout.writelines(f"{_line(m)}\n" for m in found)
+            sys.stdout.flush()
+            measures += found
+    out = ROOT / "build" / "bench.json"
+    out.parent.mkdir(exist_ok=True)
+    rows = [m | {"limit": None if math.isinf(m["limit"]) else m["limit"]} for m in measures]
+    out.write_text(json.dumps(rows, indent=1) + "\n")
+    if worse := _worse(measures, json.loads(BASELINE.read_text(encoding="utf-8"))):
+        sys.exit(f"worse than the baseline by more than a quarter: {'; '.join(worse)}")
+
+
+def _worse(measures: list[Measure], baseline: dict[str, float]) -> list[str]:
+    return [m["name"] for m in measures if m["ratio"] > WORSE * baseline.get(m["name"], math.inf)]
+
+
+def _line(m: Measure) -> str:
+    beyond = "  beyond its limit" if m["ratio"] > m["limit"] else ""
+    limit = "" if math.isinf(m["limit"]) else f" (at most {m['limit']:.3g})"
+    return f"{m['name']:<66} {m['ours']:>9.4g} {m['theirs']:>9.4g} {m['unit']:<16} {m['ratio']:.2f}{limit}{beyond}"
 
 
 if __name__ == "__main__":
