@@ -331,7 +331,10 @@ def _last_day(world: World, final: Reading) -> dict[tuple[str, str, str, str | N
         for name in experiment.segments:
             position = attributes[experiment.exposures].index(name)
             values = {u: row.attributes[position] for u, row in units.items()}
-            slices.extend((name, value, members) for value, members in segments(values).items())
+            slices.extend(
+                (name, value, members)
+                for value, members in segments(values, experiment.segment_values).items()
+            )
         for metric in world.metrics_of(experiment):
             for variant in experiment.variants:
                 for name, value, members in slices:

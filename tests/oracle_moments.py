@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from oracle_values import UnitValue, has_days
 from world import Experiment, Metric, World
 
-KEPT_SEGMENT_VALUES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -68,10 +67,10 @@ def _columns(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return found
 
 
-def segments(values: Mapping[str, str | None]) -> dict[str, set[str]]:
+def segments(values: Mapping[str, str | None], most: int) -> dict[str, set[str]]:
     """Units by label of their value: the most frequent values, the others, the missing."""
     counts = Counter(value for value in values.values() if value is not None)
-    kept = sorted(counts, key=lambda value: (-counts[value], value))[:KEPT_SEGMENT_VALUES]
+    kept = sorted(counts, key=lambda value: (-counts[value], value))[:most]
     members: dict[str, set[str]] = defaultdict(set)
     for unit, value in values.items():
         label = "(missing)" if value is None else value if value in kept else "(other)"

@@ -223,7 +223,7 @@ def _analysis(
     exposures, events = sources
     positions = segment_positions(study, {name: tuple(s.attributes) for name, s in exposures.items()})
     calendars = [calendar(experiment, study) for experiment in study.experiments]
-    rows = frequent_values(units(table, study, calendars), positions).collect() if positions else []
+    rows = frequent_values(units(table, study, calendars), positions, study).collect() if positions else []
     return Analysis(
         table=table,
         raws={name: frames[name] for name in events},

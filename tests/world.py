@@ -130,6 +130,7 @@ class Experiment:
     exposures: str
     first_wins: bool = False
     segments: tuple[str, ...] = ()
+    segment_values: int = 50
     time_zone: str = "UTC"
     series: bool = True
 

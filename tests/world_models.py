@@ -81,6 +81,7 @@ def _experiment(given: Experiment) -> ExperimentModel:
             "multiple_variants": "first" if given.first_wins else "exclude",
             "metrics": {"primary": given.metrics},
             "segments": given.segments,
+            "segment_values": given.segment_values,
             "series": {"enabled": given.series, "time_zone": given.time_zone},
         }
     )

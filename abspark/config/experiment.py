@@ -115,6 +115,9 @@ class Experiment(ConfigModel):
     segments: Annotated[tuple[Name, ...], Field(max_length=MAX_SEGMENTS)] = Field(
         default=(), description="attributes of the exposure source"
     )
+    segment_values: Annotated[Count, Field(ge=1, le=50)] = Field(
+        default=50, description="values kept of each segment, the most frequent; the rest is (other)"
+    )
     analysis: Analysis = Analysis()
     series: Series = Series()
     health: Health = Health()

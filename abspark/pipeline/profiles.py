@@ -15,7 +15,7 @@ from abspark.assignment.compiled import dated_plans
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
 from abspark.pipeline.keys import in_sample
-from abspark.pipeline.segments import KEPT_VALUES, LABELS, MISSING, OTHER
+from abspark.pipeline.segments import LABELS, MISSING, OTHER
 from abspark.pipeline.time import epoch_micros
 
 _DIMENSION: Final = (
@@ -72,21 +72,23 @@ def segment_profile(
 
     `attributes` names those of each exposure source in configured order, `names` those to count by of each
     experiment. `wrong`: whether the hash gives another
-    variant or none. Values beyond the 50 most frequent are `(other)`, NULL is `(missing)`.
+    variant or none. Values beyond the experiment's `segment_values` most frequent are `(other)`, NULL is `(missing)`.
     """
     places = [
-        (experiment.id, name, list(attributes[experiment.exposures]).index(name))
+        (experiment.id, name, list(attributes[experiment.exposures]).index(name), experiment.segment_values)
         for experiment in experiments
         for name in names[experiment.id]
     ]
-    dimension = local_frame(table.sparkSession, places, "experiment_id string, segment_name string, i int")
+    dimension = local_frame(
+        table.sparkSession, places, "experiment_id string, segment_name string, i int, most int"
+    )
     counted = (
         _with_period(table, experiments)
         .where(~F.col("excluded_reason").eqNullSafe("tied_variants"))
         .join(F.broadcast(dimension), on="experiment_id", how="inner")
         .withColumn("value", F.get("attributes", F.col("i")))
         .withColumn("wrong", F.col("hash_status").isin(*_WRONG))
-        .groupBy("experiment_id", "segment_name", "value", "period", "variant", "wrong")
+        .groupBy("experiment_id", "segment_name", "value", "period", "variant", "wrong", "most")
         .agg(F.count("*").alias("n"))
     )
     segment = ("experiment_id", "segment_name")
@@ -97,15 +99,15 @@ def segment_profile(
     named = counted.alias("c").join(
         ranked.alias("r"), on=[*same, F.col("c.value").eqNullSafe(F.col("r.of"))], how="inner"
     )
-    label = _label(F.col("c.value"), F.col("r.place")).alias("segment_value")
+    label = _label(F.col("c.value"), F.col("r.place"), F.col("c.most")).alias("segment_value")
     chosen = named.select(
         *(f"c.{name}" for name in segment), label, "c.period", "c.variant", "c.wrong", "c.n"
     )
     return chosen.groupBy(*segment, "segment_value", "period", "variant", "wrong").agg(F.sum("n").alias("n"))
 
 
-def _label(value: Column, place: Column) -> Column:
-    return F.when(value.isNull(), LABELS[MISSING]).when(place > KEPT_VALUES, LABELS[OTHER]).otherwise(value)
+def _label(value: Column, place: Column, most: Column) -> Column:
+    return F.when(value.isNull(), LABELS[MISSING]).when(place > most, LABELS[OTHER]).otherwise(value)
 
 
 def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:

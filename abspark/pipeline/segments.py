@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
 from abspark.pipeline.calendar import NEVER
+from abspark.pipeline.literals import per_code
 from abspark.pipeline.study import Study
 
-KEPT_VALUES: Final = 50
 OTHER: Final = 50
 MISSING: Final = 51
 _ABSENT: Final = 63
@@ -45,8 +45,9 @@ def segment_positions(study: Study, attributes: Mapping[str, Sequence[str]]) -> 
     ]
 
 
-def frequent_values(units: DataFrame, positions: Sequence[tuple[int, int, int]]) -> DataFrame:
+def frequent_values(units: DataFrame, positions: Sequence[tuple[int, int, int]], study: Study) -> DataFrame:
     """The kept values, columns as in `SegmentValue`: the most frequent among analysed units, ties by value."""
+    most = per_code(F.col("x"), [experiment.segment_values for experiment in study.experiments], "int")
     dimension = local_frame(units.sparkSession, list(positions), "x int, p int, i int")
     valued = (
         units.where(~F.col("excluded"))
@@ -56,7 +57,7 @@ def frequent_values(units: DataFrame, positions: Sequence[tuple[int, int, int]])
     )
     rank = F.row_number().over(Window.partitionBy("x", "p").orderBy(F.desc("n"), "value"))
     counted = valued.groupBy("x", "p", "value").agg(F.count("*").alias("n"))
-    return counted.select("x", "p", (rank - 1).alias("code"), "value").where(F.col("code") < KEPT_VALUES)
+    return counted.select("x", "p", (rank - 1).alias("code"), "value").where(F.col("code") < most)
 
 
 def with_segments(

@@ -128,7 +128,7 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
     if positions:
         with state.progress.stage("segment values") as stage:
             calendars = [calendar(experiment, study) for experiment in study.experiments]
-            counted = frequent_values(units(table, study, calendars), positions)
+            counted = frequent_values(units(table, study, calendars), positions, study)
             kept = [SegmentValue(**r.asDict()) for r in counted.collect()]
             stage.rows = len(kept)
     environment = state.project.environment

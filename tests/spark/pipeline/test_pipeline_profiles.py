@@ -24,7 +24,7 @@ COLUMNS = (
 MICRO = timedelta(microseconds=1)
 
 
-def experiment(name: str, *, segments: tuple[str, ...] = ()) -> Experiment:
+def experiment(name: str, *, segments: tuple[str, ...] = (), segment_values: int = 50) -> Experiment:
     history = [{"from": START.isoformat()}, {"from": CHANGE.isoformat(), "traffic": 0.5}]
     return Experiment.model_validate(
         {
@@ -36,6 +36,7 @@ def experiment(name: str, *, segments: tuple[str, ...] = ()) -> Experiment:
             "exposures": "web",
             "metrics": {"primary": ["m"]},
             "segments": segments,
+            "segment_values": segment_values,
             "assignment": {"scheme": "sha256", "salt": "s"}
             | ({"history": history} if name == "dated" else {}),
         }
@@ -146,3 +147,15 @@ def test_rare_segment_values_are_pooled(spark: SparkSession) -> None:
     )
     found = {row["segment_value"]: row["n"] for row in frame.collect()}
     assert found == {**dict.fromkeys(values[:50], 2), "(other)": 2, "(missing)": 3}
+
+
+def test_an_experiment_says_how_many_segment_values_are_kept(spark: SparkSession) -> None:
+    rows = [unit(name, attributes=["x", value]) for name in ("flat", "dated") for value in "abbcc"]
+    experiments = [experiment("flat", segment_values=1), experiment("dated", segment_values=2)]
+    names = dict.fromkeys(("flat", "dated"), ("country",))
+    frame = segment_profile(table(spark, rows), experiments, {"web": ("kind", "country")}, names)
+    found = {(row["experiment_id"], row["segment_value"]): row["n"] for row in frame.collect()}
+    assert found == {
+        ("flat", "b"): 2, ("flat", "(other)"): 3,
+        ("dated", "b"): 2, ("dated", "c"): 2, ("dated", "(other)"): 1,
+    }  # fmt: skip

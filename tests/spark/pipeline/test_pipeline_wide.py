@@ -63,7 +63,7 @@ WORLD = World(
         ),
         Experiment(
             "few", ("a", "b"), START, START + 9 * DAY, ("m01", "m69", "stable"), "log",
-            segments=("level", "letter"),
+            segments=("level", "letter"), segment_values=2,
         ),
         Experiment("large", ("a", "b"), START, START + 9 * DAY, ("stable",), "log"),
     ),
@@ -154,6 +154,9 @@ def test_segments_keep_the_most_frequent_values(run: Tables) -> None:
     n_other = sum(found["many", v, "stable", "letter", "(other)"].n for v in ("a", "b"))
     assert n_other == sum(counts[v] for v in dropped)
     assert {key[4] for key in found if key[0] == "few" and key[3] == "level"} == {"low", "high", "(missing)"}
+    few = {key[4] for key in found if key[0] == "few" and key[3] == "letter"}
+    assert {"(other)", "(missing)"} < few
+    assert len(few) == 4
 
 
 def test_variance_of_large_values_with_little_spread(run: Tables) -> None:
