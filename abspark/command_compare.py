@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abspark.command_common import FORMAT, Format, show
-from abspark.errors import UsageError
+from abspark.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from abspark.analysis.two_samples import Compared, Direction, Sample
@@ -48,6 +48,8 @@ def compare(
         if value is not None and not 0 < value < allowed:
             raise UsageError(f"{name} = {value} is out of range", allowed=f"above 0 and below {allowed}")
     samples = [cleaned(read_values(path, metric)) for path in (control, treatment)]
+    for path, sample in zip((control, treatment), samples, strict=True):
+        _require_numbers(path, sample, metric)
     found = two_samples(
         *samples, metric=metric, alpha=alpha, direction=better, share=share, now=datetime.now(UTC)
     )
@@ -59,6 +61,24 @@ def compare(
         click.echo(" ".join(found.decision["reasons"]))
     if out is not None:
         _write_report(out, (control, treatment), samples, found)
+
+
+def _require_numbers(path: Path, sample: Sample, metric: str) -> None:
+    """An arm without a number has no result, so it is no comparison either.
+
+    Raises:
+        DataError: The column has none.
+    """
+    if len(sample.values):
+        return
+    from abspark.storage import read_values
+
+    seen = next((value for value in read_values(path, metric) if value is not None), None)
+    raise DataError(
+        f"{path}: none of its {sample.rows:,} rows has a number in column {metric}"
+        + ("" if seen is None else f"; the first has {str(seen)[:60]!r}"),
+        allowed="numbers, or true and false, yes and no",
+    )
 
 
 def _write_report(out: Path, paths: tuple[Path, Path], samples: list[Sample], found: Compared) -> None:

@@ -32,7 +32,8 @@ def interval_bar(
 ) -> str:
     """An interval with its estimate on a scale from `ends[0]` to `ends[1]`, where zero is dotted.
 
-    An open end reaches the edge. Empty where there is no estimate.
+    An open end reaches the edge; where both are, there is no interval, and the estimate stands alone. Empty where
+    there is no estimate.
     """
     if value is None:
         return ""
@@ -44,8 +45,9 @@ def interval_bar(
     cells = [" "] * width
     cells[place(0.0)] = _ZERO
     first, last = (place(ends[0] if low is None else low), place(ends[1] if high is None else high))
-    cells[first : last + 1] = "━" * (last - first + 1)
-    if first <= place(0.0) <= last:
-        cells[place(0.0)] = "┿"
+    if low is not None or high is not None:
+        cells[first : last + 1] = "━" * (last - first + 1)
+        if first <= place(0.0) <= last:
+            cells[place(0.0)] = "┿"
     cells[place(value)] = "●"
     return "".join(cells).rstrip()

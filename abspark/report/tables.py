@@ -33,7 +33,7 @@ def as_json(rows: Sequence[Row]) -> str:
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """A header and a line per row; NULL is empty, lists are JSON.
+    """A header and a line per row; NULL, and a column that a row lacks, is empty; lists are JSON.
 
     A text that a spreadsheet would take for a formula gets a quote before it.
     """
@@ -41,14 +41,14 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     writer = csv.DictWriter(out, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _inert(_cell(row[name])) for name in columns})
+        writer.writerow({name: _inert(_cell(row.get(name))) for name in columns})
     return out.getvalue()
 
 
 def as_markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
     """A Markdown table of the columns in which some row has a value."""
-    filled = [name for name in columns if any(row[name] is not None for row in rows)]
-    lines = [filled, ["---"] * len(filled), *([_markdown(row[name]) for name in filled] for row in rows)]
+    filled = [name for name in columns if any(row.get(name) is not None for row in rows)]
+    lines = [filled, ["---"] * len(filled), *([_markdown(row.get(name)) for name in filled] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

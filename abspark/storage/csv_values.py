@@ -29,7 +29,9 @@ def read_values(path: Path, column: str) -> Iterator[Any]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     except csv.Error as error:
-        raise DataError(f"{path} is no CSV: {error}") from None
+        raise DataError(
+            f"{path} is no CSV: {error}", advice="look for a quotation mark that is opened and never closed"
+        ) from None
 
 
 def content_hash(path: Path) -> str:
@@ -45,7 +47,7 @@ def _csv(path: Path, column: str) -> Iterator[str | None]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         delimiter = _delimiter(file.readline(_SAMPLE))
         file.seek(0)
-        rows = csv.reader(file, delimiter=delimiter)
+        rows = csv.reader(file, delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(rows, [])]
         place = _place(path, header, column)
         for row in rows:
@@ -66,7 +68,10 @@ def _parquet(path: Path, column: str) -> Iterator[Any]:
         raise UsageError(
             "Parquet files need pyarrow, which is not installed here", advice="pip install 'abspark[report]'"
         ) from None
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except ValueError as error:
+        raise DataError(f"{path} is no Parquet file: {error}") from None
     _place(path, file.schema_arrow.names, column)
     for batch in file.iter_batches(columns=[column]):
         yield from batch.column(0).to_pylist()

@@ -90,6 +90,9 @@ def test_parquet(tell: Tell, tmp_path: Path) -> None:
         ("", "is empty"),
         ("a,b\n1,2\n", "has no column clicked\n  allowed: a, b"),
         ("clicked,clicked\n1,2\n", "has several columns clicked"),
+        ("clicked\n", "none of its 0 rows has a number in column clicked\n  allowed: numbers"),
+        ("clicked\n5%\n6%\n", "none of its 2 rows has a number in column clicked; the first has '5%'"),
+        ('clicked\n1\n"0\n1\n', "is no CSV: unexpected end of data"),
     ],
 )
 def test_files_at_fault_are_exit_3(tell: Tell, tmp_path: Path, text: str, message: str) -> None:
@@ -97,6 +100,30 @@ def test_files_at_fault_are_exit_3(tell: Tell, tmp_path: Path, text: str, messag
     code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
     assert (code, out) == (3, "")
     assert message in err
+
+
+def test_what_is_no_parquet_file_is_exit_3(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("clicked\n1\n")
+    code, _, err = tell(tmp_path / "a.parquet", tmp_path / "a.parquet", "--metric", "clicked")
+    assert code == 3
+    assert f"{tmp_path / 'a.parquet'} is no Parquet file" in err
+
+
+def test_formats_for_machines(tell: Tell, files: tuple[Path, Path]) -> None:
+    code, out, _ = tell(*files, "--metric", "clicked", "--format", "csv")
+    header, row = out.splitlines()
+    assert code == 0
+    assert dict(zip(header.split(","), row.split(","), strict=True))["mean_control"] == "0.09"
+    code, out, _ = tell(*files, "--metric", "clicked", "--format", "markdown")
+    assert code == 0
+    assert "| 0.09 |" in out
+
+
+def test_what_was_not_checked_is_not_trusted(tell: Tell, files: tuple[Path, Path], tmp_path: Path) -> None:
+    for path in files:
+        path.write_text(path.read_text().replace("1000,\n1001,oops\n", ""))
+    assert tell(*files, "--metric", "clicked", "--out", tmp_path / "page.html")[0] == 0
+    assert "Not checked" in Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
 
 
 @pytest.mark.parametrize("option", [("--alpha", "0.7"), ("--share", "1"), ("--share", "-0.1")])

@@ -41,7 +41,7 @@ def tone(data: ReportData) -> str:
 
 def headline(data: ReportData) -> str:
     """Yes or no, in a few words."""
-    if not data.health:
+    if all(row["status"] == "skipped" for row in data.health):
         return "Not checked"
     return {"bad": "No", "warn": "Yes, with care", "good": "Yes"}[tone(data)]
 

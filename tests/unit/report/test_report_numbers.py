@@ -65,4 +65,5 @@ def test_long_series_are_thinned_and_keep_their_end() -> None:
 def test_bars_show_interval_estimate_and_zero() -> None:
     assert interval_bar(5, 2, 8, ends=(-10, 10), width=21) == "          ┆ ━━━●━━━"
     assert interval_bar(5, -2, None, ends=(-10, 10), width=21) == "        ━━┿━━━━●━━━━━"
+    assert interval_bar(5, None, None, ends=(-10, 10), width=21) == "          ┆    ●"
     assert interval_bar(None, None, None, ends=(-1, 1)) == ""
