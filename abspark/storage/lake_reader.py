@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 _SWITCH: Final = "commits.json"
+_ALWAYS: Final = ("moments", "results", "health", "decisions")
+"""Tables of which every committed run has rows."""
 
 
 class LakeReader:
@@ -58,23 +60,42 @@ class LakeReader:
         ]
 
     def _rows(self, table: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         dataset = self._dataset(table)
         if dataset is None:
+            if run_ids and table in _ALWAYS:
+                raise self._unreadable(table, f"run {run_ids[0]} is committed, but its table is not there")
             return []
-        chosen = None if run_ids is None else pc.field("run_id").isin(list(run_ids))
+        chosen = None if run_ids is None else pc.field("run_id").isin(pa.array(run_ids, pa.string()))
         try:
             found = dataset.to_table(filter=chosen).to_pylist(maps_as_pydicts="strict")
-        except OSError as error:
-            raise LakeError(f"the lake {self.location} cannot be read: {table}: {error}.") from None
+        except _faults() as error:
+            raise self._unreadable(table, error) from None
         return [{name: row.get(name) for name in TABLES[table].names} for row in found]
 
     def _dataset(self, table: str) -> Dataset | None:
         try:
             return self._open(table)
-        except (OSError, ValueError) as error:
-            raise LakeError(f"the lake {self.location} cannot be read: {table}: {error}.") from None
+        except _faults() as error:
+            raise self._unreadable(table, error) from None
+
+    def _unreadable(self, table: str, why: Exception | str) -> LakeError:
+        said = " ".join(str(why).split())
+        return LakeError(
+            f"the lake {self.location} cannot be read: {table}: {said}",
+            advice="a file was removed or damaged: restore it, or run again into a new lake",
+        )
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What the libraries raise on files that are missing or damaged."""
+    if find_spec("deltalake") is None:
+        return (OSError, ValueError)
+    from deltalake.exceptions import DeltaError
+
+    return (OSError, ValueError, DeltaError)
 
 
 def open_reader(config: LakeConfig) -> LakeReader | None:
@@ -113,13 +134,15 @@ def _delta(root: Path, table: str) -> Dataset | None:
 def _all_readable(root: Path) -> bool:
     """Whether delta-rs knows the features of every table, such as none with deletion vectors."""
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaProtocolError
+    from deltalake.exceptions import DeltaError, DeltaProtocolError
 
-    try:
-        for log in sorted(root.glob("*/_delta_log")):
+    for log in sorted(root.glob("*/_delta_log")):
+        try:
             DeltaTable(log.parent).to_pyarrow_dataset()
-    except DeltaProtocolError:
-        return False
+        except DeltaProtocolError:
+            return False
+        except DeltaError:
+            continue  # damaged: whoever reads this table is told
     return True
 
 

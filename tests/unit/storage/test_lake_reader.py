@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,45 @@ def test_runs_of_an_older_version_lack_columns_that_newer_ones_have(tmp_path: Pa
 def test_a_table_that_is_not_there_is_empty(reader: LakeReader) -> None:
     assert reader.rows("results", None) == []
     assert open_reader(config(Path("/nowhere"), "delta")) is not None
+
+
+def test_a_lost_table_of_a_committed_run_is_told(reader: LakeReader) -> None:
+    with pytest.raises(
+        LakeError, match="cannot be read: results: run r 2 is committed, but its table is not there"
+    ):
+        reader.rows("results", ["r 2"])
+    assert reader.rows("quantiles", ["r 2"]) == []
+
+
+def test_no_runs_have_no_rows(reader: LakeReader) -> None:
+    assert reader.rows("decisions", []) == []
+
+
+def _truncated(table: Path) -> None:
+    for file in table.rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:20])
+
+
+def _no_log(table: Path) -> None:
+    for file in (table / "_delta_log").glob("*.json"):
+        file.unlink()
+
+
+def _no_json(table: Path) -> None:
+    for file in (table / "_delta_log").glob("*.json"):
+        file.write_text("{oops")
+
+
+@pytest.mark.parametrize("damage", [_truncated, _no_log, _no_json])
+def test_a_damaged_table_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    write(tmp_path, "delta", "decisions", DECISIONS)
+    damage(tmp_path / "decisions")
+    reader = open_reader(config(tmp_path, "delta"))
+    assert reader is not None
+    with pytest.raises(
+        LakeError, match=r"cannot be read: decisions: .*\n  do: a file was removed or damaged"
+    ):
+        reader.rows("decisions", ["r1"])
 
 
 def test_units_are_counted_by_variant_and_day(reader: LakeReader) -> None:
