@@ -78,7 +78,10 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
             ("metric", "left"), ("control", "right"), ("treated", "right"), ("effect", "right"),
             ("interval", "right"), *((name, "right") for name in decisive), ("", "left"),
         ):  # fmt: skip
-            table.add_column(name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""))
+            least = 8 if name == "metric" else None
+            table.add_column(
+                name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""), min_width=least
+            )
         for days in paths:
             table.add_row(*map(escape, _result_cells(days, ends, decisive)), style=_result_style(days[-1]))
         _print(table, out)
@@ -141,7 +144,8 @@ def show_runs(rows: Sequence[Row], out: TextIO) -> None:
     for name in ("run", "status", "seconds", "data", "experiments"):
         numeric = name in ("seconds", "data")
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(name, overflow="fold", justify=justify, no_wrap=numeric or name == "run")
+        least = {"status": 9, "experiments": 8}.get(name)
+        table.add_column(name, overflow="fold", justify=justify, no_wrap=numeric, min_width=least)
     for row in rows:
         fates = "\n".join(
             name if status == row["status"] else f"{name}: {status}"

@@ -123,6 +123,12 @@ def test_runs_say_what_they_cost() -> None:
     ]
 
 
+def test_a_narrow_terminal_keeps_what_rows_are_told_apart_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "committed" in shown("runs", [run_record()])
+    assert "long_nam" in shown("results", [result("long_name_of_a_metric")])
+
+
 FORMULAS = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx"]
 
 
