@@ -15,6 +15,7 @@ from abspark.report.figures import value_range
 from abspark.report.glyphs import interval_bar, sparkline
 from abspark.report.numbers import probability
 from abspark.report.order import ROLES
+from abspark.report.words import reason_sentence
 from abspark.schemas import NO_EXPERIMENT
 
 Row = Mapping[str, Any]
@@ -228,7 +229,8 @@ def _notes(rows: Sequence[Row]) -> list[str]:
         "not_finished": "· no verdict yet: the experiment or its last window has not ended",
         "below_min_sample_size": "· no verdict yet: a variant has fewer units than min_sample_size",
     }
-    told = [notes.get(row["reason"], f"· undefined: {row['reason']}") for row in rows if row["reason"]]
+    reasons = [row["reason"] for row in rows if row["reason"]]
+    told = [notes.get(reason, f"· {reason_sentence(reason)}") for reason in reasons]
     futile = [
         f"· {row['metric']}: futile at the last look (advice; going on keeps alpha)"
         for row in rows

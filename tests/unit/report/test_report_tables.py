@@ -123,6 +123,11 @@ def test_runs_say_what_they_cost() -> None:
     ]
 
 
+def test_why_something_is_undefined_is_a_sentence() -> None:
+    text = " ".join(shown("results", [result(reason="n_below_2", effect=None, significant=None)]).split())
+    assert "· A variant has fewer than two units, so its spread is unknown." in text
+
+
 def test_a_narrow_terminal_keeps_what_rows_are_told_apart_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert "committed" in shown("runs", [run_record()])
