@@ -45,7 +45,12 @@ def content_hash(path: Path) -> str:
 
 def _csv(path: Path, column: str) -> Iterator[str | None]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        delimiter = _delimiter(file.readline(_SAMPLE))
+        first = file.readline(_SAMPLE)
+        if "\0" in first:
+            raise DataError(
+                f"{path} is no CSV: its first line has zero bytes", allowed="text in UTF-8, not UTF-16"
+            )
+        delimiter = _delimiter(first)
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(rows, [])]

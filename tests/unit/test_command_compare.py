@@ -109,6 +109,13 @@ def test_what_is_no_parquet_file_is_exit_3(tell: Tell, tmp_path: Path) -> None:
     assert f"{tmp_path / 'a.parquet'} is no Parquet file" in err
 
 
+def test_utf_16_is_told(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("clicked\n1\n", encoding="utf-16")
+    code, _, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
+    assert code == 3
+    assert "its first line has zero bytes\n  allowed: text in UTF-8, not UTF-16" in err
+
+
 def test_formats_for_machines(tell: Tell, files: tuple[Path, Path]) -> None:
     code, out, _ = tell(*files, "--metric", "clicked", "--format", "csv")
     header, row = out.splitlines()
