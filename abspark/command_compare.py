@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from abspark.command_common import FORMAT, Format, show
 from abspark.errors import DataError, UsageError
+from abspark.reasons import drop_words
 
 if TYPE_CHECKING:
-    from abspark.analysis.two_samples import Compared, Direction, Sample
+    from abspark.analysis.sample_cleaning import Sample
+    from abspark.analysis.two_samples import Compared, Direction
+    from abspark.storage import FileColumn
 
+NO_UNIT: Final = "-"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -27,6 +31,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Which way is better.",
 )  # fmt: skip
 @click.option("--share", type=float, help="Share of units meant for the treatment, to check the split.")
+@click.option(
+    "--unit", help="Column of the units' ids; by default one with a usual name (user_id, id, …); - for none."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the HTML report here.")
 @FORMAT
 def compare(
@@ -37,33 +44,95 @@ def compare(
     alpha: float,
     better: Direction,
     share: float | None,
+    unit: str | None,
     out: Path | None,
     form: Format,
 ) -> None:
-    """Compare a column of two CSV (or Parquet) files, a row per unit: the first is the control."""
-    from abspark.analysis.two_samples import cleaned, two_samples
-    from abspark.storage import read_values
+    """Compare a column of two CSV (or Parquet) files, a row per unit: the first is the control.
+
+    Rows without a number, with too many or too few fields, or that say again what a row of the same unit said are left
+    out and counted. Units whose rows disagree are refused, and units of both files are left out.
+    """
+    from abspark.analysis.two_samples import two_samples
 
     for name, value, allowed in (("--alpha", alpha, 0.5), ("--share", share, 1)):
         if value is not None and not 0 < value < allowed:
             raise UsageError(f"{name} = {value} is out of range", allowed=f"above 0 and below {allowed}")
-    samples = [cleaned(read_values(path, metric)) for path in (control, treatment)]
-    for path, sample in zip((control, treatment), samples, strict=True):
-        _require_numbers(path, sample, metric)
+    paths = (control, treatment)
+    samples, shared = _samples(paths, metric, unit)
     found = two_samples(
-        *samples, metric=metric, alpha=alpha, direction=better, share=share, now=datetime.now(UTC)
+        *samples,
+        metric=metric,
+        alpha=alpha,
+        direction=better,
+        share=share,
+        shared=shared,
+        now=datetime.now(UTC),
     )
-    for path, sample in zip((control, treatment), samples, strict=True):
+    for path, sample in zip(paths, samples, strict=True):
         for reason, rows in sample.left_out.items():
-            click.echo(f"{path}: {rows:,} of {sample.rows:,} rows left out: {reason}", err=True)
+            told = f"{reason} ({drop_words(reason)})"
+            click.echo(f"{path}: {rows:,} of {sample.rows:,} rows left out: {told}", err=True)
     show("results", found.results, form)
     if form == "table":
-        click.echo(" ".join(found.decision["reasons"]))
+        verdict = found.decision["decision"].replace("_", " ")
+        click.echo(f"Verdict: {verdict}. {' '.join(found.decision['reasons'])}")
     if out is not None:
-        _write_report(out, (control, treatment), samples, found)
+        _write_report(out, paths, samples, found)
 
 
-def _require_numbers(path: Path, sample: Sample, metric: str) -> None:
+def _samples(paths: tuple[Path, Path], metric: str, unit: str | None) -> tuple[list[Sample], int | None]:
+    """Both files, cleaned, and how many units they share: None where that is unknown.
+
+    A column that is called no more than `id` and was not named may just number the rows, so that what both files share
+    is only told.
+
+    Raises:
+        DataError: An arm has no number, or a unit has rows that disagree.
+    """
+    from abspark.analysis.sample_cleaning import Rows, cleaned, shared_units
+    from abspark.storage import read_column
+
+    named = None if unit == NO_UNIT else unit
+    files = [read_column(path, metric, named, guess=unit is None) for path in paths]
+    rows = [Rows(file.values, file.units, file.ragged) for file in files]
+    for path, file in zip(paths, files, strict=True):
+        if file.encoding == "latin-1":
+            click.echo(f"{path}: not UTF-8, so read as Latin-1", err=True)
+    known = all(file.unit is not None for file in files)
+    shared = shared_units(*rows) if known else frozenset()
+    if known and unit is None and any((file.unit or "").lower() == "id" for file in files):
+        if shared:
+            click.echo(
+                f"{len(shared):,} ids are in both files and were kept, as a column id may just number rows: "
+                "--unit id leaves them out",
+                err=True,
+            )
+        known, shared = False, frozenset()
+    samples = [cleaned(each, shared) for each in rows]
+    for path, file, sample in zip(paths, files, samples, strict=True):
+        _require_a_row_per_unit(path, file, sample)
+        _require_numbers(path, file, sample, metric)
+    return samples, len(shared) if known else None
+
+
+def _require_a_row_per_unit(path: Path, file: FileColumn, sample: Sample) -> None:
+    """Of several rows of a unit that disagree none can be chosen, and each of them would count as a unit.
+
+    Raises:
+        DataError: There are such rows.
+    """
+    if not sample.conflicting:
+        return
+    raise DataError(
+        f"{path} has {len(sample.conflicting):,} units with several rows that disagree, "
+        f"such as {file.unit} {sample.conflicting[0][:60]!r}",
+        allowed="a row per unit",
+        advice=f"sum up the rows of a unit, or name another column with --unit (--unit {NO_UNIT}: there is none)",
+    )
+
+
+def _require_numbers(path: Path, file: FileColumn, sample: Sample, metric: str) -> None:
     """An arm without a number has no result, so it is no comparison either.
 
     Raises:
@@ -71,9 +140,7 @@ def _require_numbers(path: Path, sample: Sample, metric: str) -> None:
     """
     if len(sample.values):
         return
-    from abspark.storage import read_values
-
-    seen = next((value for value in read_values(path, metric) if value is not None), None)
+    seen = next((value for value in file.values if value is not None), None)
     raise DataError(
         f"{path}: none of its {sample.rows:,} rows has a number in column {metric}"
         + ("" if seen is None else f"; the first has {str(seen)[:60]!r}"),

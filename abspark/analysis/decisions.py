@@ -158,7 +158,7 @@ def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row])
         units[row["treatment"]] = min(row["n_treatment"], units.get(row["treatment"], row["n_treatment"]))
     days = experiment.max_duration_days
     used_up = days is not None and evidence.as_of >= experiment.start + timedelta(days=days)
-    then = "max_duration_days is used up" if used_up else "move the end"
+    then = "the longest duration is used up" if used_up else "move the end"
     short = [
         f"{variant} has {n:,} units, and no decision is made below {least:,}: {then}."
         for variant, n in units.items()

@@ -9,6 +9,7 @@ from typing import Final
 
 from abspark.analysis.comparisons import Row
 from abspark.config import Experiment, Metric
+from abspark.reasons import reason_sentence
 
 BETTER: Final = "better"
 WORSE: Final = "worse"
@@ -46,7 +47,7 @@ def judge(
     roles = experiment.metrics
     found = {name: _standing(by_metric.get(name), metrics[name], decided.get(name)) for name in roles.primary}
     sentences = [
-        f"{name} is {standing}{_numbers(by_metric.get(name), decided.get(name))}."
+        _standing_sentence(name, standing, by_metric.get(name), decided.get(name))
         for name, standing in found.items()
     ]
     futile = [name for name in found if by_metric.get(name, {}).get("futile")]
@@ -118,17 +119,48 @@ def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], ha
     return f"The guardrail {name} is open: a worsening by its margin is not ruled out."
 
 
-def _numbers(row: Row | None, decided: float | None) -> str:
+def _standing_sentence(name: str, standing: str, row: Row | None, decided: float | None) -> str:
+    """What was shown of a metric; where nothing was, also what its interval leaves possible."""
     if row is None:
-        return ": there is no result"
+        return f"{name} is {OPEN}: there is no result."
     if row["effect"] is None:
-        return f": {row['reason']}"
-    change = (
+        return f"{name} is {OPEN}. {reason_sentence(row['reason'])}"
+    numbers = _numbers(row, decided)
+    why = "" if row["reason"] is None else f" {reason_sentence(row['reason'])}"
+    if standing != OPEN:
+        return f"{name} is {standing} ({numbers}).{why}"
+    return f"{_nothing_shown(name, row)} ({numbers}).{why}"
+
+
+def _nothing_shown(name: str, row: Row) -> str:
+    corrected = row["p_adjusted"] is not None and row["p_value"] < row["alpha"] <= row["p_adjusted"]
+    one_sided = (row["effect_low"] is None) != (row["effect_high"] is None)
+    told = f"No {'improvement of' if one_sided else 'effect on'} {name} was shown"
+    allowed = _allowed(row)
+    if corrected:
+        told += " once it is corrected for several tests"
+    return told if allowed is None else f"{told}; {allowed}"
+
+
+def _allowed(row: Row) -> str | None:
+    """The effects that the interval leaves possible; None without one."""
+    stem, form = ("effect", "{:+.4g}") if row["relative_effect"] is None else ("relative", "{:+.2%}")
+    low, high = (
+        None if row[f"{stem}_{end}"] is None else form.format(row[f"{stem}_{end}"]) for end in ("low", "high")
+    )
+    if low is None and high is None:
+        return None
+    ends = f"up to {high}" if low is None else f"{low} and more" if high is None else f"from {low} to {high}"
+    kind = "credible interval" if row["method"] == "bayesian" else "interval"
+    return f"the {(1 - row['alpha']) * 100:.4g} % {kind} still allows {ends}"
+
+
+def _numbers(row: Row, decided: float | None) -> str:
+    told = [
         f"effect {row['effect']:+.4g}"
         if row["relative_effect"] is None
         else f"relative effect {row['relative_effect']:+.2%}"
-    )
-    told = [change]
+    ]
     if row["p_adjusted"] is not None:
         told.append(f"adjusted p = {row['p_adjusted']:.3g}")
     elif row["p_value"] is not None:
@@ -139,9 +171,7 @@ def _numbers(row: Row | None, decided: float | None) -> str:
         told.append(f"to be the best variant {row['prob_best']:.2%}")
     if decided is not None and decided * row["effect"] < 0:
         told.append(f"decided by an earlier effect of {decided:+.4g}")
-    if row["reason"] is not None:
-        told.append(row["reason"])
-    return f" ({', '.join(told)})"
+    return ", ".join(told)
 
 
 def _gain(by_metric: Mapping[str, Row], experiment: Experiment, metrics: Mapping[str, Metric]) -> float:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -15,11 +12,12 @@ import numpy as np
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.health_ledger import drops_balanced
 from abspark.analysis.health_row import skipped
+from abspark.analysis.health_several import several_variants_checks
 from abspark.analysis.health_srm import srm_checks
 from abspark.analysis.results import results
+from abspark.analysis.sample_cleaning import Sample
 from abspark.config import Experiment, Metric
 from abspark.schemas import DROPS, MOMENTS
-from abspark.stats.moments import Floats
 
 CONTROL: Final = "control"
 TREATMENT: Final = "treatment"
@@ -28,21 +26,6 @@ Kind = Literal["proportion", "mean"]
 Direction = Literal["increase", "decrease"]
 
 _ID: Final = "compare"
-_WORDS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
-_MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none"})
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """The numbers of one arm, a number per unit, and how many rows were left out for which reason."""
-
-    values: Floats
-    left_out: Mapping[str, int]
-
-    @property
-    def rows(self) -> int:
-        """Rows read."""
-        return len(self.values) + sum(self.left_out.values())
 
 
 @dataclass(frozen=True)
@@ -55,18 +38,6 @@ class Compared:
     health: list[dict[str, Any]]
     drops: list[dict[str, Any]]
     decision: dict[str, Any]
-
-
-def cleaned(values: Iterable[Any]) -> Sample:
-    """Numbers and words for yes and no; what is `missing` or no finite number (`bad_value`) is left out and counted."""
-    kept, left_out = array("d"), Counter[str]()
-    for value in values:
-        number = _number(value)
-        if isinstance(number, str):
-            left_out[number] += 1
-        else:
-            kept.append(number)
-    return Sample(np.array(kept, dtype=np.float64), dict(left_out))
 
 
 def kind_of(samples: Sequence[Sample]) -> Kind:
@@ -83,9 +54,14 @@ def two_samples(
     alpha: float = 0.05,
     direction: Direction = "increase",
     share: float | None = None,
+    shared: int | None = None,
     now: datetime,
 ) -> Compared:
-    """The comparison of two samples; `share` is the share of units that were meant for the treatment, if known."""
+    """The comparison of two samples.
+
+    `share` is the share of units that were meant for the treatment, and `shared` the number of units that are in both
+    files, each where it is known.
+    """
     arms = {CONTROL: control, TREATMENT: treatment}
     defined = _metric(metric, kind_of([control, treatment]), direction)
     experiment = _experiment(metric, alpha, share, now)
@@ -93,35 +69,21 @@ def two_samples(
     moments = [_moments(name, sample, metric, day) for name, sample in arms.items()]
     found = results(moments, [experiment], {metric: defined}, as_of=now)
     drops = [_drop(name, reason, rows) for name, arm in arms.items() for reason, rows in arm.left_out.items()]
-    profile = [
-        {
-            "experiment_id": _ID,
-            "variant": name,
-            "excluded_reason": None,
-            "period": 0,
-            "day": day,
-            "n": arm.rows,
-        }
-        for name, arm in arms.items()
+    rows = [_profile(name, arm.rows, day) for name, arm in arms.items()]
+    units = [_profile(name, arm.units, day) for name, arm in arms.items()]
+    health = [
+        *_split(units, experiment, share),
+        *_several(shared, control.units + treatment.units, experiment),
+        *drops_balanced(drops, rows, experiment),
     ]
-    health = [*_split(profile, experiment, share), *drops_balanced(drops, profile, experiment)]
     evidence = Evidence(found, health, frozenset(), now)
     [decision] = decisions(evidence, [experiment], {metric: defined})
     return Compared(experiment, defined, found, health, drops, decision)
 
 
-def _number(value: Any) -> float | str:
-    """The number a value means, or the reason to leave it out."""
-    if value is None:
-        return "missing"
-    text = str(value).strip().lower()
-    if text in _MISSING:
-        return "missing"
-    try:
-        number = _WORDS[text] if text in _WORDS else float(text)
-    except ValueError:
-        return "bad_value"
-    return number if math.isfinite(number) else "bad_value"
+def _profile(variant: str, n: int, day: date) -> dict[str, Any]:
+    told = {"variant": variant, "excluded_reason": None, "period": 0, "day": day, "n": n}
+    return {"experiment_id": _ID} | told
 
 
 def _moments(variant: str, sample: Sample, metric: str, day: date) -> dict[str, Any]:
@@ -157,6 +119,16 @@ def _split(
         why = "The shares that were meant are not known; state that of the treatment with --share."
         return [skipped(experiment, "srm", why)]
     return [row for row in srm_checks(profile, experiment) if row["check"] == "srm"]
+
+
+def _several(shared: int | None, units: int, experiment: Experiment) -> list[dict[str, Any]]:
+    """The share of units in both files; `units` counts them twice."""
+    if shared is None:
+        why = "Units of both files are not told apart; name the column of their ids with --unit."
+        return [skipped(experiment, "several_variants", why)]
+    return several_variants_checks(
+        [{"variant": CONTROL, "excluded_reason": None, "several": shared, "n": units - shared}], experiment
+    )[:1]
 
 
 def _metric(name: str, kind: Kind, direction: Direction) -> Metric:

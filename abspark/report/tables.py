@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal, TextIO
 
+from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN
 from abspark.report.figures import value_range
 from abspark.report.glyphs import interval_bar, sparkline
 from abspark.report.numbers import probability
 from abspark.report.order import ROLES
-from abspark.report.words import reason_sentence
 from abspark.schemas import NO_EXPERIMENT
 
 Row = Mapping[str, Any]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from abspark.stats import sequential_reasons
-from abspark.stats.reasons import SENTENCES
-
 DECISIONS: Final = {
     "ship": ("Ship", "good"),
     "do_not_ship": ("Do not ship", "open"),
@@ -41,15 +38,6 @@ STANDINGS: Final = {
     "worse": "worse",
     "open": "not shown to differ",
     "undefined": "undefined",
-}
-
-_REASONS: Final = {
-    **sequential_reasons.SENTENCES,
-    **SENTENCES,
-    "day_not_over": "The day is not over, so it has no look yet.",
-    "not_a_look": "The day is none of the planned looks.",
-    "not_finished": "The experiment or its last window has not ended, so there is no verdict yet.",
-    "below_min_sample_size": "A variant has fewer units than min_sample_size, so there is no verdict yet.",
 }
 
 METHODS: Final = {
@@ -119,11 +107,6 @@ GLOSSARY: Final = (
     ("Window", "The time after a unit's first exposure in which its events count."),
 )  # fmt: skip
 """Term and sentence."""
-
-
-def reason_sentence(reason: str | None) -> str:
-    """What a reason code says; a code that is not known stays as it is."""
-    return "" if not reason else _REASONS.get(reason, reason.replace("_", " "))
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

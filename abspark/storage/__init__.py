@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from abspark.storage.csv_values import content_hash, read_values
+    from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Commit",
+    "FileColumn",
     "Lake",
     "LakeReader",
     "PinnedSource",
@@ -35,7 +36,7 @@ __all__ = [
     "open_session",
     "pin",
     "read",
-    "read_values",
+    "read_column",
     "require_columns",
     "row_count",
     "utc_session",
@@ -43,6 +44,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Commit": "lake",
+    "FileColumn": "csv_values",
     "Lake": "lake",
     "LakeReader": "lake_reader",
     "PinnedSource": "sources",
@@ -56,7 +58,7 @@ _HOMES: Final = {
     "open_session": "session",
     "pin": "sources",
     "read": "sources",
-    "read_values": "csv_values",
+    "read_column": "csv_values",
     "require_columns": "source_columns",
     "row_count": "sources",
     "utc_session": "session",

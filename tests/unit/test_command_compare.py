@@ -39,8 +39,9 @@ def test_prints_the_result_and_what_was_left_out(tell: Tell, files: tuple[Path, 
     assert code == 0
     assert "+66.67%" in out
     assert "Ship treatment." in out
-    assert "control.csv: 1 of 1,002 rows left out: missing" in err
-    assert "control.csv: 1 of 1,002 rows left out: bad_value" in err
+    assert "Verdict: ship." in out
+    assert "control.csv: 1 of 1,002 rows left out: missing (no value)" in err
+    assert "control.csv: 1 of 1,002 rows left out: bad_value (no finite number)" in err
 
 
 def test_json_is_all_there_is_on_stdout(tell: Tell, files: tuple[Path, Path]) -> None:
@@ -109,11 +110,111 @@ def test_what_is_no_parquet_file_is_exit_3(tell: Tell, tmp_path: Path) -> None:
     assert f"{tmp_path / 'a.parquet'} is no Parquet file" in err
 
 
-def test_utf_16_is_told(tell: Tell, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("clicked\n1\n", encoding="utf-16")
-    code, _, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1"])
+def test_encodings_that_spreadsheets_write(tell: Tell, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_text(
+        "größe\tuser_id\n1\tJürgen\n3\tJörgen\n", encoding=encoding, newline="\r\n"
+    )
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "größe", "--unit", "-",
+                          "--format", "json")  # fmt: skip
+    assert code == 0
+    assert json.loads(out)[0]["mean_control"] == 2.0
+    assert ("not UTF-8, so read as Latin-1" in err) == (encoding == "latin-1")
+
+
+def test_ids_that_differ_in_no_ascii_letter_stay_apart(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("clicked,user_id\n1,Jürgen\n0,Jörgen\n", encoding="latin-1")
+    (tmp_path / "b.csv").write_text("clicked,user_id\n1,a\n0,b\n", encoding="latin-1")
+    code, out, _ = tell(tmp_path / "a.csv", tmp_path / "b.csv", "--metric", "clicked", "--format", "json")
+    assert (code, json.loads(out)[0]["n_control"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("clicked\n1\n".encode("utf-16-le"), "its first line has zero bytes\n  allowed: text in UTF-8"),
+        (b"PK\x03\x04" + bytes(20), "is no CSV but a spreadsheet or an archive\n  do: save its sheet as CSV"),
+        (b"\x1f\x8b" + bytes(20), "is no CSV but compressed"),
+        (b"PAR1" + bytes(20), "is no CSV but a Parquet file"),
+        (b"\xff\xfe\x00\xd8a\x00", "is no text in utf-16"),
+    ],
+)
+def test_what_is_no_text_is_told_by_name(tell: Tell, tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
+    assert (code, out) == (3, "")
+    assert message in err
+
+
+def test_ragged_rows_are_left_out_and_told(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,clicked,shop\nDoe, J.,1,x\nRoe,1,x\nPoe,0\nMoe,0,x,,\n\n")
+    (tmp_path / "b.csv").write_text("name,clicked,shop\nLoe,1,x\nZoe,0,x\n")
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "b.csv", "--metric", "clicked", "--format", "json")
+    assert code == 0
+    assert json.loads(out)[0]["n_control"] == 2
+    assert "a.csv: 2 of 4 rows left out: ragged_row (more or fewer fields than the header)" in err
+    assert "b.csv" not in err
+
+
+def arms(tmp_path: Path, first: str, second: str, header: str = "user_id,clicked") -> tuple[Path, Path]:
+    for name, text in (("a", first), ("b", second)):
+        (tmp_path / f"{name}.csv").write_text(header + "\n" + text.replace(" ", "\n") + "\n")
+    return tmp_path / "a.csv", tmp_path / "b.csv"
+
+
+def test_a_row_that_is_there_twice_counts_once(tell: Tell, tmp_path: Path) -> None:
+    paths = arms(tmp_path, "u1,1 u2,0 u1,1.0 ,1", "v1,1 v2,0")
+    code, out, err = tell(*paths, "--metric", "clicked", "--format", "json")
+    assert (code, json.loads(out)[0]["n_control"]) == (0, 2)
+    assert "a.csv: 1 of 4 rows left out: repeated_id" in err
+    assert "a.csv: 1 of 4 rows left out: null_id" in err
+
+
+@pytest.mark.parametrize("header", ["user_id,clicked", "ID,clicked", "shopper,clicked"])
+def test_a_unit_whose_rows_disagree_is_exit_3(tell: Tell, tmp_path: Path, header: str) -> None:
+    paths = arms(tmp_path, "u1,1 u2,0 u1,0", "v1,1 v2,0", header)
+    named = ("--unit", "shopper") if "shopper" in header else ()
+    code, out, err = tell(*paths, "--metric", "clicked", *named)
+    assert (code, out) == (3, "")
+    assert f"1 units with several rows that disagree, such as {header.split(',')[0]} 'u1'" in err
+    assert "--unit -: there is none" in err
+    assert tell(*paths, "--metric", "clicked", "--unit", "-")[0] == 0
+
+
+def test_units_of_both_files_are_left_out_of_both(tell: Tell, tmp_path: Path) -> None:
+    shared = " ".join(f"w{place},1" for place in range(5))
+    paths = arms(tmp_path, f"u1,1 u2,0 {shared}", f"v1,1 v2,0 v3,0 {shared}")
+    code, out, err = tell(*paths, "--metric", "clicked", "--format", "json")
+    [row] = json.loads(out)
+    assert (code, row["n_control"], row["n_treatment"]) == (0, 2, 3)
+    assert "a.csv: 5 of 7 rows left out: multiple_variants" in err
+    code, out, _ = tell(*paths, "--metric", "clicked", "--out", tmp_path / "page.html")
+    assert "do not trust" in out  # 5 of 10 units
+    assert "50.0000% of units" in Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
+
+
+def test_a_column_id_may_just_number_the_rows(tell: Tell, files: tuple[Path, Path]) -> None:
+    code, out, err = tell(*files, "--metric", "clicked", "--format", "json")
+    assert (code, json.loads(out)[0]["n_control"]) == (0, 1000)
+    assert "1,002 ids are in both files and were kept" in err
+    code, out, err = tell(*files, "--metric", "clicked", "--unit", "id")
+    assert (code, out) == (3, "")
+    assert "none of its 1,002 rows" in err
+
+
+def test_a_unit_column_that_is_not_there(tell: Tell, files: tuple[Path, Path]) -> None:
+    code, _, err = tell(*files, "--metric", "clicked", "--unit", "shopper")
     assert code == 3
-    assert "its first line has zero bytes\n  allowed: text in UTF-8, not UTF-16" in err
+    assert "has no column shopper" in err
+
+
+def test_ids_of_parquet(tell: Tell, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user_id": [1, 2, 2, None], "clicked": [1, 0, 0, 1]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"user_id": [3, 4], "clicked": [1, 0]}), tmp_path / "b.parquet")
+    code, out, err = tell(tmp_path / "a.parquet", tmp_path / "b.parquet", "--metric", "clicked", "--format", "json")
+    assert (code, json.loads(out)[0]["n_control"]) == (0, 2)
+    assert "repeated_id" in err
+    assert "null_id" in err
 
 
 def test_formats_for_machines(tell: Tell, files: tuple[Path, Path]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
 from abspark.report.sections import trust
 from abspark.report.views import Section
-from abspark.report.words import DECISIONS, INTERVALS, reason_sentence
+from abspark.report.words import DECISIONS, INTERVALS
 
 _TONES = {"better": "good", "worse": "bad", "open": "open", "undefined": "open"}
 

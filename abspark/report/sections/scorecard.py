@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData, Row, Standing
 from abspark.report.figures import (
@@ -18,7 +19,7 @@ from abspark.report.figures import (
     value_range,
 )
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
-from abspark.report.words import INTERVALS, STANDINGS, reason_sentence
+from abspark.report.words import INTERVALS, STANDINGS
 
 _TONES: Final[dict[Standing, str]] = {"better": "good", "worse": "bad", "open": "", "undefined": ""}
 _STANDINGS: Final[tuple[Standing, ...]] = ("better", "worse", "open")

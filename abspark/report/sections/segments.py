@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import Comparison, ReportData, Row
 from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
-from abspark.report.words import plural, reason_sentence
+from abspark.report.words import plural
 from abspark.stats.heterogeneity import heterogeneity
 
 _PLOTTED: Final = 40

@@ -13,6 +13,7 @@ from scipy import stats
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.results import analysed
 from abspark.config import Experiment, Metric
+from abspark.reasons import RESULTS
 from abspark.schemas import DECISIONS, MOMENTS
 from abspark.stats.anytime import tuned_rho
 
@@ -274,7 +275,53 @@ def test_a_metric_without_result_is_not_shown() -> None:
     flat = rows({"sales": (BETTER,), "visits": (NULL,)})
     flat = [row | ({"var_num": 0.0} if row["metric"] == "visits" else {}) for row in flat]
     reasons = decided(flat, experiment())[1]
-    assert reasons[1] == "b: visits is not shown to be better (relative effect +0.00%, zero_variance)."
+    assert reasons[1] == (
+        "b: No effect on visits was shown (relative effect +0.00%). "
+        "The values do not vary, so there is no error to compare the effect with."
+    )
+    nobody = {"n": 0, "n_complete": 0, "mean_num": None, "var_num": None}
+    empty = [row | (nobody if row["variant"] == "b" else {}) for row in rows({"sales": (NULL,)})]
+    reasons = decided(empty, experiment(metrics={"primary": ["sales"]}))[1]
+    assert reasons == [
+        "b: sales is not shown to be better. A variant has fewer than two units, so its spread is unknown."
+    ]
+
+
+def test_what_was_not_shown_tells_what_is_still_possible() -> None:
+    """3.03 against 3, each with an error of 0.05: by the delta method 1 % +- 1.96 * (0.05 / 3) * sqrt(1 + 1.01^2)."""
+    only: dict[str, Any] = {"metrics": {"primary": ["sales"]}}
+    [reason] = decided(rows({"sales": (3.03,)}), experiment(**only))[1]
+    [row] = analysed(rows({"sales": (3.03,)}), [experiment(**only)], METRICS, as_of=AFTER).results
+    assert (row["relative_low"], row["relative_high"]) == pytest.approx((0.01 - 0.04643, 0.01 + 0.04643), abs=1e-5)
+    assert reason == (
+        f"b: No effect on sales was shown; the 95 % interval still allows from {row['relative_low']:+.2%} to "
+        f"{row['relative_high']:+.2%} (relative effect +1.00%, adjusted p = {row['p_value']:.3g})."
+    )
+    one_sided = experiment(**only, analysis={"sides": 1})
+    [reason] = decided(rows({"sales": (3.03,)}), one_sided)[1]
+    assert reason.startswith("b: No improvement of sales was shown; the 95 % interval still allows -")
+    assert "% and more (" in reason
+    bayesian = experiment(**only, analysis={"method": "bayesian"})
+    assert "the 95 % credible interval still allows from -3." in decided(rows({"sales": (3.03,)}), bayesian)[1][0]
+
+
+def test_what_only_the_correction_takes_away_is_told() -> None:
+    moments = rows({"sales": (3.1485,), "visits": (NULL,)})
+    reasons = decided(moments, experiment())[1]
+    assert reasons[0].startswith("b: No effect on sales was shown once it is corrected for several tests; the 95 %")
+    assert "corrected" not in reasons[1]
+
+
+def test_no_reason_is_a_code() -> None:
+    """Each code of the tables, in a row that has one: not in the sentence, which has no underscore but in names."""
+    chosen = experiment(metrics={"primary": ["sales"]})
+    [found] = analysed(rows({"sales": (NULL,)}), [chosen], METRICS, as_of=AFTER).results
+    for code in RESULTS:
+        for blank in ({}, {"effect": None}):
+            row = found | {"reason": code or None} | blank
+            [told] = decisions(Evidence([row], (), frozenset(), AFTER), [chosen], METRICS)
+            assert isinstance(told["reasons"], list)
+            assert "_" not in " ".join(told["reasons"]).replace("min_sample_size", "")
 
 
 def test_segments_other_estimators_and_earlier_days_do_not_decide() -> None:

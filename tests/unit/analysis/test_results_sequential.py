@@ -194,7 +194,8 @@ def test_the_plans_end_is_the_end() -> None:
     assert decided({"sales": QUIET}, 3, chosen)[0] == "keep_running"
     decision, reasons = decided({"sales": QUIET}, 4, chosen)
     assert decision == "do_not_ship"
-    assert reasons[0].startswith("b: sales is not shown to be better (relative effect +0.71%, p = ")
+    assert reasons[0].startswith("b: No effect on sales was shown; the 95 % interval still allows from -4.")
+    assert "(relative effect +0.71%, p = " in reasons[0]
 
 
 @pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
