@@ -16,6 +16,8 @@ GOOD: Final = "@good"
 BAD: Final = "@bad"
 BAND: Final = "@band"
 LINE: Final = "@line"
+BEYOND: Final = "beyond the plot"
+"""The name of a trace that marks days whose values lie beyond the axis."""
 
 TONES: Final[dict[Standing, str]] = {"better": GOOD, "worse": BAD, "open": MUTED, "undefined": MUTED}
 SYMBOLS: Final[dict[Standing, str]] = {
@@ -24,6 +26,8 @@ SYMBOLS: Final[dict[Standing, str]] = {
 ROW_HEIGHT: Final = 30
 _LABEL: Final = 28
 _ROOM: Final = 0.08
+_MUCH_WIDER: Final = 1.5
+_INSET: Final = 0.025
 _DAYS_LABELLED: Final = 7
 
 
@@ -51,6 +55,60 @@ def value_range(values: Iterable[float | None]) -> tuple[float, float]:
     low, high = min([0.0, *known]), max([0.0, *known])
     room = (high - low or 1.0) * _ROOM
     return low - room, high + room
+
+
+def settled_range(days: Sequence[Sequence[float | None]]) -> tuple[float, float]:
+    """The range of an axis for values day by day, which leaves out first days that are far wider than the later half.
+
+    The first days have few units, and intervals beside which those of all later days would be a line.
+    """
+    first = len(days) // 2
+    ends = value_range(value for day in days[first:] for value in day)
+    most = _MUCH_WIDER * (ends[1] - ends[0])
+    for day in range(first - 1, -1, -1):
+        wider = value_range([*days[day], *(value for later in days[day + 1 :] for value in later)])
+        if wider[1] - wider[0] > most:
+            break
+        ends = wider
+    return ends
+
+
+def edges_beyond(values: Iterable[float | None], ends: tuple[float, float]) -> list[float]:
+    """The ends of the axis beyond which some of the values lie."""
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=ends[0]), max(known, default=ends[1])
+    return [edge for edge, out in zip(ends, (low < ends[0], high > ends[1]), strict=True) if out]
+
+
+def beyond_trace(
+    places: Sequence[str],
+    days: Sequence[Sequence[float | None]],
+    hovers: Sequence[str],
+    ends: tuple[float, float],
+) -> dict[str, Any] | None:
+    """Triangles close to the ends of the axis for the days of which values lie beyond; None without any."""
+    marks = [
+        (place, edge, told)
+        for place, values, told in zip(places, days, hovers, strict=True)
+        for edge in edges_beyond(values, ends)
+    ]
+    if not marks:
+        return None
+    inset = _INSET * (ends[1] - ends[0])
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": BEYOND,
+        "x": [place for place, _, _ in marks],
+        "y": [edge - inset if edge == ends[1] else edge + inset for _, edge, _ in marks],
+        "customdata": [told for _, _, told in marks],
+        "hovertemplate": "%{customdata}<br>goes beyond the plot<extra></extra>",
+        "marker": {
+            "color": ACCENT,
+            "size": 9,
+            "symbol": ["triangle-up" if edge == ends[1] else "triangle-down" for _, edge, _ in marks],
+        },
+    }
 
 
 def interval_trace(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row, Standing
-from abspark.report.figures import value_range
+from abspark.report.figures import edges_beyond, settled_range, value_range
 from abspark.report.page import missing_extra
 from abspark.report.sections.answer import main_row
 
@@ -92,9 +92,15 @@ def series_picture(data: ReportData) -> Figure | None:
     figure, axes = _canvas(4.8)
     days: Any = [row["day"] for row in rows]
     axes.axhline(0, color=_MUTED, linewidth=1.2)
-    axes.fill_between(
-        days, _ends(rows, "relative_low"), _ends(rows, "relative_high"), color=_ACCENT, alpha=0.15, lw=0
-    )
+    drawn = [[row["relative_effect"], row["relative_low"], row["relative_high"]] for row in rows]
+    scale = settled_range(drawn)
+    low, high = _ends(rows, "relative_low", scale[0]), _ends(rows, "relative_high", scale[1])
+    axes.fill_between(days, low, high, color=_ACCENT, alpha=0.15, lw=0)
+    for day, values in zip(days, drawn, strict=True):
+        for edge in edges_beyond(values, scale):
+            marker = "^" if edge == scale[1] else "v"
+            axes.plot([day], [edge], marker=marker, color=_ACCENT, ms=7, clip_on=False, zorder=3)
+    axes.set_ylim(scale)
     axes.plot(days, [row["relative_effect"] for row in rows], color=_ACCENT, linewidth=2.2, marker="o", ms=4)
     _percent_axis(axes.yaxis)
     axes.tick_params(axis="x", rotation=30)
@@ -108,8 +114,9 @@ def series_picture(data: ReportData) -> Figure | None:
     return figure
 
 
-def _ends(rows: Sequence[Row], name: str) -> list[float]:
-    return [float("nan") if row[name] is None else float(row[name]) for row in rows]
+def _ends(rows: Sequence[Row], name: str, edge: float) -> list[float]:
+    """Ends of intervals; an open one reaches the edge of the plot."""
+    return [edge if row[name] is None else float(row[name]) for row in rows]
 
 
 def _interval(row: Row) -> str:

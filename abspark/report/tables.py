@@ -236,7 +236,18 @@ def _notes(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if row["futile"]
     ]
-    return [*told, *futile]
+    touching = [
+        f"· {row['metric']}: p tests the effect itself; the relative interval also counts the doubt about "
+        "the control's mean"
+        for row in rows
+        if row["significant"] and row["p_value"] is not None and _crosses_zero(row)
+    ]
+    return [*told, *futile, *touching]
+
+
+def _crosses_zero(row: Row) -> bool:
+    low, high = row["relative_low"], row["relative_high"]
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def _result_style(row: Row) -> str | None:

@@ -202,6 +202,64 @@ def test_every_section_is_seen_and_every_figure_drawn(show: Open) -> None:
         assert figures.nth(place).get_attribute("aria-label")
 
 
+@pytest.mark.parametrize("name", ["everything", "healthy"])
+def test_all_columns_of_the_scorecard_are_seen_on_a_wide_screen(show: Open, name: str) -> None:
+    page = show(name).page
+    box = page.locator("div.scroll:has(> #scorecard-table)")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    last = page.locator("#scorecard-table thead th").last.bounding_box()
+    assert last is not None
+    assert last["x"] + last["width"] <= 1440
+    assert page.locator("#scorecard [data-more]").is_hidden()
+
+
+def test_a_table_that_is_too_wide_says_so_and_scrolls_beside_its_names(show: Open) -> None:
+    page = show("healthy", 360).page
+    box, more = page.locator("div.scroll:has(> #scorecard-table)"), page.locator("#scorecard [data-more]")
+    assert more.is_visible()
+    name = page.locator("#scorecard-table tbody th").first
+    before = name.bounding_box()
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    more.wait_for(state="hidden")
+    assert name.bounding_box() == before
+    last = page.locator("#scorecard-table tbody td").last.bounding_box()
+    assert last is not None
+    assert last["x"] + last["width"] <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_word_of_a_heading_is_broken(show: Open, width: int) -> None:
+    page = show("healthy", width).page
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll("thead th button")].flatMap((button) => {
+            const range = document.createRange();
+            const text = button.firstChild;
+            return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+                range.setStart(text, word.index);
+                range.setEnd(text, word.index + word[0].length);
+                return range.getClientRects().length > 1;
+            }).map((word) => word[0]);
+        })"""
+    )
+    assert broken == []
+
+
+def test_a_day_beyond_the_plot_is_exact_on_hover(show: Open) -> None:
+    page = show("healthy").page
+    figure = page.locator("#series [data-slot=effects]")
+    figure.scroll_into_view_if_needed()
+    box = figure.locator(".scatterlayer .point").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#series .hoverlayer text")
+    told = page.locator("#series .hoverlayer").text_content() or ""
+    first = series("conversion")[0]
+    assert f"{first['relative_low']:+.2%} … {first['relative_high']:+.2%}" in told
+    assert "goes beyond the plot" in told
+
+
 def test_nothing_of_a_name_runs(show: Open) -> None:
     view = show("nasty")
     assert view.page.title() == NASTY.replace("  ", " ").strip()

@@ -46,6 +46,15 @@
     return merged;
   }
 
+  // labels of a flow lie between its columns, which are close together where there is little room
+  function folded(trace) {
+    const lines = (text) => text.split(/ +/).reduce((made, word) => {
+      const last = made[made.length - 1];
+      return last !== undefined && (last + " " + word).length <= 11 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
+    }, []);
+    return { ...trace, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
+  }
+
   function prepare(box, figure) {
     box.hidden = !figure;
     if (!figure) return;
@@ -70,7 +79,8 @@
     };
     if (layout.yaxis2) layout.yaxis2 = axis(layout.yaxis2, narrow);
     if (layout.showlegend) layout.margin.t = 40;
-    window.Plotly.react(box, coloured(figure.data, style), coloured(layout, style), { displayModeBar: false, responsive: true });
+    const traces = figure.data.map((trace) => (narrow && trace.type === "sankey" ? folded(trace) : trace));
+    window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false, responsive: true });
   }
 
   const undrawn = () => all(".figure:not([hidden])").filter((box) => !drawn.has(box));
@@ -160,6 +170,19 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
+  // a table that is wider than its place says so, until its last column is seen
+  function watchWidth(box, more) {
+    const look = () => {
+      const wider = box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("wider", wider);
+      more.hidden = !wider;
+      more.style.visibility = box.scrollLeft + box.clientWidth >= box.scrollWidth - 1 ? "hidden" : "";
+    };
+    new ResizeObserver(look).observe(box);
+    new ResizeObserver(look).observe(box.querySelector("table"));
+    box.addEventListener("scroll", look, { passive: true });
+  }
+
   function wireTables() {
     all("table").forEach(makeSortable);
     all(".table-tools").forEach((tools) => {
@@ -167,6 +190,7 @@
       const told = tools.querySelector(".told");
       const tell = (text) => { told.textContent = text; setTimeout(() => { told.textContent = ""; }, 3000); };
       tools.hidden = false;
+      watchWidth(table.parentElement, tools.querySelector("[data-more]"));
       tools.querySelector("[data-filter]").addEventListener("input", (event) => filter(table, event.target.value));
       tools.querySelector("[data-copy]").addEventListener("click", async () => tell((await copy(table)) ? "Copied" : "Not copied"));
       tools.querySelector("[data-save]").addEventListener("click", () => save(table));

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from abspark.reasons import drop_words
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
 from abspark.report.figures import ACCENT, LINE, MUTED, figure, plot_text
@@ -16,6 +17,7 @@ from abspark.schemas import NO_EXPERIMENT
 _HEADINGS: Final = (
     Heading("Stage", "stage"),
     Heading("Reason", "reason"),
+    Heading("Meaning"),
     Heading("Variant", "variant"),
     Heading("Rows", "rows", numeric=True),
     Heading("Units", "units", numeric=True),
@@ -132,14 +134,14 @@ def _pairs(drops: Sequence[Row]) -> str:
     pairs = _by_reason(row for row in drops if row["stage"] == "pairs")
     if not pairs:
         return ""
-    told = ", ".join(f"{rows:,} {reason}" for reason, rows in pairs.items())
+    told = ", ".join(f"{rows:,} {drop_words(reason)}" for reason, rows in pairs.items())
     return (
         f"An event is looked at once for every experiment of its unit. In this one it did not count: {told}."
     )
 
 
 def _figure(flow: Flow, source: str) -> Figure:
-    labels = [plot_text(f"{name}  {flow.sizes[name]:,}") for name in flow.nodes]
+    labels = [plot_text(f"{name.replace('_', ' ')}  {flow.sizes[name]:,}") for name in flow.nodes]
     colours = [ACCENT if name in flow.kept else MUTED for name in flow.nodes]
     trace = {
         "type": "sankey",
@@ -163,6 +165,7 @@ def _cells(row: Row) -> list[Cell]:
     return [
         Cell(row["stage"]),
         Cell(row["reason"]),
+        Cell(drop_words(row["reason"])),
         Cell(row["variant"] or ""),
         Cell(numbers.count(row["rows"]), row["rows"]),
         Cell(numbers.count(row["units"]), row["units"]),

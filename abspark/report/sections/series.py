@@ -7,7 +7,18 @@ from typing import Any, Final
 
 from abspark.report import numbers
 from abspark.report.data import Comparison, ReportData, Row
-from abspark.report.figures import ACCENT, BAD, BAND, MUTED, day_axis, figure, hover
+from abspark.report.figures import (
+    ACCENT,
+    BAD,
+    BAND,
+    BEYOND,
+    MUTED,
+    beyond_trace,
+    day_axis,
+    figure,
+    hover,
+    settled_range,
+)
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
 from abspark.report.words import plural
 
@@ -25,6 +36,10 @@ _SEQUENTIAL: Final = (
     Heading("Boundary", "boundary", numeric=True),
     Heading("Alpha spent", "alpha_spent", numeric=True),
     Heading("Information", "information_fraction", numeric=True),
+)
+_CLIPPED: Final = (
+    "Triangles at the edge: that day goes beyond the plot, whose scale is that of the later days. "
+    "Hover or open the numbers for all of it."
 )
 _FUTILITY: Final = Heading("Futility boundary", "futility_boundary", numeric=True)
 
@@ -61,6 +76,8 @@ def _panel(rows: Sequence[Row], label: str, *, slots: tuple[bool, bool], note: s
     figures = {"effects": _effects(rows, label)}
     if bounded:
         figures["boundaries"] = _boundaries(rows, label)
+    if any(trace.get("name") == BEYOND for drawn in figures.values() for trace in drawn["data"]):
+        note = f"{note} {_CLIPPED}".strip()
     cells = [_cells(row, bounded=bounded) for row in rows]
     if futility:
         cells = [[*told, _futility_cell(row)] for told, row in zip(cells, rows, strict=True)]
@@ -91,10 +108,14 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
         hover(f"to {row['day']:%d %b %Y}", text(row[value]), ends(row[f"{stem}_low"], row[f"{stem}_high"]))
         for row in rows
     ]
+    drawn = [[row[value], row[f"{stem}_low"], row[f"{stem}_high"]] for row in rows]
+    scale = settled_range(drawn)
+    marks = beyond_trace(days, drawn, hovers, scale)
     edge = {"type": "scatter", "mode": "lines", "x": days, "line": {"width": 0}, "hoverinfo": "skip"}
     traces = [
-        edge | {"y": [row[f"{stem}_low"] for row in rows]},
-        edge | {"y": [row[f"{stem}_high"] for row in rows], "fill": "tonexty", "fillcolor": BAND},
+        edge | {"y": [_end(low, high, scale[0]) for _, low, high in drawn]},
+        edge | {"y": [_end(high, low, scale[1]) for _, low, high in drawn], "fill": "tonexty", "fillcolor": BAND},
+        *([] if marks is None else [marks]),
         {
             "type": "scatter", "mode": "lines+markers", "x": days, "y": [row[value] for row in rows],
             "line": {"color": ACCENT, "width": 2.5}, "marker": {"color": ACCENT, "size": 6},
@@ -108,6 +129,7 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
     )
     layout = {
         "yaxis": {
+            "range": list(scale),
             "tickformat": ".1~%" if relative else ".4~g",
             "zeroline": True,
             "zerolinelayer": "above traces",
@@ -115,6 +137,11 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
         "xaxis": day_axis([row["day"] for row in rows]),
     }
     return figure(traces, layout, alt=alt, height=340)
+
+
+def _end(end: float | None, other: float | None, edge: float) -> float | None:
+    """An end of an interval; an open one reaches the edge of the plot."""
+    return edge if end is None and other is not None else end
 
 
 def _boundaries(rows: Sequence[Row], label: str) -> Figure:
@@ -133,7 +160,11 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         for row in looks
     ]
     hovered: dict[str, Any] = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
+    drawn = [[row["statistic"], row["boundary"], -row["boundary"], row["futility_boundary"]] for row in looks]
+    scale = settled_range(drawn)
+    marks = beyond_trace(days, drawn, told, scale)
     traces = [
+        *([] if marks is None else [marks | {"marker": marks["marker"] | {"color": BAD}}]),
         line | {"y": [row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
                 "marker": {"size": 5, "color": BAD}},
         line | {"y": [-row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
@@ -149,7 +180,9 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
                     "hoverinfo": "skip", "marker": {"size": 5, "color": MUTED}}
         )  # fmt: skip
     layout = {
-        "yaxis": {"domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True},
+        "yaxis": {
+            "range": list(scale), "domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True
+        },
         "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},
         "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},
     }

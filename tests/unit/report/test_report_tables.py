@@ -158,3 +158,10 @@ def test_markdown_escapes_what_ends_a_cell() -> None:
     assert set(rule) <= set("| -")
     assert "| a\\|b &lt;i>c |" in first
     assert header.count("|") == second.count("|")
+
+
+def test_a_significant_effect_whose_relative_interval_crosses_zero_is_explained() -> None:
+    doubted = result("revenue", p_value=0.0396, p_adjusted=None, relative_low=-0.026, relative_high=0.605)
+    text = shown("results", [result(), doubted])
+    assert "· revenue: p tests the effect itself" in text
+    assert "conversion: p tests" not in text
