@@ -23,6 +23,8 @@ Row = Mapping[str, Any]
 _VARIANTS_SHOWN: Final = 3
 _RELATIVE: Final = ("relative_effect", "relative_low", "relative_high")
 _BAR: Final = 17
+_NARROW: Final = 76
+"""Columns of a terminal below which tables leave out what does not decide."""
 
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
 _WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
@@ -57,10 +59,11 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
     """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, verdict.
 
     Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
-    of an interval it is drawn, on one scale for the whole table.
+    of an interval it is drawn, on one scale for the whole table. A narrow terminal has no room for the values.
     """
     from rich.markup import escape
 
+    narrow = _width(out) < _NARROW
     ordered = sorted(rows, key=_by_segment)
     for (experiment, treatment, segment), everything in _grouped(
         ordered, "experiment_id", "treatment", "segment_name"
@@ -75,16 +78,17 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
         )
         by = "" if segment is None else f", by {segment}"
         table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}{by}")
-        for name, side in (
-            ("metric", "left"), ("control", "right"), ("treated", "right"), ("effect", "right"),
-            ("interval", "right"), *((name, "right") for name in decisive), ("", "left"),
-        ):  # fmt: skip
-            least = 8 if name == "metric" else None
+        means = () if narrow else ("control", "treated")
+        for name in ("metric", *means, "effect", "interval", *decisive, ""):
+            side: Literal["left", "right"] = "left" if name in ("metric", "") else "right"
+            least = 14 if name == "metric" else None
             table.add_column(
                 name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""), min_width=least
             )
         for days in paths:
-            table.add_row(*map(escape, _result_cells(days, ends, decisive)), style=_result_style(days[-1]))
+            metric, *numbered = _result_cells(days, ends, decisive)
+            cells = (metric, *numbered[0 if means else 2 :])
+            table.add_row(*map(escape, cells), style=_result_style(days[-1]))
         _print(table, out)
         for note in dict.fromkeys(_notes(mine)):
             _print(escape(note), out)
@@ -109,7 +113,8 @@ def _messages(rows: Sequence[Row], status: str) -> list[str]:
     """What to say of a check: each slice that does not pass, and of those that do, how many there are."""
     if status in ("pass", "skipped") and len(rows) > 1:
         everyone = [row["message"] for row in rows if row["slice_name"] is None]
-        return ["\n".join([*everyone, f"{len(rows) - len(everyone)} slices: {status}"])]
+        why = [] if everyone or status == "pass" else [rows[0]["message"]]
+        return ["\n".join([*everyone, *why, f"{len(rows) - len(everyone)} slices: {status}"])]
     return [f"{row['message'] or ''}" + (f"\n→ {row['advice']}" if row["advice"] else "") for row in rows]
 
 
@@ -137,15 +142,15 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
 def show_runs(rows: Sequence[Row], out: TextIO) -> None:
     """Runs, newest first, with what they cost, and of each experiment what did not become of the whole run.
 
-    Of the cost, what Spark does not tell is left out.
+    Of the cost, what Spark does not tell is left out, and on a narrow terminal the data.
     """
     from rich.markup import escape
 
-    table = _table("runs")
-    for name in ("run", "status", "seconds", "data", "experiments"):
+    table, narrow = _table("runs"), _width(out) < _NARROW
+    for name in ("run", "status", "seconds", *(() if narrow else ("data",)), "experiments"):
         numeric = name in ("seconds", "data")
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        least = {"status": 9, "experiments": 8}.get(name)
+        least = {"run": 24, "status": 9, "experiments": 11}.get(name)
         table.add_column(name, overflow="fold", justify=justify, no_wrap=numeric, min_width=least)
     for row in rows:
         fates = "\n".join(
@@ -153,7 +158,8 @@ def show_runs(rows: Sequence[Row], out: TextIO) -> None:
             for name, status in sorted((row["experiments"] or {}).items())
         )
         run = f"{row['run_id']}\nas of {row['as_of']:%Y-%m-%d %H:%M}"
-        table.add_row(escape(run), row["status"], *_cost_cells(row), escape(fates))
+        costs = _cost_cells(row)[: 1 if narrow else 2]
+        table.add_row(escape(run), row["status"], *costs, escape(fates))
     _print(table, out)
 
 
@@ -284,6 +290,12 @@ def _table(title: str) -> Any:
     from rich.table import Table
 
     return Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+
+
+def _width(out: TextIO) -> int:
+    from rich.console import Console
+
+    return Console(file=out).width
 
 
 def _print(item: Any, out: TextIO) -> None:

@@ -28,6 +28,13 @@ CHECKS: Final = {
     "duplicates": "Duplicate events",
     "traffic": "Traffic",
     "covariate_balance": "Balance before exposure",
+    "events_before_exposure": "Events before exposure",
+    "exposures_outside_interval": "Exposures outside the experiment",
+    "late_rows": "Rows that arrive late",
+    "clock": "Rows from the future",
+    "bots": "Units with too many events",
+    "heterogeneity": "Effects that differ between segments",
+    "novelty": "Effects that fade or grow",
 }
 
 STATUS: Final = {"fail": "bad", "warn": "warn", "pass": "good", "skipped": "open"}

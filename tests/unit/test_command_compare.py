@@ -211,7 +211,9 @@ def test_a_unit_column_that_is_not_there(tell: Tell, files: tuple[Path, Path]) -
 def test_ids_of_parquet(tell: Tell, tmp_path: Path) -> None:
     pq.write_table(pa.table({"user_id": [1, 2, 2, None], "clicked": [1, 0, 0, 1]}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"user_id": [3, 4], "clicked": [1, 0]}), tmp_path / "b.parquet")
-    code, out, err = tell(tmp_path / "a.parquet", tmp_path / "b.parquet", "--metric", "clicked", "--format", "json")
+    code, out, err = tell(
+        tmp_path / "a.parquet", tmp_path / "b.parquet", "--metric", "clicked", "--format", "json"
+    )
     assert (code, json.loads(out)[0]["n_control"]) == (0, 2)
     assert "repeated_id" in err
     assert "null_id" in err

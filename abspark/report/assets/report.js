@@ -42,6 +42,7 @@
     if (merged.ticktext) merged.ticktext = merged.ticktext.map(short);
     if (merged.ticktext) merged.tickfont = { color: "@text", size: narrow ? 11 : 13 };
     if (merged.ticktext) merged.ticklabelstandoff = 8;
+    if (narrow && merged.type === "date") merged.dtick = 2 * merged.dtick;
     if (merged.title) merged.title = { ...merged.title, font: { color: "@muted", size: 12 } };
     return merged;
   }

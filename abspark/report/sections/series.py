@@ -181,7 +181,10 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         )  # fmt: skip
     layout = {
         "yaxis": {
-            "range": list(scale), "domain": [0.38, 1], "title": {"text": "statistic"}, "zeroline": True
+            "range": list(scale),
+            "domain": [0.38, 1],
+            "title": {"text": "statistic"},
+            "zeroline": True,
         },
         "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},
         "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},

@@ -292,7 +292,9 @@ def test_what_was_not_shown_tells_what_is_still_possible() -> None:
     only: dict[str, Any] = {"metrics": {"primary": ["sales"]}}
     [reason] = decided(rows({"sales": (3.03,)}), experiment(**only))[1]
     [row] = analysed(rows({"sales": (3.03,)}), [experiment(**only)], METRICS, as_of=AFTER).results
-    assert (row["relative_low"], row["relative_high"]) == pytest.approx((0.01 - 0.04643, 0.01 + 0.04643), abs=1e-5)
+    assert (row["relative_low"], row["relative_high"]) == pytest.approx(
+        (0.01 - 0.04643, 0.01 + 0.04643), abs=1e-5
+    )
     assert reason == (
         f"b: No effect on sales was shown; the 95 % interval still allows from {row['relative_low']:+.2%} to "
         f"{row['relative_high']:+.2%} (relative effect +1.00%, adjusted p = {row['p_value']:.3g})."
@@ -302,13 +304,18 @@ def test_what_was_not_shown_tells_what_is_still_possible() -> None:
     assert reason.startswith("b: No improvement of sales was shown; the 95 % interval still allows -")
     assert "% and more (" in reason
     bayesian = experiment(**only, analysis={"method": "bayesian"})
-    assert "the 95 % credible interval still allows from -3." in decided(rows({"sales": (3.03,)}), bayesian)[1][0]
+    assert (
+        "the 95 % credible interval still allows from -3."
+        in decided(rows({"sales": (3.03,)}), bayesian)[1][0]
+    )
 
 
 def test_what_only_the_correction_takes_away_is_told() -> None:
     moments = rows({"sales": (3.1485,), "visits": (NULL,)})
     reasons = decided(moments, experiment())[1]
-    assert reasons[0].startswith("b: No effect on sales was shown once it is corrected for several tests; the 95 %")
+    assert reasons[0].startswith(
+        "b: No effect on sales was shown once it is corrected for several tests; the 95 %"
+    )
     assert "corrected" not in reasons[1]
 
 

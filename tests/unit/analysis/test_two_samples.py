@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportions_ztest
 
-from abspark.analysis.sample_cleaning import Rows, Sample, cleaned, shared_units
+from abspark.analysis.sample_cleaning import Rows, Sample, cleaned
 from abspark.analysis.two_samples import kind_of, two_samples
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,7 +43,9 @@ def test_less_may_be_better() -> None:
 
 
 def test_cleaning_counts_what_it_leaves_out() -> None:
-    read = cleaned(Rows(["1", " 0 ", "TRUE", "no", "2.5", "", None, "NA", "nan", "x", "inf", "1,234", True, 3]))
+    read = cleaned(
+        Rows(["1", " 0 ", "TRUE", "no", "2.5", "", None, "NA", "nan", "x", "inf", "1,234", True, 3])
+    )
     assert read.values.tolist() == [1, 0, 1, 0, 2.5, 1, 3]
     assert read.left_out == {"missing": 4, "bad_value": 3}
     assert read.rows == 14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import pytest
+from doc_blocks import ROOT
 from page_reader import Page, agrees
 from report_rows import (
     check,
@@ -25,10 +27,13 @@ from report_rows import (
     undefined,
 )
 
+from abspark.config.health import Health
 from abspark.errors import UsageError
+from abspark.reasons import DROPS
 from abspark.report import page as pages
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
+from abspark.report.words import CHECKS
 
 SECTIONS = (
     "answer", "trust", "scorecard", "segments", "series", "verdict", "ledger", "exposures", "distribution", "power",
@@ -140,6 +145,22 @@ def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
     assert [line["check"] for line in Page(html).rows("health-table")] == [
         "Sample ratio",
         "Re-derived assignment",
+    ]
+
+
+def test_every_check_has_a_name_for_people() -> None:
+    assert {*Health.model_fields, "srm_after_exclusions", "heterogeneity", "novelty"} == set(CHECKS)
+
+
+def test_every_reason_of_the_ledger_has_words(page: Page) -> None:
+    ledger = (
+        (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## The ledger")[1].split("\n## ")[0]
+    )
+    listed = set(re.findall(r"`([a-z]+_?[a-z_]*)`", ledger)) - {"sample"}
+    assert len(listed) > 15
+    assert listed <= set(DROPS)
+    assert [line[""] for line in page.rows("ledger-table")] == [
+        DROPS[line["reason"]] for line in page.rows("ledger-table")
     ]
 
 
