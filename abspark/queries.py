@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from abspark.config import Project
 from abspark.errors import UsageError
+from abspark.report.notebook import TableRows
 from abspark.report.order import in_order
 from abspark.runner import lake_of
 
@@ -34,19 +35,19 @@ def frame(spark: SparkSession, project: Project, table: str, *, experiments: Seq
 
 def rows(
     spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """The committed rows of a small table, ordered for reading; times are aware."""
+) -> TableRows:
+    """The committed rows of a small table, ordered for reading; times are aware. A notebook shows them as a table."""
     found = [
         _plain(row.asDict(recursive=True))
         for row in frame(spark, project, table, experiments=experiments).collect()
     ]
-    return in_order(table, found)
+    return TableRows(in_order(table, found), table=table, project=project)
 
 
-def runs(spark: SparkSession, project: Project) -> list[dict[str, Any]]:
+def runs(spark: SparkSession, project: Project) -> TableRows:
     """The latest record of each run, newest first."""
     found = [_plain(row.asDict(recursive=True)) for row in lake_of(spark, project).runs().collect()]
-    return in_order("runs", found)
+    return TableRows(in_order("runs", found), table="runs", project=project)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,11 @@ def render(template: str, **context: Any) -> str:
     )
 
 
+def fragment(template: str, **context: Any) -> str:
+    """A part of a page, with the tables' own names and nothing of the page's style."""
+    return _templates().get_template(template).render(**context)
+
+
 def missing_extra(error: ModuleNotFoundError) -> UsageError:
     """What to install for a report."""
     return UsageError(

@@ -35,7 +35,10 @@
   }
 
   function axis(given, narrow) {
-    const short = (text) => (narrow && text.length > 15 ? text.slice(0, 14) + "…" : text);
+    const short = (text) => {
+      const letters = text.match(/&(?:lt|gt|amp);|[^]/gu) || []; // an entity is one letter
+      return narrow && letters.length > 15 ? letters.slice(0, 14).join("") + "…" : text;
+    };
     const base = { automargin: true, fixedrange: true, gridcolor: "@line", zerolinecolor: "@muted", zerolinewidth: 1.5,
       tickfont: { color: "@muted", size: narrow ? 11 : 12 }, ticks: "", nticks: narrow ? 5 : 9 };
     const merged = { ...base, ...given };
@@ -51,9 +54,9 @@
   function folded(trace) {
     const lines = (text) => text.split(/ +/).reduce((made, word) => {
       const last = made[made.length - 1];
-      return last !== undefined && (last + " " + word).length <= 11 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
+      return last !== undefined && (last + " " + word).length <= 10 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
     }, []);
-    return { ...trace, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
+    return { ...trace, textfont: { size: 10 }, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
   }
 
   function prepare(box, figure) {

@@ -29,14 +29,14 @@ Column = tuple[Heading, Callable[[Row], Cell]]
 def scorecard(data: ReportData) -> Section:
     """An interval plot and a table per treatment."""
     rows = data.headlines()
-    columns = _columns(data, rows)
+    chosen = columns(data, rows)
     panels = [
-        _panel(data, [row for row in rows if row["treatment"] == treatment], columns)
+        _panel(data, [row for row in rows if row["treatment"] == treatment], chosen)
         for treatment in data.treatments
     ]
     chooser = Chooser(
         "scorecard", "Treatment", "Every metric, treatment against control",
-        [heading for heading, _ in columns], panels, ("intervals",),
+        [heading for heading, _ in chosen], panels, ("intervals",),
     )  # fmt: skip
     first = rows[0] if rows else None
     context = {
@@ -52,7 +52,7 @@ def scorecard(data: ReportData) -> Section:
                    (chooser,) if panels else ())  # fmt: skip
 
 
-def _panel(data: ReportData, rows: Sequence[Row], columns: Sequence[Column]) -> Panel:
+def _panel(data: ReportData, rows: Sequence[Row], chosen: Sequence[Column]) -> Panel:
     undefined = [row for row in rows if row["relative_effect"] is None]
     note = ""
     if undefined:
@@ -60,7 +60,7 @@ def _panel(data: ReportData, rows: Sequence[Row], columns: Sequence[Column]) -> 
         note = f"Not in the plot, for want of a relative effect: {names}."
     return Panel(
         rows[0]["treatment"],
-        [[cell(row) for _, cell in columns] for row in rows],
+        [[cell(row) for _, cell in chosen] for row in rows],
         {"intervals": _figure(data, [row for row in rows if row["relative_effect"] is not None])},
         note,
     )
@@ -126,9 +126,9 @@ def _alt(data: ReportData, rows: Sequence[Row]) -> str:
     return "Relative effects with their intervals: " + "; ".join(told) + "."
 
 
-def _columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
+def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
     """What decides first; what no row has is left out."""
-    columns: list[Column] = [
+    found: list[Column] = [
         (Heading("Metric", "metric"), lambda row: Cell(row["metric"])),
         _numeric("Control", "mean_control", numbers.number),
         _numeric("Treatment", "mean_treatment", numbers.number),
@@ -148,8 +148,8 @@ def _columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
         _numeric("Margin", "margin", numbers.number),
     )
     reduction = _numeric("Variance removed", "variance_reduction", numbers.share)
-    columns += [column for column in optional if _filled(column, rows)]
-    columns += [
+    found += [column for column in optional if _filled(column, rows)]
+    found += [
         (Heading("Verdict", "significant"), lambda row: _verdict(data, row)),
         (Heading("Role", "role"), lambda row: Cell(row["role"])),
         _numeric("Effect", "effect", numbers.signed),
@@ -158,7 +158,7 @@ def _columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
         _numeric("Units, control", "n_control", numbers.count),
         _numeric("Units, treatment", "n_treatment", numbers.count),
     ]
-    return columns
+    return found
 
 
 def _filled(column: Column, rows: Sequence[Row]) -> bool:
