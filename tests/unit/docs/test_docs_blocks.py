@@ -28,6 +28,7 @@ from abspark.config.experiment import Experiment
 from abspark.config.json_schema import MetricsFile, SourcesFile
 from abspark.simulate import Simulation
 from abspark.simulate.project import write_project
+from abspark.storage.csv_values import UNIT_COLUMNS
 
 JOBS = {
     "jobs/run.py": jobs.run.run,
@@ -82,7 +83,18 @@ def commands(block: Block) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.fixture
+def two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which docs/two-files.md gives its commands, with 500 units in each of its files."""
+    for name, clicks in (("control", 50), ("treatment", 60)):
+        rows = [f"{name}{place},{int(place < clicks)},{place % 7}.5" for place in range(500)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user_id,clicked,seconds", *rows]))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("block", marked("console"))
+@pytest.mark.usefixtures("two_files")
 def test_commands_parse(block: Block) -> None:
     found = commands(block)
     assert found
@@ -131,6 +143,29 @@ def test_commands_without_spark_print_what_is_shown(
             assert shown.strip() == output.strip() or output == "", command
     assert ran
     assert projects.exists()
+
+
+def test_the_comparisons_of_two_files_run(two_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(ROOT / "docs" / "two-files.md", "console"):
+        for command, _ in commands(block):
+            assert invoke(cli, shlex.split(command)[1:]) == 0, command
+            assert capsys.readouterr().err.replace("written: page.html\n", "") == ""
+    assert (two_files / "page.html").stat().st_size > 100_000
+
+
+def test_the_file_that_is_shown_is_read_as_it_says(two_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [block] = blocks(ROOT / "docs" / "two-files.md", "text")
+    for name in ("a", "b"):
+        (two_files / f"{name}.csv").write_text(block.text)
+    asked = ["compare", "a.csv", "b.csv", "--metric", "clicked", "--unit", "-", "--format", "json"]
+    assert invoke(cli, asked) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["n_control"], row["mean_control"]) == (3, pytest.approx(2 / 3))
+
+
+def test_the_usual_names_of_ids_are_those_of_the_page() -> None:
+    told = (ROOT / "docs" / "two-files.md").read_text().split("a usual name:")[1].split("`--unit -`")[0]
+    assert tuple(re.findall(r"`([a-z_]+)`", told)) == UNIT_COLUMNS
 
 
 def test_the_fault_that_is_shown_is_told_so(projects: Path, capsys: pytest.CaptureFixture[str]) -> None:
