@@ -124,8 +124,10 @@ def _require_a_row_per_unit(path: Path, file: FileColumn, sample: Sample) -> Non
     """
     if not sample.conflicting:
         return
+    from abspark.report.words import plural
+
     raise DataError(
-        f"{path} has {len(sample.conflicting):,} units with several rows that disagree, "
+        f"{path} has {plural(len(sample.conflicting), 'unit')} with several rows that disagree, "
         f"such as {file.unit} {sample.conflicting[0][:60]!r}",
         allowed="a row per unit",
         advice=f"sum up the rows of a unit, or name another column with --unit (--unit {NO_UNIT}: there is none)",

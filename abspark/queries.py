@@ -33,9 +33,7 @@ def frame(spark: SparkSession, project: Project, table: str, *, experiments: Seq
     return lake.current(table, list(experiments) or None)
 
 
-def rows(
-    spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()
-) -> TableRows:
+def rows(spark: SparkSession, project: Project, table: str, *, experiments: Sequence[str] = ()) -> TableRows:
     """The committed rows of a small table, ordered for reading; times are aware. A notebook shows them as a table."""
     found = [
         _plain(row.asDict(recursive=True))

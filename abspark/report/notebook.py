@@ -96,7 +96,9 @@ class TableRows(list[dict[str, Any]]):
         shown = self[:_MOST_ROWS]
         names = [name for name in (shown[0] if shown else ()) if any(row[name] is not None for row in shown)]
         headings = [Heading(name, name, numeric=_numeric(name, shown)) for name in names]
-        yield TableView("", self.table, headings, [[Cell(_text(row[name])) for name in names] for row in shown])
+        yield TableView(
+            "", self.table, headings, [[Cell(_text(row[name])) for name in names] for row in shown]
+        )
 
 
 @dataclass(frozen=True)
@@ -126,4 +128,6 @@ def _text(value: Any) -> str:
         return numbers.number(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return value.isoformat() if isinstance(value, date) else json.dumps(value, default=str, ensure_ascii=False)
+    return (
+        value.isoformat() if isinstance(value, date) else json.dumps(value, default=str, ensure_ascii=False)
+    )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _SECTIONS: Final[Sequence[Callable[[ReportData], Section | None]]] = (
     answer, trust, scorecard, segments, series, verdict, ledger, exposures, distribution, power, method,
 )  # fmt: skip
+_OF_DAYS: Final = (segments, series, exposures)
+"""What two files without times and attributes cannot have."""
 
 
 def experiment_page(data: ReportData) -> str:
@@ -41,7 +43,7 @@ def experiment_page(data: ReportData) -> str:
     Raises:
         UsageError: Jinja2 or Plotly is not installed.
     """
-    made = [section(data) for section in _SECTIONS]
+    made = [section(data) for section in _SECTIONS if data.dated or section not in _OF_DAYS]
     sections = [section for section in (*made, glossary()) if section is not None]
     return render(
         "experiment.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PictureFormat = Literal["png", "svg"]
+Ends = tuple[float, float]
 _COLOURS: Final[dict[Standing, str]] = {
     "better": "#0b6b4a", "worse": "#b3261e", "open": "#5b6470", "undefined": "#5b6470",
 }  # fmt: skip
@@ -27,6 +29,7 @@ _MUTED: Final = "#5b6470"
 _LINE: Final = "#e4e4df"
 _WIDTH: Final = 10.0
 _MOST_ROWS: Final = 60
+_DAYS_LABELLED: Final = 8
 _NAME: Final = 40
 
 
@@ -96,22 +99,31 @@ def series_picture(data: ReportData) -> Figure | None:
     scale = settled_range(drawn)
     low, high = _ends(rows, "relative_low", scale[0]), _ends(rows, "relative_high", scale[1])
     axes.fill_between(days, low, high, color=_ACCENT, alpha=0.15, lw=0)
-    for day, values in zip(days, drawn, strict=True):
-        for edge in edges_beyond(values, scale):
-            marker = "^" if edge == scale[1] else "v"
-            axes.plot([day], [edge], marker=marker, color=_ACCENT, ms=7, clip_on=False, zorder=3)
+    marked = _mark_beyond(axes, days, drawn, scale)
     axes.set_ylim(scale)
     axes.plot(days, [row["relative_effect"] for row in rows], color=_ACCENT, linewidth=2.2, marker="o", ms=4)
     _percent_axis(axes.yaxis)
-    axes.tick_params(axis="x", rotation=30)
+    labelled = days[:: -max(1, math.ceil(len(days) / _DAYS_LABELLED))]
+    axes.set_xticks(labelled, [f"{day:%d %b}" for day in labelled])
     last = rows[-1]
     told = f"{numbers.percent(last['relative_effect'])} ({_interval(last)})"
-    _title(
-        axes,
-        data,
-        f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}",
-    )
+    told = f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}"
+    _title(axes, data, told)
+    if marked:
+        axes.set_xlabel("triangles: that day goes beyond the plot", loc="left", color=_MUTED, fontsize=9)
     return figure
+
+
+def _mark_beyond(axes: Axes, days: Any, drawn: Sequence[Sequence[float | None]], scale: Ends) -> bool:
+    """Triangles at the ends of the axis for the days of which values lie beyond; whether there are any."""
+    inset = 0.025 * (scale[1] - scale[0])
+    marks = [
+        (day, edge) for day, values in zip(days, drawn, strict=True) for edge in edges_beyond(values, scale)
+    ]
+    for day, edge in marks:
+        marker, place = ("^", edge - inset) if edge == scale[1] else ("v", edge + inset)
+        axes.plot([day], [place], marker=marker, color=_ACCENT, ms=7, zorder=3)
+    return bool(marks)
 
 
 def _ends(rows: Sequence[Row], name: str, edge: float) -> list[float]:

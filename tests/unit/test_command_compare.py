@@ -57,6 +57,9 @@ def test_writes_the_same_report(tell: Tell, files: tuple[Path, Path], tmp_path: 
     assert page.rows("scorecard-table")[0]["relative_effect"] == "+66.67%"
     assert "2,004" in page.text  # rows read, both files
     assert "Exposures 0" not in page.text  # there is no period to name
+    told = {given["id"] for tag, given in page.elements if tag == "section"}
+    assert told >= {"answer", "trust", "scorecard", "verdict", "ledger", "power", "method"}
+    assert not told & {"segments", "series", "exposures"}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_a_unit_whose_rows_disagree_is_exit_3(tell: Tell, tmp_path: Path, header
     named = ("--unit", "shopper") if "shopper" in header else ()
     code, out, err = tell(*paths, "--metric", "clicked", *named)
     assert (code, out) == (3, "")
-    assert f"1 units with several rows that disagree, such as {header.split(',')[0]} 'u1'" in err
+    assert f"1 unit with several rows that disagree, such as {header.split(',')[0]} 'u1'" in err
     assert "--unit -: there is none" in err
     assert tell(*paths, "--metric", "clicked", "--unit", "-")[0] == 0
 

@@ -46,7 +46,7 @@ def scorecard(data: ReportData) -> Section:
         "margins": any(data.margin(row) is not None for row in rows),
         "blocked": bool(data.failing()),
         "control": data.experiment.control,
-        "day": first["day"] if first else None,
+        "day": first["day"] if first and data.dated else None,
     }
     return Section("scorecard", "What happened, and how sure are we?", "Results", "scorecard.html", context, {},
                    (chooser,) if panels else ())  # fmt: skip

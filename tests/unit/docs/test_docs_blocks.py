@@ -153,7 +153,9 @@ def test_the_comparisons_of_two_files_run(two_files: Path, capsys: pytest.Captur
     assert (two_files / "page.html").stat().st_size > 100_000
 
 
-def test_the_file_that_is_shown_is_read_as_it_says(two_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_that_is_shown_is_read_as_it_says(
+    two_files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     [block] = blocks(ROOT / "docs" / "two-files.md", "text")
     for name in ("a", "b"):
         (two_files / f"{name}.csv").write_text(block.text)
