@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from report_rows import check, report_data, result, series, undefined
 
-from abspark.report.pictures import PictureFormat, scorecard_picture, write_pictures
+from abspark.report.figures import settled_range
+from abspark.report.pictures import PictureFormat, scorecard_picture, series_picture, write_pictures
 
 
 def test_pictures_of_scorecard_and_series(tmp_path: Path) -> None:
@@ -43,3 +44,21 @@ def test_failing_checks_are_in_the_picture() -> None:
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_nothing_to_draw(tmp_path: Path, form: PictureFormat) -> None:
     assert write_pictures(report_data([undefined("m")]), tmp_path / "x", form) == []
+
+
+def test_the_days_are_on_the_pages_scale_and_marked_beyond_it() -> None:
+    first, *others = series(days=8)
+    rows = [first | {"relative_low": -3.0, "relative_high": 4.0}, *others]
+    figure = series_picture(report_data(rows))
+    assert figure is not None
+    [axes] = figure.axes
+    drawn = [[row["relative_effect"], row["relative_low"], row["relative_high"]] for row in rows]
+    assert axes.get_ylim() == pytest.approx(settled_range(drawn))
+    assert axes.get_ylim()[1] < 1
+    marks = [str(line.get_marker()) for line in axes.lines if line.get_marker() in ("^", "v")]
+    assert marks[:2] == ["v", "^"]
+    assert "beyond the plot" in axes.get_xlabel()
+    calm = [row | {"relative_low": 0.05, "relative_high": 0.25} for row in others]
+    figure = series_picture(report_data(calm))
+    assert figure is not None
+    assert figure.axes[0].get_xlabel() == ""
