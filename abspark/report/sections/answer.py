@@ -72,9 +72,18 @@ def verdict_card(data: ReportData) -> dict[str, Any]:
             "title": "Nothing committed yet",
             "tone": "open",
             "text": f"No run of {data.experiment.id} is committed: abspark run --experiment {data.experiment.id}",
+            "hint": "",
         }
     if data.decision is None:
-        return {"title": "No verdict", "tone": "open", "text": "The run wrote no decision."}
+        return {"title": "No verdict", "tone": "open", "text": "The run wrote no decision.", "hint": ""}
     title, tone = DECISIONS.get(data.decision["decision"], (data.decision["decision"], "open"))
     text = " ".join((data.decision["reasons"] or [])[:2])
-    return {"title": title, "tone": tone, "text": text}
+    return {"title": title, "tone": tone, "text": text, "hint": _hint(data)}
+
+
+def _hint(data: ReportData) -> str:
+    """A few words to a verdict that sounds like more than it is: nothing was shown, neither good nor bad."""
+    standings = {data.standing(row) for row in data.headlines() if row["role"] == "primary"}
+    if data.decision is None or data.decision["decision"] != "do_not_ship" or "worse" in standings:
+        return ""
+    return "no effect was shown" if standings == {"open"} else ""

@@ -28,6 +28,16 @@ def test_a_row_per_experiment_with_what_matters() -> None:
     assert "3 experiments, 1 of which must not be trusted." in page.text
 
 
+def test_a_verdict_that_nothing_was_shown_says_no_more_than_that() -> None:
+    stopped = row("decisions", decision="do_not_ship", reasons=["Nothing."])
+    nothing = result(significant=False, p_value=0.4, p_adjusted=0.4)
+    worse = result("other", effect=-0.01, relative_effect=-0.1)
+    for rows, hint in (([nothing], "no effect was shown"), ([nothing, worse], ""), ([result()], "")):
+        assert entry(report_data(rows, decision=stopped), MADE_AT).verdict["hint"] == hint
+    page = Page(index_page([report_data([nothing], decision=stopped)], made_at=MADE_AT))
+    assert page.tables["experiments"][1][4][1] == "Do not shipno effect was shown"
+
+
 def test_days_left_count_the_longest_window() -> None:
     data = report_data([result()], of=experiment(status="running", end=ENDS))
     assert entry(data, MADE_AT).days_left == 10  # 2 days and an hour, and a window of 7 days

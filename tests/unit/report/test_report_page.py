@@ -40,7 +40,7 @@ SECTIONS = (
     "method", "glossary",
 )  # fmt: skip
 NASTY = (
-    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 200, "</script><!--",
+    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 300, "</script><!--",
     "${x}{{ y }}", "$x$ & <b>",
 )  # fmt: skip
 
