@@ -40,7 +40,7 @@ SECTIONS = (
     "method", "glossary",
 )  # fmt: skip
 NASTY = (
-    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 300, "</script><!--",
+    "<script>alert(1)</script>", "\"'`", "مرحبا بالعالم", "🎉👩‍👩‍👧", "a" * 200, "</script><!--",
     "${x}{{ y }}", "$x$ & <b>",
 )  # fmt: skip
 
@@ -209,6 +209,18 @@ def test_names_are_escaped_and_whole(name: str) -> None:
     assert page.rows("scorecard-table")[0]["metric"] == name
     if "<" in name:
         assert not [figure for figure in figures(page.data) if name in str(figure["data"])]
+
+
+def test_values_of_300_characters_are_whole() -> None:
+    """Names of the configuration end at 200 characters; those of the data do not."""
+    long = "ab" * 150
+    rows = [
+        result(),
+        *(row | {"segment_value": long} for row in segment_rows("conversion", 1)),
+    ]
+    page = page_of(report_data(rows, drops=[drop("exposures", "null_id", 4, variant=long)]))
+    assert page.rows("segments-table")[0]["segment_value"] == long
+    assert page.rows("ledger-table")[0]["variant"] == long
 
 
 def test_nothing_committed() -> None:
