@@ -56,7 +56,7 @@
       const last = made[made.length - 1];
       return last !== undefined && (last + " " + word).length <= 10 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
     }, []);
-    return { ...trace, textfont: { size: 10 }, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
+    return { ...trace, textfont: { size: 9 }, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
   }
 
   function prepare(box, figure) {
