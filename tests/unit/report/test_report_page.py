@@ -247,86 +247,6 @@ def test_one_arm_empty() -> None:
     assert "No unit was exposed to treatment" in page_of(report_data(rows, exposures=exposures)).text
 
 
-def test_a_day_without_a_relative_effect_is_a_gap() -> None:
-    first, *others = series(days=4)
-    rows = [first | {"relative_effect": None, "relative_low": None, "relative_high": None}, *others]
-    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
-    drawn = panel["figures"]["effects"]["data"][-1]["y"]
-    assert drawn == [None, *(made["relative_effect"] for made in others)]
-
-
-def wide_first(days: int, **given: Any) -> list[dict[str, Any]]:
-    """A series whose first interval is ten times as wide as the others, which are -0.05 to 0.35 or narrower."""
-    first, *others = series(days=days, **given)
-    narrow = [row | {"relative_low": 0.05, "relative_high": 0.25} for row in others]
-    return [first | {"relative_low": -1.4, "relative_high": 2.6}, *narrow]
-
-
-def test_the_scale_of_the_days_is_that_of_the_later_ones() -> None:
-    [panel] = page_of(report_data(wide_first(14))).data["choosers"]["series"]["panels"]
-    figure = panel["figures"]["effects"]
-    low, high = figure["layout"]["yaxis"]["range"]
-    assert (low, high) == pytest.approx((-0.02, 0.27))  # 0 to 0.25, and 8 % of that on both sides
-    marks = figure["data"][2]
-    assert marks["x"] == ["2026-03-02"] * 2
-    assert marks["y"] == pytest.approx([-0.02 + 0.00725, 0.27 - 0.00725])  # a fortieth of the axis inside
-    assert marks["marker"]["symbol"] == ["triangle-down", "triangle-up"]
-    assert all("-140.00% … +260.00%" in told for told in marks["customdata"])
-    assert "Triangles at the edge" in panel["note"]
-    assert panel["rows"][0][5][0] == "-140.00% … +260.00%"
-
-
-def test_where_no_day_is_far_wider_all_of_them_are_in_the_plot() -> None:
-    rows = [row | {"relative_low": 0.05, "relative_high": 0.25} for row in series(days=14)]
-    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
-    assert len(panel["figures"]["effects"]["data"]) == 3
-    assert panel["note"] == ""
-
-
-def test_open_intervals_of_days_reach_the_edge() -> None:
-    rows = [row | {"relative_high": None, "effect_high": None} for row in wide_first(6)]
-    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
-    figure = panel["figures"]["effects"]
-    assert figure["data"][1]["y"] == [figure["layout"]["yaxis"]["range"][1]] * 6
-
-
-def test_first_boundaries_do_not_flatten_the_statistic() -> None:
-    rows = series(days=9, method="group_sequential")
-    rows[0] |= {"boundary": 30.0}
-    [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
-    figure = panel["figures"]["boundaries"]
-    assert figure["layout"]["yaxis"]["range"][1] < 8
-    marks = figure["data"][0]
-    assert marks["x"][:2] == ["2026-03-07"] * 2
-    assert "boundary ±30" in marks["customdata"][0]
-
-
-def test_looks_are_counted() -> None:
-    looks = [
-        row("looks", metric="conversion", treatment="treatment", day=made["day"], backfilled=place < 2)
-        for place, made in enumerate(series(days=5))
-    ]
-    rows = series(days=5, method="group_sequential")
-    [panel] = page_of(report_data(rows, looks=looks)).data["choosers"]["series"]["panels"]
-    assert panel["note"].startswith("5 looks, 2 made after their day.")
-
-
-def test_the_boundary_for_futility_is_drawn_where_there_is_one() -> None:
-    rows = series(days=4, method="group_sequential")
-    data = page_of(report_data(rows))
-    panel = data.data["choosers"]["series"]["panels"][0]
-    drawn = [trace["y"] for trace in panel["figures"]["boundaries"]["data"]]
-    assert [row["futility_boundary"] for row in rows] in drawn
-    assert [cells[-1][1] for cells in panel["rows"]] == [-0.25, 0.5, 1.25, 2.0]
-    assert data.columns["series-table"][-1] == "futility_boundary"
-    without = [row | {"futility_boundary": None} for row in rows]
-    html = experiment_page(report_data(without))
-    panel = Page(html).data["choosers"]["series"]["panels"][0]
-    assert len(panel["figures"]["boundaries"]["data"]) == len(drawn) - 1
-    assert "futil" in experiment_page(report_data(rows)).split('id="series"')[1].split('id="verdict"')[0]
-    assert "futil" not in html.split('id="series"')[1].split('id="verdict"')[0]
-
-
 def test_several_treatments_have_a_probability_to_be_best() -> None:
     numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None}
     rows = [
@@ -367,12 +287,6 @@ def test_a_run_of_an_older_version_has_no_costs() -> None:
     record = {name: value for name, value in run_record().items() if name != "costs"}
     assert "Cost of the run" not in page_of(report_data([result()], run=record)).text
     assert "Cost of the run" not in page_of(report_data([result()], run=record | {"costs": None})).text
-
-
-def test_one_day_has_no_series() -> None:
-    page = page_of(report_data([result()]))
-    assert "no results of several days" in page.text
-    assert "series" not in page.data["choosers"]
 
 
 def test_twenty_variants_have_a_panel_each() -> None:
