@@ -165,3 +165,26 @@ def test_a_significant_effect_whose_relative_interval_crosses_zero_is_explained(
     text = shown("results", [result(), doubted])
     assert "· revenue: p tests the effect itself" in text
     assert "conversion: p tests" not in text
+
+
+@pytest.mark.parametrize("table", SAMPLES)
+def test_sixty_columns_keep_what_decides(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = shown(table, SAMPLES[table])
+    assert max(cell_len(line) for line in text.splitlines()) <= 60
+    told = {
+        "results": ["conversion", "+14.75%", "+5.8% … +23.7%", "0.0019"],
+        "health": ["srm", "fail", "Look."],
+        "drops": ["null_id", "12,345,678"],
+        "runs": [RUN, "as of 2026-03-20 12:00", "partly_committed"[:9], "62.7"],
+    }[table]
+    assert [part for part in told if part not in text] == []
+
+
+def test_why_all_slices_were_skipped_is_told() -> None:
+    slices = [
+        check("clock", "skipped", message="No times.", slice_name="source", slice_value=name) for name in "ab"
+    ]
+    text = shown("health", slices)
+    assert "No times." in text
+    assert "2 slices: skipped" in text
