@@ -369,8 +369,11 @@ def test_print_opens_what_is_folded(show: Open, tmp_path: Path) -> None:
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
     assert page.locator("html").get_attribute("data-theme") == "light"
-    page.set_viewport_size({"width": 718, "height": 1000})  # what A4 has between its margins
     page.emulate_media(media="print")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.figure .main-svg')].every((drawn) => drawn.getBoundingClientRect().width <= 660)"
+    )
+    page.set_viewport_size({"width": 718, "height": 1000})  # what A4 has between its margins
     assert page.evaluate("document.documentElement.scrollWidth") == 718
     page.pdf(path=tmp_path / "page.pdf", format="A4")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,9 @@
   const wantsDark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
   const figures = new Map();
+  const PAPER = 660; // pixels of width that A4 and letter have room for
   let data = { figures: {}, choosers: {} };
+  let before = null; // the theme to go back to while the page is printed
 
   function setTheme(name) {
     root.dataset.theme = name;
@@ -83,6 +85,7 @@
     };
     if (layout.yaxis2) layout.yaxis2 = axis(layout.yaxis2, narrow);
     if (layout.showlegend) layout.margin.t = 40;
+    if (before) layout.width = Math.min(box.clientWidth, PAPER);
     const traces = figure.data.map((trace) => (narrow && trace.type === "sankey" ? folded(trace) : trace));
     window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false, responsive: true });
   }
@@ -254,13 +257,12 @@
     if (given !== null) setTimeout(drawAll);
   }
 
-  let before = null;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     all("details").forEach((part) => { part.open = true; });
     undrawn().forEach(draw);
     setTheme("light");
   });
-  addEventListener("afterprint", () => setTheme(before || "light"));
+  addEventListener("afterprint", () => { const theme = before; before = null; setTheme(theme || "light"); });
   start();
 })();
