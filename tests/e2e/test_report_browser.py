@@ -371,7 +371,7 @@ def test_print_opens_what_is_folded(show: Open, tmp_path: Path) -> None:
     assert page.locator("html").get_attribute("data-theme") == "light"
     page.emulate_media(media="print")
     page.wait_for_function(
-        "[...document.querySelectorAll('.figure .main-svg')].every((drawn) => drawn.getBoundingClientRect().width <= 660)"
+        "[...document.querySelectorAll('.figure .main-svg')].every((svg) => svg.getBoundingClientRect().width <= 660)"
     )
     page.set_viewport_size({"width": 718, "height": 1000})  # what A4 has between its margins
     assert page.evaluate("document.documentElement.scrollWidth") == 718
