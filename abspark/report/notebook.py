@@ -55,6 +55,10 @@ class TableRows(list[dict[str, Any]]):
             raise UsageError(f"there is nothing to draw as {kind}", advice="look at the reasons of the rows")
         return Picture(drawn)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's)
+        """What a notebook keeps beside the table as plain text: not all rows again."""
+        printer.text(f"{len(self):,} rows of {self.table}")
+
     def _repr_html_(self) -> str | None:
         """What a notebook shows; without Jinja2 it shows the list."""
         from abspark.report.page import fragment

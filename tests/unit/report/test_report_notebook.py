@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.lib.pretty import pretty
 from report_rows import check, experiment, metric, result, run_record, segment_rows, series, undefined
 
 from abspark.config import Project
@@ -53,6 +54,10 @@ def test_other_tables_are_shown_as_they_are() -> None:
     many = of("health", [check("srm")] * 100)._repr_html_() or ""
     assert "60 of 100 rows" in many
     assert "health" in (of("health", [])._repr_html_() or "")
+
+
+def test_a_notebook_keeps_no_second_copy_of_the_rows_as_text() -> None:
+    assert pretty(of("results", series(days=5))) == "5 rows of results"
 
 
 def test_without_jinja_the_list_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
