@@ -119,7 +119,7 @@ def _worse(measures: list[Measure], baseline: dict[str, float]) -> list[str]:
 def _line(m: Measure) -> str:
     beyond = "  beyond its limit" if m["ratio"] > m["limit"] else ""
     limit = "" if math.isinf(m["limit"]) else f" (at most {m['limit']:.3g})"
-    return f"{m['name']:<66} {m['ours']:>9.4g} {m['theirs']:>9.4g} {m['unit']:<16} {m['ratio']:.2f}{limit}{beyond}"
+    return f"{m['name']:<66} {m['ours']:>9.4g} {m['theirs']:>9.4g} {m['unit']:<17} {m['ratio']:.3g}{limit}{beyond}"
 
 
 if __name__ == "__main__":
