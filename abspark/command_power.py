@@ -18,6 +18,7 @@ from abspark.errors import UsageError
 
 if TYPE_CHECKING:
     from abspark.stats.power import Design, Question
+    from abspark.stats.spending import Spending
 
 Answer = dict[str, float | int | str | None]
 
@@ -87,9 +88,11 @@ class Plan:
     "--looks", type=int, help="The inflation of a group sequential method with as many equal looks."
 )
 @click.option(
-    "--spending",
-    type=click.Choice(["obf", "pocock"]),
-    help="And with this spending function.  [default: obf]",
+    "--spending", help="And with this spending: obf, pocock, power:RHO or hsd:GAMMA.  [default: obf]"
+)
+@click.option(
+    "--futility",
+    help="And of giving up what is futile, which spends 1 - power by this function; non-binding.",
 )
 @click.option("--conf", type=click.Path(path_type=Path), help="Configuration directory.  [default: conf]")
 @click.option("--env", help="Environment whose lake has the baseline.")
@@ -233,15 +236,31 @@ def _inflation(options: dict[str, Any], design: Design) -> float:
     import numpy as np
 
     from abspark.stats.group_sequential import Plan as Sequence
-    from abspark.stats.sequential_design import inflation_factor
-    from abspark.stats.spending import Spending
+    from abspark.stats.sequential_design import Futility, inflation_factor
 
     fraction = np.arange(1, options["looks"] + 1) / options["looks"]
-    plan = Sequence(Spending(options["spending"] or "obf"), design.alpha / design.comparisons, design.sides)
-    (factor,) = inflation_factor(fraction, plan=plan, power=options["target"] or 0.8)
+    plan = Sequence(_spending(options, "spending"), design.alpha / design.comparisons, design.sides)
+    power = options["target"] or 0.8
+    futility = None if options["futility"] is None else Futility(_spending(options, "futility"), 1 - power)
+    (factor,) = inflation_factor(fraction, plan=plan, power=power, futility=futility)
     if math.isnan(factor):
         raise UsageError("no number of units has that power at so many looks", advice="give fewer --looks")
     return max(1.0, float(factor))
+
+
+def _spending(options: dict[str, Any], option: str) -> Spending:
+    """The function that an option names, its parameter after a colon."""
+    from abspark.stats.spending import Spending
+
+    given = options[option] or "obf"
+    family, colon, parameter = given.partition(":")
+    try:
+        return Spending(family, float(parameter) if colon else None)
+    except ValueError:
+        raise UsageError(
+            f"--{option} {given} is no spending function",
+            allowed="obf, pocock, power:RHO with 0 < RHO < 50, or hsd:GAMMA with -40 < GAMMA < 40",
+        ) from None
 
 
 def _plan(options: dict[str, Any]) -> Plan:
@@ -294,7 +313,8 @@ def _check(options: dict[str, Any]) -> None:
         (options["window_days"] < 0, "--window-days must not be below 0"),
         (options["effect"] == 0, "--effect must not be 0"),
         ({"looks", "inflation"} <= given, "--looks gives the inflation: leave out --inflation"),
-        ("spending" in given and "looks" not in given, "--spending needs --looks"),
+        *((name in given and "looks" not in given, f"--{name} needs --looks") for name in ("spending", "futility")),
+        ({"margin", "futility"} <= given, "--futility is about primary metrics, --margin about guardrails: give one"),
         ("looks" in given and not 1 <= (options["looks"] or 0) <= _MOST_LOOKS, f"--looks must be 1 to {_MOST_LOOKS}"),
         ("rate" in given and not 0 < (options["rate"] or 0) < 1, "--rate must lie between 0 and 1"),
         ("target" in given and not 0 < (options["target"] or 0) < 1, "--power must lie between 0 and 1"),

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from scipy import stats
@@ -19,6 +20,10 @@ from abspark.config import Metric, load_project
 from abspark.config.starter import write_starter
 from abspark.errors import UsageError
 from abspark.schemas import MOMENTS
+from abspark.stats.group_sequential import Plan as Sequence
+from abspark.stats.group_sequential import look_boundaries
+from abspark.stats.sequential_design import Futility, futility_boundaries
+from abspark.stats.spending import Spending
 
 
 def run(*options: str) -> dict[str, Any]:
@@ -111,11 +116,42 @@ def test_unequal_shares_and_inflation() -> None:
         (("--looks", "5"), 1.02472),
         (("--looks", "5", "--spending", "pocock"), 1.21263),
         (("--looks", "1"), 1.0),
+        (("--looks", "1", "--futility", "obf"), 1.0),
     ],
 )
 def test_the_inflation_of_looks(options: tuple[str, ...], factor: float) -> None:
     found = run(*MEAN, "--effect", "0.04", *options)
     assert found["units"] / UNITS == pytest.approx(factor, abs=1e-3)
+
+
+def test_the_inflation_of_futility() -> None:
+    """gsDesign's default design, as its technical manual prints it."""
+    asked = (*MEAN, "--effect", "0.04", "--sides", "1", "--alpha", "0.025", "--power", "0.9")
+    fixed = run(*asked)["units"]
+    looked = run(*asked, "--looks", "3", "--spending", "hsd:-4")["units"]
+    futile = run(*asked, "--looks", "3", "--spending", "hsd:-4", "--futility", "hsd:-2")["units"]
+    assert futile / fixed == pytest.approx(1.070, abs=5e-4)
+    assert 1 < looked / fixed < 1.03
+
+
+@pytest.mark.parametrize("futility", ["obf", "pocock", "power:3"])
+def test_who_follows_the_advice_of_futility_keeps_the_power(futility: str) -> None:
+    """Simulated: normal increments, boundaries at the inflated size, 400,000 experiments with the effect."""
+    fixed = run(*MEAN, "--effect", "0.04")["units"]
+    inflated = run(*MEAN, "--effect", "0.04", "--looks", "4", "--futility", futility)["units"]
+    family, _, parameter = futility.partition(":")
+    share = np.arange(1, 5) / 4
+    drift = (stats.norm.isf(0.025) + stats.norm.isf(0.2)) * math.sqrt(inflated / fixed)
+    looks = look_boundaries(share[None, :], share[None, :], plan=Sequence(Spending("obf"), 0.05))
+    spending = Spending(family, float(parameter) if parameter else None)
+    futile = futility_boundaries(looks, np.array([drift]), futility=Futility(spending, 0.2))
+    paths = np.random.default_rng(1).normal(drift / 4, 0.5, (400_000, 4)).cumsum(axis=1) / np.sqrt(share)
+    won, lost = paths >= looks.boundary, paths <= futile
+    lost |= paths <= -looks.boundary
+    first = np.argmax(won | lost, axis=1)
+    rows = np.arange(len(paths))
+    assert (won & ~lost)[rows, first].mean() == pytest.approx(0.8, abs=0.003)
+    assert lost[:, 0].mean() > 0
 
 
 def test_days() -> None:
@@ -171,6 +207,11 @@ def test_the_table_shows_the_same() -> None:
         ((*RATE, "--effect", "0.1", "--share-control", "0.8"), "sum to at most 1"),
         ((*RATE, "--effect", "0.1", "--looks", "5", "--inflation", "1.1"), "leave out --inflation"),
         ((*RATE, "--effect", "0.1", "--spending", "obf"), "--spending needs --looks"),
+        ((*RATE, "--effect", "0.1", "--futility", "obf"), "--futility needs --looks"),
+        ((*RATE, "--margin", "0.1", "--looks", "5", "--futility", "obf"), "--margin about guardrails: give one"),
+        ((*RATE, "--effect", "0.1", "--looks", "5", "--spending", "hsd"), "--spending hsd is no spending function"),
+        ((*RATE, "--effect", "0.1", "--looks", "5", "--futility", "obf:1"), "--futility obf:1 is no spending"),
+        ((*RATE, "--effect", "0.1", "--looks", "5", "--futility", "power:x"), "--futility power:x is no spending"),
         ((*RATE, "--effect", "0.1", "--looks", "0"), "--looks must be 1 to 100"),
         ((*RATE, "--units", "5"), "no effect is detected with that power"),
     ],
