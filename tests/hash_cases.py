@@ -77,7 +77,11 @@ SCHEMES: Final[dict[str, dict[str, Any]]] = {
     "sha256-listed": {
         "scheme": "sha256",
         "salt": "s2",
-        "allocations": [*ends(3333, 5000, 8333), {"variant": "blue", "end": 9500}],
+        "allocations": [
+            *ends(3333, 5000, 8333),
+            {"variant": "blue", "end": 9500},
+            {"variant": None, "end": 10_000},
+        ],
     },
     "sha256-traffic": {"scheme": "sha256", "salt": "é:", "traffic": 0.35},
     "growthbook-js-1": _growthbook("javascript", 1),

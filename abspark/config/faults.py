@@ -33,8 +33,11 @@ _ONE_TYPE: Final = {
     "list_type": "must be a list",
     "finite_number": "must be a finite number",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "union_tag_not_found": "must say its scheme",
 }
+_TAGS: Final = ("scheme", "version")
+"""Keys whose value chooses the model."""
 _BOUNDS: Final = {
     "greater_than": ("gt", "above {}"),
     "greater_than_equal": ("ge", "at least {}"),
@@ -98,6 +101,8 @@ def faults_of(model: type[ConfigModel], error: ValidationError, data: Any, place
     """
     broken: set[str] = set()
     for details in error.errors(include_url=False):
+        if details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]:
+            continue  # long enough, but for entries that are faulty, which are told
         broken.update(_field_names(model, details["loc"][:1]))
         yield from _faults_of_details(details, place, model)
     if broken and isinstance(data, Mapping):
@@ -121,7 +126,7 @@ def known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str,
     models = [model]
     for part in loc:
         below = [m for owner in models for m in _models_in(_annotation(owner, part))]
-        tagged = [m for m in models if part in get_args(_annotation(m, "scheme"))]
+        tagged = [m for m in models for tag in _TAGS if part in get_args(_annotation(m, tag))]
         models = below or tagged or models
     return tuple(dict.fromkeys(f.alias or name for m in models for name, f in m.model_fields.items()))
 

@@ -33,7 +33,7 @@ def canonical(raw: DataFrame, source: Source) -> DataFrame:
     """Select the canonical columns of `source` from its raw rows, one row each.
 
     Raises:
-        DataError: A column's type can't serve: a floating point id, a time that is none.
+        DataError: A column's type can't serve: an id with a fraction, a time that is none.
     """
     columns = source.columns
     selected = {"unit": _unit(raw, source), "time": _time(raw, source)}
@@ -73,14 +73,27 @@ def attribute_columns(source: Source) -> Mapping[str, str]:
 
 def _unit(raw: DataFrame, source: Source) -> Column:
     name = source.columns.unit
-    kind = _type(raw, name)
-    if isinstance(kind, T.FloatType | T.DoubleType):
-        raise DataError(
-            f"source {source.name}: column {name}, the unit id, is {kind.simpleString()}",
-            allowed="string or integer ids: a floating point number has no one spelling, so its hash has none",
-            advice="write the column as a string or bigint, as the service that assigned the variant spelled it",
-        )
+    require_one_spelling(_type(raw, name), f"source {source.name}: column {name}, the unit id,")
     return raw_column(raw, name).cast("string")
+
+
+def require_one_spelling(kind: T.DataType, what: str) -> None:
+    """Check that a column may be an id: what a service hashed was text, and this column must come out as that.
+
+    Raises:
+        DataError: It is a number with a fraction, or has parts.
+    """
+    fraction = isinstance(kind, T.FloatType | T.DoubleType) or (
+        isinstance(kind, T.DecimalType) and kind.scale > 0
+    )
+    if not fraction and not isinstance(kind, T.ArrayType | T.MapType | T.StructType):
+        return
+    thing = "a number with a fraction" if fraction else "a value with parts"
+    raise DataError(
+        f"{what} is {kind.simpleString()}",
+        allowed=f"string or integer ids: {thing} has no one spelling, so its hash has none",
+        advice="write the column as a string or bigint, as the service that assigned the variant spelled it",
+    )
 
 
 def _time(raw: DataFrame, source: Source) -> Column:

@@ -7,14 +7,12 @@ from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from abspark.assignment.compiled import hashed_attribute, overrides_source
 from abspark.config import Experiment, ExposureSource
 from abspark.config.safe_sql import never_raising
-from abspark.errors import DataError
 from abspark.local_frame import local_frame
-from abspark.pipeline.canonical import canonical, raw_column
+from abspark.pipeline.canonical import canonical, raw_column, require_one_spelling
 
 
 def forced_units(
@@ -54,7 +52,7 @@ def require_hashable(raw: DataFrame, source: ExposureSource, experiments: Sequen
     """Check the columns of attributes that experiments hash.
 
     Raises:
-        DataError: One is a floating point number.
+        DataError: One has no one spelling.
     """
     for experiment in experiments:
         name = hashed_attribute(experiment)
@@ -62,9 +60,4 @@ def require_hashable(raw: DataFrame, source: ExposureSource, experiments: Sequen
             continue
         column = source.attributes[name]
         kind = raw.select(raw_column(raw, column)).schema.fields[0].dataType
-        if isinstance(kind, T.FloatType | T.DoubleType):
-            raise DataError(
-                f"source {source.name}: column {column}, which {experiment.id} hashes, is {kind.simpleString()}",
-                allowed="string or integer ids: a floating point number has no one spelling, so its hash has none",
-                advice="write the column as a string or bigint, as the service that assigned the variant spelled it",
-            )
+        require_one_spelling(kind, f"source {source.name}: column {column}, which {experiment.id} hashes,")

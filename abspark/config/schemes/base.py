@@ -76,8 +76,10 @@ class Scheme(ConfigModel):
         for index, period in enumerate(self.history):
             if period.faults(variants):
                 continue
-            faults = self._during(period).own_faults(_weights(period, variants))
+            during = self._during(period)
+            faults = during.own_faults(_weights(period, variants))
             new = [fault for fault in faults if fault not in self.own_faults(variants)]
+            new += _broken_rules(during, period)
             yield from ((f"history[{index}].{key}", message) for key, message in new)
 
     def periods(self, variants: Variants) -> tuple[tuple[datetime | None, Self, Variants], ...]:
@@ -93,6 +95,20 @@ class Scheme(ConfigModel):
         stated = {key: getattr(period, key) for key in type(period).model_fields if key in own}
         changes = {key: value for key, value in stated.items() if value is not None}
         return self.model_copy(update={**changes, "history": ()})
+
+
+def _broken_rules(during: Scheme, period: Period) -> Iterator[tuple[str, str]]:
+    """Rules of the scheme that a key of the period breaks: what one entry states was not there to be validated."""
+    values = {name: getattr(during, name) for name in type(during).model_fields}
+    for problem in during.problems_of(values, without={"history"}):
+        if getattr(period, str(problem.path[0]), None) is not None:
+            key = ".".join(map(str, problem.path))
+            yield (
+                key,
+                problem.message
+                if problem.allowed is None
+                else f"{problem.message}; allowed: {problem.allowed}",
+            )
 
 
 def _weights(period: Period, variants: Variants) -> Variants:

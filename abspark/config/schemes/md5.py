@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from abspark.config.base import ConfigModel
+from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Faults, Period, Variants
 from abspark.config.schemes.parts import (
     Allocated,
@@ -17,6 +18,7 @@ from abspark.config.schemes.parts import (
     VariantPercent,
     VariantRange,
     allocation_faults,
+    over_whole,
     unknown_variants,
 )
 from abspark.config.values import Name
@@ -117,6 +119,10 @@ class Flagsmith(Allocated):
     segment: FlagsmithSegment | None = None
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[FlagsmithPeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations)
 
     def own_faults(self, variants: Variants) -> Faults:
         """Allocations, with the control value's and the segment's others, that do not fit the variants."""

@@ -16,6 +16,7 @@ from abspark.config.schemes.parts import (
     VariantEnd,
     VariantRange,
     VariantWeight,
+    weightless,
 )
 
 WholePercent = Annotated[Integer, Field(ge=0, le=100)]
@@ -87,6 +88,10 @@ class Unleash(Allocated):
     variant_group_id: str | None = None
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[UnleashPeriod, ...] = ()
+
+    @rule("allocations")
+    def _some_weight(self) -> Iterator[Problem]:
+        yield from weightless(self.allocations)
 
 
 class AmplitudePeriod(Period):

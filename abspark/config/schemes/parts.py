@@ -5,8 +5,9 @@ A list of them is in the vendor's order, which decides ties and cumulated sums; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, Strict
 
@@ -18,6 +19,7 @@ Integer = Annotated[int, Strict()]
 Bucket = Annotated[int, Strict(), Field(ge=0)]
 Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 Percent = Annotated[Number, Field(ge=0.0, le=100.0)]
+WHOLE_TOLERANCE: Final = 1e-6
 
 
 class BucketRange(ConfigModel):
@@ -104,6 +106,32 @@ def allocation_faults(
     missing = [name for name, weight in variants if weight > 0 and name not in listed]
     faults += [(key, f"variant {name!r} has none") for name in missing]
     return [*faults, *_bound_faults(allocations, key, size)]
+
+
+def uncovered(allocations: Sequence[VariantEnd], size: int) -> Faults:
+    """Ends that stop short of the buckets."""
+    last = max((given.end for given in allocations), default=0)
+    if last >= size:
+        return []
+    return [
+        (
+            "allocations",
+            f"they end at {last:,}, the buckets at {size:,}; variant null gives the rest to nobody",
+        )
+    ]
+
+
+def weightless(allocations: Sequence[VariantWeight]) -> Iterator[Problem]:
+    """The problem of weights that are all 0, for schemes that divide by their sum."""
+    if not any(given.weight for given in allocations):
+        yield Problem(("allocations",), "the weights sum to 0")
+
+
+def over_whole(allocations: Sequence[VariantPercent]) -> Iterator[Problem]:
+    """The problem of percentages of which some lie beyond 100, where nobody is."""
+    total = math.fsum(given.percentage for given in allocations)
+    if total > 100.0 + WHOLE_TOLERANCE:
+        yield Problem(("allocations",), f"the percentages sum to {total:g}", "a sum of at most 100")
 
 
 def _bound_faults(allocations: Sequence[Owned], key: str, size: int | None) -> Iterator[tuple[str, str]]:

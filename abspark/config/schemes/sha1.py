@@ -18,6 +18,7 @@ from abspark.config.schemes.parts import (
     Percent,
     VariantPercent,
     VariantWeight,
+    over_whole,
 )
 from abspark.config.values import Name, Number
 
@@ -75,6 +76,10 @@ class PostHog(Allocated):
     )
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[PostHogPeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations)
 
 
 class ConfigCatPeriod(Period):

@@ -20,6 +20,8 @@ from abspark.config.schemes.parts import (
     VariantEnd,
     VariantWeight,
     allocation_faults,
+    uncovered,
+    weightless,
 )
 from abspark.config.values import Name
 
@@ -54,10 +56,13 @@ class Sha256(Hashed):
             yield Problem(("traffic",), "has no effect beside allocations")
 
     def own_faults(self, variants: Variants) -> Faults:
-        """Allocations that do not fit the variants, or lie beyond the buckets."""
+        """Allocations that do not fit the variants, lie beyond the buckets, or do not reach their end."""
         if not self.allocations:
             return []
-        return allocation_faults(variants, self.allocations, size=SHA256_BUCKETS)
+        return [
+            *allocation_faults(variants, self.allocations, size=SHA256_BUCKETS),
+            *uncovered(self.allocations, SHA256_BUCKETS),
+        ]
 
 
 class StatsigLayer(ConfigModel):
@@ -100,11 +105,7 @@ class StatsigExperiment(Allocated):
 
     def own_faults(self, variants: Variants) -> Faults:
         """As for all allocations, and groups that leave user buckets to nobody."""
-        faults = super().own_faults(variants)
-        last = self.allocations[-1].end
-        if last < self.size:
-            faults.append(("allocations", f"the groups end at {last}, and user buckets at {self.size:,}"))
-        return faults
+        return [*super().own_faults(variants), *uncovered(self.allocations, self.size)]
 
 
 class StatsigRolloutPeriod(Period):
@@ -169,6 +170,10 @@ class Mozilla(Allocated):
     stable_sample: MozillaSample | None = None
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[MozillaPeriod, ...] = ()
+
+    @rule("allocations")
+    def _some_weight(self) -> Iterator[Problem]:
+        yield from weightless(self.allocations)
 
 
 class FirebaseRange(Owned):

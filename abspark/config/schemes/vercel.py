@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from abspark.config.base import Problem, rule
 from abspark.config.schemes.base import Period
-from abspark.config.schemes.parts import Allocated, Integer, VariantWeight
+from abspark.config.schemes.parts import Allocated, Integer, VariantWeight, weightless
 
 
 class VercelPeriod(Period):
@@ -23,3 +25,7 @@ class Vercel(Allocated):
     seed: Annotated[Integer, Field(ge=0, lt=1 << 32)]
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[VercelPeriod, ...] = ()
+
+    @rule("allocations")
+    def _some_weight(self) -> Iterator[Problem]:
+        yield from weightless(self.allocations)

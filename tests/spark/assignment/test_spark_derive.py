@@ -159,6 +159,8 @@ def test_a_floating_point_attribute_is_no_id(spark: SparkSession) -> None:
     given = experiment("exp-1", scheme="sha256", salt="s", unit="account")
     with pytest.raises(DataError, match="column a, which exp-1 hashes, is double"):
         require_hashable(spark.createDataFrame([], "u string, a double"), source, [given])
+    with pytest.raises(DataError, match="which exp-1 hashes, is array<string>"):
+        require_hashable(spark.createDataFrame([], "u string, a array<string>"), source, [given])
     require_hashable(spark.createDataFrame([], "u string, a bigint"), source, [given])
 
 

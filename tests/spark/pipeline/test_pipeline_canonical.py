@@ -169,6 +169,9 @@ def test_attributes_come_as_text(spark: SparkSession) -> None:
     [
         ("who double, when date", {}, "column who, the unit id, is double"),
         ("who float, when date", {}, "column who, the unit id, is float"),
+        ("who decimal(10,2), when date", {}, r"column who, the unit id, is decimal\(10,2\)"),
+        ("who struct<a:int>, when date", {}, "column who, the unit id, is struct<a:int>"),
+        ("who decimal(10,0), when boolean", {}, "column when, the time, is boolean"),
         ("who string, when bigint", {}, "column when, the time, is bigint"),
         ("who string, when boolean", {}, "column when, the time, is boolean"),
         ("who string, when timestamp", {"time_unit": "ms"}, "column when, the time, is timestamp"),

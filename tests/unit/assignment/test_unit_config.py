@@ -80,6 +80,11 @@ def test_unknown_keys_are_refused(name: str) -> None:
         ("planout-sample", {"version": "javascript"}, "operation: sample is known of version python alone"),
         ("planout-sample", {"allocations": [{"variant": "blue", "weight": 2}]}, "sample has no weights"),
         ("vwo-group", {"group": {"id": "3", "start": 9, "end": 8}}, "must not be below start"),
+        ("unleash", {"allocations": [{"variant": "blue", "weight": 0}]}, "the weights sum to 0"),
+        ("mozilla", {"allocations": [{"variant": "blue", "weight": 0}]}, "the weights sum to 0"),
+        ("vercel", {"allocations": [{"variant": "blue", "weight": 0}]}, "the weights sum to 0"),
+        ("posthog", {"allocations": [{"variant": "blue", "percentage": 60}] * 2}, "sum to 120"),
+        ("flagsmith", {"allocations": [{"variant": "blue", "percentage": 60}] * 2}, "sum to 120"),
         (
             "mozilla",
             {"bucket": {"namespace": "n", "start": 0, "count": 11, "total": 10}},
@@ -170,11 +175,15 @@ def test_ranges_beyond_the_buckets_or_within_earlier_ones(name: str, size: int) 
     ]
 
 
-def test_groups_that_do_not_cover_the_user_buckets() -> None:
+@pytest.mark.parametrize(("name", "size"), [("sha256-listed", 10_000), ("statsig", 1_000)])
+def test_ends_that_do_not_cover_the_buckets(name: str, size: int) -> None:
     ends = [{"variant": v, "end": end} for v, end in (("control", 5), ("blue", 6), ("green", 999))]
-    assert given("statsig", allocations=ends).faults(VARIANTS) == [
-        ("allocations", "the groups end at 999, and user buckets at 1,000")
-    ]
+    message = f"they end at 999, the buckets at {size:,}; variant null gives the rest to nobody"
+    assert given(name, allocations=ends).faults(VARIANTS) == [("allocations", message)]
+    whole = [*ends, {"variant": None, "end": size}]
+    assert given(name, allocations=whole).faults(VARIANTS) == []
+    dated = {"from": "2026-10-01T00:00:00Z", "allocations": ends}
+    assert given(name, history=[dated]).faults(VARIANTS) == [("history[0].allocations", message)]
 
 
 def test_overrides_that_lie_in_a_source() -> None:
@@ -216,6 +225,49 @@ def test_history_allocations_are_checked_too() -> None:
         ("history[0].allocations", "variant 'control' has none"),
         ("history[0].allocations", "variant 'green' has none"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "dated", "message"),
+    [
+        (
+            "configcat",
+            {"allocations": [("control", 50), ("blue", 10), ("green", 5)]},
+            "the weights sum to 65",
+        ),
+        (
+            "split-murmur",
+            {"allocations": [("control", 50), ("blue", 10), ("green", 5)]},
+            "the weights sum to 65",
+        ),
+        (
+            "flagd-2",
+            {"allocations": [("control", 0), ("blue", 0), ("green", 0)]},
+            "the weights must sum to 1",
+        ),
+        ("unleash", {"allocations": [("control", 0), ("blue", 0), ("green", 0)]}, "the weights sum to 0"),
+        ("planout-uniform", {"allocations": [("control", 2), ("blue", 1), ("green", 1)]}, "has no weights"),
+        ("sha256-listed", {"traffic": 0.5}, "has no effect beside allocations"),
+        ("growthbook-filters", {"coverage": 0.5}, "has no effect beside ranges"),
+    ],
+)
+def test_rules_hold_for_what_history_states(name: str, dated: dict[str, Any], message: str) -> None:
+    (key,) = dated
+    stated = dated[key]
+    if isinstance(stated, list):
+        stated = [{"variant": variant, "weight": weight} for variant, weight in stated]
+    history = [{"from": "2026-10-01T00:00:00Z"}, {"from": "2026-10-05T00:00:00Z", key: stated}]
+    ((where, said),) = given(name, history=history).faults(VARIANTS)
+    assert where == f"history[1].{key}"
+    assert message in said
+
+
+def test_a_seed_of_traffic_that_only_some_entries_share_is_no_fault() -> None:
+    history = [
+        {"from": "2026-10-01T00:00:00Z", "traffic_allocation": 50},
+        {"from": "2026-10-05T00:00:00Z", "traffic_allocation": 100},
+    ]
+    assert given("split-legacy", traffic_allocation_seed=5, history=history).faults(VARIANTS) == []
 
 
 def test_periods_carry_what_was_in_force() -> None:

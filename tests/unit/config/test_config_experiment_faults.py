@@ -271,6 +271,24 @@ ADDED_TO_EXPERIMENT = [
         ["assignment.version: is missing"],
     ),
     (
+        "assignment: {scheme: split, seed: 1, version: murmur, allocations: []}",
+        ["assignment.allocations: must not be empty"],
+    ),
+    (
+        "assignment: {scheme: split, seed: 1, version: murmur, allocations: [{variant: grey}]}",
+        ["assignment.allocations[0].weight: is missing"],
+    ),
+    (
+        "assignment: {scheme: vwo, version: old, campaign_id: '1', account_id: '2', percent_traffic: 100, "
+        "allocations: [{variant: grey, percentage: 50}, {variant: green, percentage: 50}]}",
+        [
+            (
+                "assignment.account_id: unknown key [scheme, history, unit, overrides, allocations, group, "
+                "percent_traffic, version, campaign_id]"
+            ),
+        ],
+    ),
+    (
         "assignment: {scheme: sha256}",
         ["assignment.salt: is missing"],
     ),
@@ -299,7 +317,7 @@ ADDED_TO_EXPERIMENT = [
         ["assignment.allocations[1].end = 10001: is beyond the 10,000 buckets"],
     ),
     (
-        "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 4000}]}",
+        "assignment: {scheme: sha256, salt: s, allocations: [{variant: grey, end: 10000}]}",
         ["assignment.allocations: variant 'green' has none"],
     ),
     (
