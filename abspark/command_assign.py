@@ -42,7 +42,7 @@ def _instant(_context: click.Context, _option: click.Parameter, value: str | Non
     help="Configuration directory.",
 )
 @click.option("--experiment", "experiment_id", required=True, help="Experiment id.")
-@click.option("--file", "file", type=click.File(encoding="utf-8"), help="A unit per line; - is stdin.")
+@click.option("--file", "file", type=click.File(encoding="utf-8-sig"), help="A unit per line; - is stdin.")
 @click.option(
     "--at",
     callback=_instant,
@@ -75,18 +75,35 @@ def command_assign(
     experiments = load_project(conf).experiments
     if experiment_id not in experiments:
         raise UsageError(f"no experiment {experiment_id!r}", allowed=", ".join(sorted(experiments)))
-    rows = [_row(assign(experiments[experiment_id], unit, at=at)) for unit in [*units, *_lines(file)]]
+    named = [*_sound(units), *_lines(file)]
+    rows = [_row(assign(experiments[experiment_id], unit, at=at)) for unit in named]
     if form == "json":
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
         _show(rows, sys.stdout)
 
 
+def _sound(units: Sequence[str]) -> Iterator[str]:
+    """The arguments, none of which holds bytes that are no UTF-8."""
+    for unit in units:
+        try:
+            unit.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"unit {unit!a} is not UTF-8, which is what schemes hash") from None
+        yield unit
+
+
 def _lines(file: TextIO | None) -> Iterator[str]:
-    """Lines without their ends; an empty line is no unit, and spaces belong to the id."""
-    for line in file or ():
-        if unit := line.rstrip("\r\n"):
-            yield unit
+    """Lines without their ends, nor a byte order mark; an empty line is no unit, and spaces belong to the id."""
+    try:
+        for line in file or ():
+            if unit := line.rstrip("\r\n"):
+                yield unit
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the file of units is not UTF-8: {error.reason} at byte {error.start}",
+            advice="convert it, e.g. iconv -f UTF-16 -t UTF-8",
+        ) from None
 
 
 def _row(said: Assigned) -> dict[str, Any]:
@@ -103,7 +120,7 @@ def _show(rows: Sequence[dict[str, Any]], out: TextIO) -> None:
     for start in range(0, len(rows), _FLUSHED):
         table = Table(*COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for column in table.columns:
-            column.overflow = "fold"
+            column.overflow, column.min_width = "fold", len(str(column.header))
         for row in rows[start : start + _FLUSHED]:
             table.add_row(*(escape(_cell(row[name])) for name in COLUMNS))
         console.print(table)

@@ -124,11 +124,14 @@ def _local(location: str) -> Path | None:
 
 def _delta(root: Path, table: str) -> Dataset | None:
     from deltalake import DeltaTable
+    from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
     folder = root / table
     if not (folder / "_delta_log").is_dir():
         return None
-    return DeltaTable(folder).to_pyarrow_dataset()
+    # delta-rs's own file system is in Python: Arrow's threads call it, and abort the process if it is about to end
+    files = SubTreeFileSystem(folder.absolute().as_posix(), LocalFileSystem())
+    return DeltaTable(folder).to_pyarrow_dataset(filesystem=files)
 
 
 def _all_readable(root: Path) -> bool:

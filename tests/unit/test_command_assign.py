@@ -61,6 +61,18 @@ def test_rows_of_arguments_and_file(conf: Path, tmp_path: Path) -> None:
     assert tuple(rows[0]) == COLUMNS
 
 
+def test_a_file_may_begin_with_a_byte_order_mark_and_must_be_utf_8(conf: Path, tmp_path: Path) -> None:
+    (tmp_path / "units").write_bytes("user-1\n".encode("utf-8-sig"))
+    assert json.loads(run(conf, "--format", "json", "--file", str(tmp_path / "units")).stdout) == [
+        row("user-1", 9878, "blue")
+    ]
+    (tmp_path / "units").write_bytes("user-1\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="the file of units is not UTF-8: invalid start byte at byte 0"):
+        run(conf, "--file", str(tmp_path / "units"))
+    with pytest.raises(UsageError, match=r"unit 'us\\udce9r' is not UTF-8"):
+        run(conf, "us\udce9r")
+
+
 def test_units_may_come_from_stdin(conf: Path) -> None:
     found = run(conf, "--format", "json", "--file", "-", input="usér-ñ\n").stdout
     assert json.loads(found)[0]["hash_input"] == "s1:exp-1:usér-ñ"

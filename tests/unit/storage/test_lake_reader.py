@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from abspark.config.environment import Lake
 from abspark.errors import LakeError
@@ -170,3 +171,22 @@ def test_a_file_url_is_a_path(tmp_path: Path) -> None:
     found = open_reader(Lake.model_validate({"path": (tmp_path / "lake").as_uri()}))
     assert found is not None
     assert found.commits() == SWITCH
+
+
+def test_arrow_reads_files_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system written in Python, as delta-rs's is, aborts one process in four that ends right after reading."""
+    write(tmp_path, "delta", "commits", SWITCH)
+    asked = []
+    dataset_of = DeltaTable.to_pyarrow_dataset
+
+    def opened(table: DeltaTable, **given: Any) -> Any:
+        dataset = dataset_of(table, **given)
+        asked.append(dataset.filesystem)
+        return dataset
+
+    monkeypatch.setattr(DeltaTable, "to_pyarrow_dataset", opened)
+    found = open_reader(config(tmp_path, "delta"))
+    assert found is not None
+    assert len(found.commits()) == len(SWITCH)
+    assert isinstance(asked[-1], SubTreeFileSystem)
+    assert isinstance(asked[-1].base_fs, LocalFileSystem)
