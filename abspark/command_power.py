@@ -297,6 +297,9 @@ def _plan(options: dict[str, Any]) -> Plan:
 
 _LAKE = ("conf", "env", "experiment", "metric")
 _MOST_LOOKS = 100
+_MOST_UNITS = 1e15
+_NAMES = {"target": "power"}
+"""Options whose parameter has another name."""
 _POSITIVE = ("sd", "mean", "margin", "units", "units_per_day")
 
 
@@ -322,11 +325,19 @@ def _check(options: dict[str, Any]) -> None:
          "--units with --effect or --margin gives the power: leave out --power"),
         (options["margin"] is not None and options["margin"] >= 1 and options["direction"] != "decrease",
          "--margin must be below 1 where more is better"),
+        ("units" in given and (options["units"] or 0) > _MOST_UNITS, f"--units must be at most {_MOST_UNITS:g}"),
         *(
             (name in given and not options[name] > 0, f"--{name.replace('_', '-')} must be above 0")
             for name in _POSITIVE
         ),
     ]  # fmt: skip
+    faults += [
+        (
+            isinstance(value, float) and not math.isfinite(value),
+            f"--{_NAMES.get(name, name.replace('_', '-'))} must be a finite number",
+        )
+        for name, value in options.items()
+    ]
     told = [message for broken, message in faults if broken]
     if told:
         raise UsageError("\n".join(told), advice="abspark power --help")
