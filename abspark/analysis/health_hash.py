@@ -25,7 +25,7 @@ from abspark.analysis.health_row import (
     units_by_period,
     variant_keys,
 )
-from abspark.analysis.health_srm import fit
+from abspark.analysis.health_srm import ALONE, fit
 from abspark.config import Experiment
 from abspark.stats.moments import Floats
 from abspark.stats.paired import equal_margins
@@ -91,6 +91,8 @@ def _capture(derived: Sequence[Row], experiment: Experiment) -> HealthRow:
         return skipped(experiment, check, "The hash gives no unit a variant.")
     found = fit(predicted, experiment)
     p, counts = float(found.p_value[0]), predicted.sum(axis=0)
+    if np.isnan(p):
+        return skipped(experiment, check, ALONE)
     recorded = units_by_period(derived, experiment).sum(axis=0)
     verdict = "do not fit" if p < settings.threshold else "fit"
     return tested(

@@ -34,6 +34,9 @@ _SEGMENT_ADVICE: Final = (
 )
 
 
+ALONE: Final = "One variant alone has a share, so there is no ratio to test."
+
+
 def srm_checks(profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
     """Once over all validly exposed units whose first variant is one, once over those analysed, once by days."""
     first = [row for row in profile if row["excluded_reason"] != "tied_variants"]
@@ -57,6 +60,8 @@ def _whole(check: str, rows: Iterable[Row], experiment: Experiment, what: str) -
         return skipped(experiment, check, f"No {what}.")
     found, settings, keys = fit(units, experiment), experiment.health.srm, variant_keys(experiment)
     p = float(found.p_value[0])
+    if np.isnan(p):
+        return skipped(experiment, check, ALONE)
     verdict = "do not fit" if p < settings.threshold else "fit"
     return tested(
         experiment,
@@ -82,6 +87,9 @@ def segment_checks(segments: Sequence[Row], experiment: Experiment) -> list[Heal
     settings, keys = experiment.health.srm, variant_keys(experiment)
     rows = []
     for (name, value), seen, one, p in zip(sorted(slices), units, found, adjusted, strict=True):
+        if np.isnan(p):
+            rows.append(skipped(experiment, "srm", ALONE, slice_name=name, slice_value=value))
+            continue
         verdict = "do not fit" if p < settings.threshold else "fit"
         row = tested(
             experiment,

@@ -81,6 +81,20 @@ def test_excluded_units_count_at_first_exposure_but_not_among_the_analysed() -> 
     assert found["srm_after_exclusions"]["observed"] == "a 400, b 300, c 200"
 
 
+def test_one_variant_with_a_share_leaves_no_ratio_to_test() -> None:
+    alone = {"variants": [{"key": "a", "weight": 1.0}, {"key": "b", "weight": 0.0}]}
+    segments = [{"experiment_id": "e", "segment_name": "country", "segment_value": "DE", "period": 0, "variant": "a",
+                 "wrong": False, "n": 100}]  # fmt: skip
+    found = health([count("a", 100)], [experiment(**alone)], segments=segments)
+    told = [row for row in found if row["check"] in ("srm", "srm_after_exclusions", "hash_capture")]
+    assert [(row["status"], row["p_value"]) for row in told] == [("skipped", None)] * 4
+    assert {row["message"] for row in told} == {
+        "One variant alone has a share, so there is no ratio to test."
+    }
+    stray = checks([count("a", 100), count("b", 1)], **alone)["srm"]
+    assert (stray["status"], stray["p_value"]) == ("fail", 0.0)
+
+
 def test_tied_units_belong_to_no_variant() -> None:
     rows = [count("a", 500), count("b", 300), count("c", 200), count("a", 90, excluded="tied_variants")]
     assert checks(rows)["srm"]["observed"] == "a 500, b 300, c 200"
