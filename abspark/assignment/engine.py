@@ -20,6 +20,13 @@ class AssignmentEngine:
     """Variants by the scheme `sha256` under one salt, the same that a run derives from such an experiment."""
 
     def __init__(self, salt: str) -> None:
+        """Take the salt.
+
+        Raises:
+            UsageError: It is no text, as of a variable that is not set.
+        """
+        if not isinstance(salt, str):
+            raise UsageError(f"the engine's salt is {salt!r}", allowed="text")
         self._salt = salt
 
     def assign(
@@ -40,7 +47,8 @@ class AssignmentEngine:
         beats the engine's.
 
         Raises:
-            UsageError: The experiment has another scheme, or an override names no variant of it.
+            UsageError: The experiment has another scheme, an override names no variant of it, or what is hashed is a
+                floating point number, which has no one spelling.
         """
         scheme = self._scheme(experiment)
         keys = [variant.key for variant in experiment.variants]
@@ -56,7 +64,7 @@ class AssignmentEngine:
             return None
         hashed = unit if scheme.unit is None else attributes.get(scheme.unit)
         known = experiment.model_copy(update={"assignment": scheme})
-        return assign(known, None if hashed is None else str(hashed), at=instant).variant
+        return assign(known, _spelled(hashed), at=instant).variant
 
     def _scheme(self, experiment: Experiment) -> Sha256:
         given = experiment.assignment
@@ -68,3 +76,12 @@ class AssignmentEngine:
             f"{experiment.id} is assigned by the scheme {given.scheme}, not by the engine's",
             allowed="scheme sha256, or none",
         )
+
+
+def _spelled(value: Any) -> str | None:
+    """An id as Spark spells it, too."""
+    if isinstance(value, float):
+        raise UsageError(f"the id {value!r} is a floating point number", allowed="text or whole numbers")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)

@@ -136,3 +136,15 @@ def test_other_schemes_and_unknown_variants_are_refused() -> None:
         AssignmentEngine("s1").assign(vendor, "user-1", at=DURING)
     with pytest.raises(UsageError, match="overrides name green"):
         AssignmentEngine("s1").assign(given(), "user-1", overrides={"x": "green"}, at=DURING)
+
+
+def test_what_has_no_one_spelling_is_refused() -> None:
+    with pytest.raises(UsageError, match="the engine's salt is None"):
+        AssignmentEngine(None)  # type: ignore[arg-type] - as of an environment variable that is not set
+    known = given(scheme="sha256", salt="s", unit="account")
+    engine = AssignmentEngine("s1")
+    for account, same in ((True, "true"), (12, "12")):
+        found = engine.assign(known, "u", attributes={"account": account}, at=DURING)
+        assert found == engine.assign(given(), same, at=DURING)
+    with pytest.raises(UsageError, match=r"the id 12\.0 is a floating point number"):
+        engine.assign(known, "u", attributes={"account": 12.0}, at=DURING)
