@@ -182,7 +182,7 @@ def _faults_of_details(details: ErrorDetails, place: Place, model: type[BaseMode
 
 def _worded(details: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str | None]:
     kind = details["type"]
-    if kind == "missing":
+    if kind == "missing" or _lacks_version(details):
         return "is missing", None
     if kind == "value_error":
         return str(context["error"]), None
@@ -198,19 +198,25 @@ def _worded(details: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str
     return _ONE_TYPE.get(kind, details["msg"][:1].lower() + details["msg"][1:]), None
 
 
+def _lacks_version(details: ErrorDetails) -> bool:
+    """Whether a scheme of several models was given without the version that chooses one."""
+    tag = details.get("ctx", {}).get("discriminator", "").strip("'")
+    return details["type"] == "union_tag_not_found" and tag != "scheme"
+
+
 def _written_path(details: ErrorDetails, place: Place) -> Path:
     """The location without what pydantic adds to it: tags of unions, `[key]`."""
     _, node = _lookup(place.document.data, place.path)
     path: list[str | int] = []
-    last = len(details["loc"]) - 1
     loc = details["loc"]
-    if details["type"] == "union_tag_invalid":
+    if details["type"] == "union_tag_invalid" or _lacks_version(details):
         loc = (*loc, details["ctx"]["discriminator"].strip("'"))
+    last = len(loc) - 1
     for position, part in enumerate(loc):
         found, below = _lookup(node, (part,))
         if found:
             node = below
-        elif not (position == last and details["type"] == "missing"):
+        elif not (position == last and (details["type"] == "missing" or _lacks_version(details))):
             continue
         path.append(part)
     return tuple(path)

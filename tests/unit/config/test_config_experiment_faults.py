@@ -266,6 +266,8 @@ ADDED_TO_EXPERIMENT = [
         "assignment: {scheme: eppo, version: v9, split_salt: s, allocations: []}",
         ["assignment.version = v9: is not among the choices ['ufc', 'rac']"],
     ),
+    ("assignment: {scheme: eppo, split_salt: s}", ["assignment.version: is missing"]),
+    ("assignment: {scheme: statsig, salt: s}", ["assignment.version: is missing"]),
     (
         "assignment: {scheme: split, seed: 1, allocations: [{variant: grey, weight: 100}]}",
         ["assignment.version: is missing"],
