@@ -64,11 +64,12 @@ def run(
 ) -> None:
     """Run everything: raw logs to committed results tables."""
     project = load(conf, env)
-    from abspark import runner
     from abspark.progress import Progress, on_stderr
 
     progress = Progress() if quiet else on_stderr()
     with session(project.environment, progress.stage, reads=project) as spark:
+        from abspark import runner
+
         outcome = runner.run(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         click.echo(f"run {outcome.run_id} committed: {', '.join(sorted(outcome.experiments))}", err=True)
         if fail_on_health:

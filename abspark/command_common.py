@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from abspark.config import Environment, Project
 
+_NEEDED_SOON: Final = ("abspark.runner", "deltalake")
 Format = Literal["table", "json", "csv", "markdown"]
 
 CONF = click.option(
@@ -78,14 +81,16 @@ def load(conf: Path, env: str) -> Project:
     return project
 
 
-def local_session(stage: Callable[[str], Any] | None = None) -> AbstractContextManager[SparkSession]:
-    """A session of our own on this machine, with Delta."""
+def local_session(
+    stage: Callable[[str], Any] | None = None, *, keep_classes: bool = False
+) -> AbstractContextManager[SparkSession]:
+    """A session of our own on this machine, with Delta; see `open_session`."""
     from abspark.config import Environment
 
     local = Environment.model_validate(
         {"name": "local", "lake": {"path": "lake"}, "spark": {"master": "local[*]"}}
     )
-    return session(local, stage)
+    return session(local, stage, keep_classes=keep_classes)
 
 
 @contextmanager
@@ -94,6 +99,7 @@ def session(
     stage: Callable[[str], Any] | None = None,
     *,
     reads: Project | None = None,
+    keep_classes: bool = False,
 ) -> Iterator[SparkSession]:
     """The environment's session, its time zone UTC meanwhile; `stage` times its start.
 
@@ -111,7 +117,11 @@ def session(
     if environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
     logs = [*reads.exposures.values(), *reads.events.values()] if reads else []
-    opened = open_session(environment, input_bytes=bytes_at(source.path for source in logs))
+    for name in _NEEDED_SOON:
+        threading.Thread(target=_imported, args=(name,), daemon=True).start()
+    opened = open_session(
+        environment, input_bytes=bytes_at(source.path for source in logs), keep_classes=keep_classes
+    )
     with ExitStack() as stack:
         if stage is None:
             spark = stack.enter_context(opened)
@@ -120,6 +130,12 @@ def session(
                 spark = stack.enter_context(opened)
         stack.enter_context(utc_session(spark))
         yield spark
+
+
+def _imported(name: str) -> None:
+    """Import a module while Java starts; one that is not installed is missed where it is needed."""
+    with suppress(ImportError):
+        import_module(name)
 
 
 def require_pyspark() -> None:

@@ -60,7 +60,7 @@ def demo(out: Path, units: int, seed: int) -> None:
     from abspark.simulate import Simulation, write
 
     progress = on_stderr()
-    with local_session(progress.stage) as spark:
+    with local_session(progress.stage, keep_classes=True) as spark:
         with progress.stage("simulate raw logs"):
             write(spark, Simulation(units=units, seed=seed, experiments=2, effect=0.25), out, format="delta")
         project = load(out / "conf", "local")

@@ -96,15 +96,24 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     costs: dict[str, Cost] = field(default_factory=dict)
     meter: Meter | None = None
+    _drawing: bool = False
+    _waiting: list[str] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Time what happens within, and say so at its end."""
+    def stage(self, name: str, *, aside: bool = False) -> Iterator[Stage]:
+        """Time what happens within, and say so at its end.
+
+        `aside` is for what goes on in a thread of its own beside another stage: it is not shown while it runs.
+        """
         started = time.monotonic()
         stage = Stage()
         with self.meter.gauge() if self.meter else nullcontext() as gauge:
-            with self._redrawn(f"  {name} …", lambda: _running(time.monotonic() - started, gauge)):
+            if aside:
                 yield stage
+            else:
+                with self._redrawn(f"  {name} …", lambda: _running(time.monotonic() - started, gauge)):
+                    yield stage
             spent = time.monotonic() - started
             self._keep(name, spent, gauge.cost() if gauge else None)
         rows = "" if stage.rows is None else f"{stage.rows:>15,} rows"
@@ -134,19 +143,35 @@ class Progress:
         self._write(line + "\n")
 
     def _keep(self, name: str, spent: float, cost: Cost | None) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + spent
-        if cost is not None:
-            self.costs[name] = self.costs[name] + cost if name in self.costs else cost
+        with self._lock:
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+            if cost is not None:
+                self.costs[name] = self.costs[name] + cost if name in self.costs else cost
 
-    def _redrawn(self, name: str, told: Callable[[], str]) -> AbstractContextManager[None]:
+    @contextmanager
+    def _redrawn(self, name: str, told: Callable[[], str]) -> Iterator[None]:
         if self.stream is None or not self.stream.isatty():
-            return nullcontext()
-        return _redrawn(self.stream, name, told)
+            yield
+            return
+        self._drawing = True
+        try:
+            with _redrawn(self.stream, name, told):
+                yield
+        finally:
+            with self._lock:
+                self._drawing = False
+                self._write("")
 
     def _write(self, text: str) -> None:
-        if self.stream is not None:
-            self.stream.write(text)
-            self.stream.flush()
+        """Write; a line that is being redrawn is left alone, and what others say meanwhile follows it."""
+        if self.stream is None:
+            return
+        with self._lock:
+            self._waiting.append(text)
+            if not self._drawing:
+                self.stream.write("".join(self._waiting))
+                self.stream.flush()
+                self._waiting.clear()
 
 
 def _running(spent: float, gauge: Gauge | None) -> str:

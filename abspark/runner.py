@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
@@ -51,8 +52,7 @@ def run(
         state = begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         state.kept = {}
         with recorded_failure(state):
-            pin_all(state)
-            state.record(RUNNING)
+            _start(state)
             assign(state)
             measure(state)
             analyze(state)
@@ -62,14 +62,19 @@ def run(
 
 def first_stage(state: RunState) -> None:
     """Pin the sources of a run that has begun and write its assignments, for a second process to go on."""
-    pin_all(state)
-    state.record(RUNNING)
+    _start(state)
     assign(state)
+    state.aside.wait()
     state.record(RUNNING)
 
 
 def hand_over(state: RunState) -> None:
-    """Record what the stages of this process found, for the next one; a run that has ended is left as it is."""
+    """Record what the stages of this process found, for the next one; a run that has ended is left as it is.
+
+    Raises:
+        LakeError: What was written aside could not be written.
+    """
+    state.aside.wait()
     if state.running:
         state.record(RUNNING)
 
@@ -93,13 +98,29 @@ def begin(
     lake = lake_of(spark, project)
     progress = _metered(progress, spark)
     run_id = new_run_id(now)
-    with progress.stage("open the lake"):
-        lake.ensure_writable()
+    with progress.stage("look at the lake"):
+        lake.require_folder()
         heads = lake.heads()
     return RunState(
         run_id, spark, project, lake, now, as_of or now, dict.fromkeys(chosen, RUNNING),
         {name: heads.get(name) for name in chosen}, progress,
     )  # fmt: skip
+
+
+def _start(state: RunState) -> None:
+    """Pin the sources; tables are made and the run is recorded meanwhile, for which `assign` waits before it writes."""
+
+    def open_lake() -> None:
+        with state.progress.stage("open the lake", aside=True):
+            state.lake.ensure_writable()
+            state.lake.record_run(row.result())
+
+    row: Future[dict[str, Any]] = Future()
+    state.aside.start(open_lake)
+    try:
+        pin_all(state)
+    finally:
+        row.set_result(state.row(RUNNING))
 
 
 def resume(
@@ -173,12 +194,15 @@ def recorded_failure(state: RunState) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        state.aside.close()
         if not state.ended:
             reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
             unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
             state.experiments.update(dict.fromkeys(unfinished, f"{FAILED}{reason}"))
             _record_quietly(state)
         raise
+    finally:
+        state.aside.close()
 
 
 def _record_quietly(state: RunState) -> None:

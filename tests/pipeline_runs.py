@@ -17,9 +17,7 @@ from world import Log, World
 from world_models import RAW, TYPES, exposure_source, study_of
 
 from abspark.config import EventSource, ExposureSource
-from abspark.pipeline.calendar import calendar
 from abspark.pipeline.caps import stated_bounds
-from abspark.pipeline.conversions import units
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
     Drop,
@@ -33,10 +31,10 @@ from abspark.pipeline.ledger import (
     merged,
     pair_drops,
 )
-from abspark.pipeline.segments import SegmentValue, frequent_values, segment_positions
+from abspark.pipeline.profiles import assignment_profile
+from abspark.pipeline.segments import frequent_values, segment_positions, segment_values
 from abspark.pipeline.station import (
     Analysis,
-    assignment_counts,
     assignment_table,
     event_rows,
     exposure_rows,
@@ -116,7 +114,8 @@ def run_frames(
         found, tallies[name] = exposure_drops(counted, study, name)
         drops += found
     table = _written(assignment_table({name: frames[name] for name in exposures}, exposures, study))
-    drops += assignment_drops(assignment_counts(table).collect(), tallies, study)
+    counts = assignment_profile(table, study.experiments).collect()
+    drops += assignment_drops([row.asDict() for row in counts], tallies, study)
     for name, given in events.items():
         counted = event_counts(event_rows(frames[name], given, study, pruned=False), study, name).collect()
         found, tallies[name] = event_drops(counted, study, name)
@@ -222,15 +221,14 @@ def _analysis(
 ) -> Analysis:
     exposures, events = sources
     positions = segment_positions(study, {name: tuple(s.attributes) for name, s in exposures.items()})
-    calendars = [calendar(experiment, study) for experiment in study.experiments]
-    rows = frequent_values(units(table, study, calendars), positions, study).collect() if positions else []
+    rows = frequent_values(table, positions, study).collect() if positions else []
     return Analysis(
         table=table,
         raws={name: frames[name] for name in events},
         study=study,
         fresh={n: freshness(s, tallies[n].newest) for n, s in events.items()},
         positions=positions,
-        kept=[SegmentValue(**row.asDict()) for row in rows],
+        kept=segment_values(rows, study),
         bounds=stated_bounds(study),
         attributes={name: tuple(s.attributes) for name, s in exposures.items()},
         split=split,

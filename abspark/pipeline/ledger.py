@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -152,10 +152,13 @@ def merged(drops: Iterable[Drop]) -> list[Drop]:
     return [key._replace(rows=rows) for key, rows in totals.items()]
 
 
-def assignment_drops(rows: Iterable[Row], tallies: Mapping[str, SourceTally], study: Study) -> list[Drop]:
+def assignment_drops(
+    rows: Iterable[Mapping[str, Any]], tallies: Mapping[str, SourceTally], study: Study
+) -> list[Drop]:
     """Repeated exposures and excluded units, from assignments counted by experiment_id, variant, excluded_reason.
 
-    Each row has n, assignments, and exposures, their sum.
+    They may be counted more finely. Each row has n, assignments; exposures, their sum; and repeating, those with more
+    than one.
 
     Raises:
         LedgerError: The exposures behind the assignments are not the valid exposures of the light read.

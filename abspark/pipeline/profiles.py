@@ -32,8 +32,8 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
     Recorded are variant, expected_variant, hash_status and excluded_reason.
     `day` is the UTC date of the first exposure, `not_ascii` whether the unit's id has other characters, `capitals`
     whether it has capital letters, `near` whether its bucket lies within a step of a boundary (of fine buckets: a
-    millionth of their range). Columns besides: n; several, units of several variants; sampled, units in the sample;
-    earliest and latest first exposure, epoch microseconds.
+    millionth of their range). Columns besides: n; exposures, their sum; repeating, units with more than one; several,
+    units of several variants; sampled, units in the sample; earliest and latest first exposure, epoch microseconds.
     """
     time = F.unix_micros("first_exposure_at")
     near = F.exists("bounds", lambda bound: F.col("bucket").between(bound["low"], bound["high"]))
@@ -51,10 +51,13 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
         time.alias("t"),
         F.col("second_variant_at").isNotNull().alias("second"),
         in_sample(F.col("unit_key_lo")).alias("drawn"),
+        "exposures",
     )
-    keys = [name for name in keyed.columns if name not in ("t", "second", "drawn")]
+    keys = [name for name in keyed.columns if name not in ("t", "second", "drawn", "exposures")]
     return keyed.groupBy(*keys).agg(
         F.count("*").alias("n"),
+        F.sum("exposures").alias("exposures"),
+        F.count_if(F.col("exposures") > 1).alias("repeating"),
         F.count_if("second").alias("several"),
         F.count_if("drawn").alias("sampled"),
         F.min("t").alias("earliest"),

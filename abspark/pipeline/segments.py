@@ -6,15 +6,14 @@ ten segments, sixty bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
 from abspark.pipeline.calendar import NEVER
-from abspark.pipeline.literals import per_code
 from abspark.pipeline.study import Study
 
 OTHER: Final = 50
@@ -45,19 +44,36 @@ def segment_positions(study: Study, attributes: Mapping[str, Sequence[str]]) -> 
     ]
 
 
-def frequent_values(units: DataFrame, positions: Sequence[tuple[int, int, int]], study: Study) -> DataFrame:
-    """The kept values, columns as in `SegmentValue`: the most frequent among analysed units, ties by value."""
-    most = per_code(F.col("x"), [experiment.segment_values for experiment in study.experiments], "int")
-    dimension = local_frame(units.sparkSession, list(positions), "x int, p int, i int")
+def frequent_values(
+    assignments: DataFrame, positions: Sequence[tuple[int, int, int]], study: Study
+) -> DataFrame:
+    """The kept values, the most frequent among analysed units, ties by value.
+
+    Columns: experiment_id, and as in `SegmentValue` p, code and value.
+    """
+    of = study.experiments
+    rows = [(of[x].id, p, i, of[x].segment_values) for x, p, i in positions]
+    dimension = local_frame(assignments.sparkSession, rows, "experiment_id string, p int, i int, most int")
     valued = (
-        units.where(~F.col("excluded"))
-        .join(F.broadcast(dimension), on="x", how="inner")
-        .select("x", "p", F.get("attributes", F.col("i")).alias("value"))
+        assignments.where(F.col("excluded_reason").isNull())
+        .join(F.broadcast(dimension), on="experiment_id", how="inner")
+        .select("experiment_id", "p", "most", F.get("attributes", F.col("i")).alias("value"))
         .where(F.col("value").isNotNull())
     )
-    rank = F.row_number().over(Window.partitionBy("x", "p").orderBy(F.desc("n"), "value"))
-    counted = valued.groupBy("x", "p", "value").agg(F.count("*").alias("n"))
-    return counted.select("x", "p", (rank - 1).alias("code"), "value").where(F.col("code") < most)
+    rank = F.row_number().over(Window.partitionBy("experiment_id", "p").orderBy(F.desc("n"), "value"))
+    counted = valued.groupBy("experiment_id", "p", "most", "value").agg(F.count("*").alias("n"))
+    coded = counted.withColumn("code", rank - 1).where(F.col("code") < F.col("most"))
+    return coded.select("experiment_id", "p", "code", "value")
+
+
+def segment_values(rows: Iterable[Row], study: Study) -> list[SegmentValue]:
+    """The kept values of the study's experiments, from rows of `frequent_values`."""
+    codes = {experiment.id: x for x, experiment in enumerate(study.experiments)}
+    return [
+        SegmentValue(codes[row["experiment_id"]], row["p"], row["code"], row["value"])
+        for row in rows
+        if row["experiment_id"] in codes
+    ]
 
 
 def with_segments(

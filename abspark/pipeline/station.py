@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
@@ -160,16 +159,3 @@ class Analysis:
         """Moments and the ledger's counts: the frame that a run collects."""
         given = (self.study, self.cutoffs, self.calendars, self.depth, self.segments)
         return summary(event_moments(self.bounded_metrics, *given), self.unit_counts)
-
-
-def assignment_counts(table: DataFrame) -> DataFrame:
-    """Assignments by experiment_id, variant, excluded_reason, hash_status.
-
-    Columns besides: n; exposures, their sum; repeating, units with more than one; several, units of several variants.
-    """
-    return table.groupBy("experiment_id", "variant", "excluded_reason", "hash_status").agg(
-        F.count("*").alias("n"),
-        F.sum("exposures").alias("exposures"),
-        F.count_if(F.col("exposures") > 1).alias("repeating"),
-        F.count_if(F.col("second_variant_at").isNotNull()).alias("several"),
-    )

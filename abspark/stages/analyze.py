@@ -26,6 +26,8 @@ def analyze(state: RunState) -> None:
     experiments = state.running
     with explained(state), state.progress.stage("results") as stage:
         moments = state.rows_of("moments")
+        if state.settled is not None:
+            state.settled.result()
         found = analysed(
             moments,
             experiments,
@@ -42,8 +44,8 @@ def analyze(state: RunState) -> None:
         evidence = Evidence(found.results, checks, found.harmed, state.as_of)
         decided = decisions(evidence, experiments, state.project.metrics)
         tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}
-        for table, rows in tables.items():
-            state.append_rows(table, rows)
+        state.append_rows(tables)
+        state.aside.wait()
         stage.rows = len(found.results)
 
 

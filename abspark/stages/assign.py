@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -19,16 +19,17 @@ from abspark.pipeline.ledger import (
     exposure_counts,
     exposure_drops,
 )
-from abspark.pipeline.station import assignment_counts, assignment_table, exposure_rows
+from abspark.pipeline.station import assignment_table, exposure_rows
 from abspark.schemas import NO_EXPERIMENT
 from abspark.stages.bots import find_bots
+from abspark.stages.counts import count_by_segment, count_by_value, counted_assignments
 from abspark.stages.inputs import experiments_of, explained, failing, raw, source_of
 from abspark.stages.state import RunState
 from abspark.storage import row_count
 
 
 def assign(state: RunState) -> None:
-    """Write the run's assignments and the drops of its exposure logs.
+    """Write the run's assignments and, aside, the drops of its exposure logs.
 
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
@@ -45,25 +46,39 @@ def assign(state: RunState) -> None:
             stage.rows = tally.read
     study = state.study
     sources = {e.exposures: state.project.exposures[e.exposures] for e in study.experiments}
-    with explained(state):
-        with state.progress.stage("assignments") as stage:
-            raws = {name: raw(state, name) for name in sources}
-            dimensions = _dimensions(state)
-            table = assignment_table(raws, sources, study, _overrides(state), dimensions)
-            state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
-            counts = assignment_counts(state.lake.read_run("assignments", state.run_id)).collect()
-            stage.rows = sum(row["n"] for row in counts)
-        for experiment in state.running:
-            if all(row["experiment_id"] != experiment.id for row in counts):
-                state.progress.say(
-                    f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops"
-                )
+    with explained(state), state.progress.stage("assignments") as stage:
+        raws = {name: raw(state, name) for name in sources}
+        dimensions = _dimensions(state)
+        table = assignment_table(raws, sources, study, _overrides(state), dimensions)
+        state.aside.wait()
+        state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
+    count_by_segment(state)
+    state.settled = state.aside.start(lambda: _settle(state, drops, tallies, dimensions))
+    count_by_value(state)
+
+
+def _settle(
+    state: RunState,
+    drops: Sequence[Drop],
+    tallies: Mapping[str, SourceTally],
+    dimensions: Mapping[str, Dimension],
+) -> None:
+    """Count what was assigned, and hold it against what was read."""
+    study = state.study
+    with explained(state), state.progress.stage("count assignments", aside=True) as stage:
+        counts = counted_assignments(state)
+        stage.rows = sum(row["n"] for row in counts)
         repeated = [*assignment_drops(counts, tallies, study), *_repeats(dimensions)]
-        for name, tally in tallies.items():
-            mine = {e.id for e in experiments_of(state, name)}
-            pinned = state.inputs[name]
-            pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
-        state.append_rows("drops", (drop._asdict() for drop in [*drops, *repeated]))
+    for experiment in study.experiments:
+        if all(row["experiment_id"] != experiment.id for row in counts):
+            state.progress.say(
+                f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops"
+            )
+    for name, tally in tallies.items():
+        mine = {e.id for e in experiments_of(state, name)}
+        pinned = state.inputs[name]
+        pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
+    state.append_rows({"drops": [drop._asdict() for drop in [*drops, *repeated]]})
 
 
 def _dimensions(state: RunState) -> dict[str, Dimension]:

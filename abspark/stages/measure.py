@@ -10,9 +10,7 @@ from typing import Any
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from abspark.pipeline.calendar import calendar
 from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, quantile_caps, stated_bounds
-from abspark.pipeline.conversions import units
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
     Drop,
@@ -24,19 +22,20 @@ from abspark.pipeline.ledger import (
     pair_drops,
 )
 from abspark.pipeline.quantiles import of_events, of_units
-from abspark.pipeline.segments import SegmentValue, frequent_values, segment_positions
+from abspark.pipeline.segments import segment_positions
 from abspark.pipeline.station import Analysis, event_rows
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.stages.assign import note_unread, prunes
 from abspark.stages.bots import find_bots
+from abspark.stages.counts import kept_values
 from abspark.stages.inputs import explained, failing, raw
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
 
 
 def measure(state: RunState) -> None:
-    """Write the run's moments and the drops of its event logs.
+    """Write, aside, the run's moments and the drops of its event logs.
 
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
@@ -65,11 +64,8 @@ def measure(state: RunState) -> None:
         drops += pair_drops(pairs, tallies, study)
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
-        with state.progress.stage("write moments"):
-            state.append_rows("moments", moments)
-            if quantiles:
-                state.append_rows("quantiles", quantiles)
-            state.append_rows("drops", (drop._asdict() for drop in merged(drops)))
+        every = [drop._asdict() for drop in merged(drops)]
+        state.append_rows({"moments": moments, "quantiles": quantiles, "drops": every}, told="write moments")
 
 
 @contextmanager
@@ -124,13 +120,7 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
     sources = {source.name: source for source in study.event_sources}
     attributes = {name: state.project.attributes_of(name) for name in state.project.exposures}
     positions = segment_positions(study, attributes)
-    kept: list[SegmentValue] = []
-    if positions:
-        with state.progress.stage("segment values") as stage:
-            calendars = [calendar(experiment, study) for experiment in study.experiments]
-            counted = frequent_values(units(table, study, calendars), positions, study)
-            kept = [SegmentValue(**r.asDict()) for r in counted.collect()]
-            stage.rows = len(kept)
+    kept = kept_values(state) if positions else []
     environment = state.project.environment
     return Analysis(
         table=table,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.config import Experiment, Project
@@ -19,10 +21,12 @@ from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.time import instant
 from abspark.progress import Progress
 from abspark.schemas import SCHEMA_VERSION, TABLES
+from abspark.stages.aside import Aside
 from abspark.storage import Lake, PinnedSource
 
 RUNNING = "running"
 COMMITTED = "committed"
+ByValue = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 FAILED = "failed: "
 """How an experiment's status begins that failed; the reason follows."""
 
@@ -45,7 +49,10 @@ class RunState:
     `experiments` maps each experiment to its status: running, committed, conflict: ..., or failed: and why. Only
     running ones take part in a stage. `ended` is whether the table `runs` knows how the run ended. `busy` are the units
     with too many events by event source, once they have been looked for. `kept` are the rows that the driver appended,
-    by table, where one process does all stages; None where stages hand over through the lake.
+    by table, where one process does all stages; None where stages hand over through the lake. `profile` are the
+    assignments counted for the health checks, `by_value` those counted by attributes, `frequent` the values of segments
+    that are kept, where this process wrote the assignments; `settled` ends when their part of the ledger is known.
+    `aside` is what goes on beside the stages.
     """
 
     run_id: str
@@ -62,6 +69,11 @@ class RunState:
     ended: bool = False
     busy: dict[str, tuple[UnitKey, ...]] | None = None
     kept: dict[str, list[dict[str, Any]]] | None = None
+    profile: list[dict[str, Any]] | None = None
+    settled: Future[None] | None = None
+    frequent: Future[list[Row]] | None = None
+    by_value: Future[ByValue] | None = None
+    aside: Aside = field(default_factory=Aside)
 
     @property
     def running(self) -> tuple[Experiment, ...]:
@@ -90,17 +102,25 @@ class RunState:
         if not self.running:
             raise _as_one(self.errors)
 
-    def append_rows(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows of the driver to a table of the lake, as this run's.
+    def append_rows(
+        self, tables: Mapping[str, Iterable[Mapping[str, Any]]], *, told: str | None = None
+    ) -> None:
+        """Append rows of the driver to tables of the lake, aside, as this run's; `told` names that as a stage.
 
-        Raises:
-            LakeError: See `Lake.append_rows`.
+        What the lake refuses is raised by `aside.wait`.
         """
-        tagged = [{**row, "run_id": self.run_id} for row in rows]
-        self.lake.append_rows(table, tagged)
+        tagged = {name: [{**row, "run_id": self.run_id} for row in rows] for name, rows in tables.items()}
+
+        def write() -> None:
+            with self.progress.stage(told, aside=True) if told else nullcontext():
+                for name, rows in tagged.items():
+                    self.lake.append_rows(name, rows)
+
         if self.kept is not None:
-            names = TABLES[table].names
-            self.kept.setdefault(table, []).extend({n: row.get(n) for n in names} for row in tagged)
+            for name, rows in tagged.items():
+                names = TABLES[name].names
+                self.kept.setdefault(name, []).extend({n: row.get(n) for n in names} for row in rows)
+        self.aside.start(write)
 
     def rows_of(self, table: str) -> list[dict[str, Any]]:
         """The rows of this run that the driver appended to a table."""
@@ -110,26 +130,30 @@ class RunState:
 
     def record(self, status: str, *, finished: bool = False) -> None:
         """Append the run's present state to `runs`."""
-        self.lake.record_run(
-            {
-                "run_id": self.run_id,
-                "started_at": self.started_at,
-                "finished_at": datetime.now(UTC) if finished else None,
-                "status": status,
-                "experiments": dict(self.experiments),
-                "predecessors": dict(self.predecessors),
-                "as_of": self.as_of,
-                "configuration_hash": self.project.configuration_hash(self.experiments),
-                "code_version": _version("abspark"),
-                "spark_version": self.spark.version,
-                "delta_version": _version("delta-spark"),
-                "schema_version": SCHEMA_VERSION,
-                "inputs": [_input_row(name, found) for name, found in self.inputs.items()],
-                "seconds": dict(self.progress.seconds),
-                "costs": self.progress.cost_rows(),
-            }
-        )
+        self.lake.record_run(self.row(status, finished=finished))
         self.ended = finished
+
+    def row(self, status: str, *, finished: bool = False) -> dict[str, Any]:
+        """The run's present state as a row of `runs`."""
+        now = datetime.now(UTC)
+        return {
+            "run_id": self.run_id,
+            "recorded_at": now,
+            "started_at": self.started_at,
+            "finished_at": now if finished else None,
+            "status": status,
+            "experiments": dict(self.experiments),
+            "predecessors": dict(self.predecessors),
+            "as_of": self.as_of,
+            "configuration_hash": self.project.configuration_hash(self.experiments),
+            "code_version": _version("abspark"),
+            "spark_version": self.spark.version,
+            "delta_version": _version("delta-spark"),
+            "schema_version": SCHEMA_VERSION,
+            "inputs": [_input_row(name, found) for name, found in self.inputs.items()],
+            "seconds": dict(self.progress.seconds),
+            "costs": self.progress.cost_rows(),
+        }
 
 
 def new_run_id(now: datetime) -> str:

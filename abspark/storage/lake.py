@@ -51,6 +51,14 @@ class Lake(ABC):
         self.location = location
 
     @abstractmethod
+    def require_folder(self) -> None:
+        """Say at once what this machine's disk can tell, before any work is done for a lake that can't be written.
+
+        Raises:
+            LakeError: the lake's folder on this machine cannot be written.
+        """
+
+    @abstractmethod
     def ensure_writable(self) -> None:
         """Prepare the lake for a run.
 

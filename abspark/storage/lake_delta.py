@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
@@ -13,7 +13,8 @@ from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.lake import Commit, Lake
-from abspark.storage.lake_faults import as_lake_error
+from abspark.storage.lake_faults import as_lake_error, require_writable
+from abspark.storage.lake_reader import delta_commits
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, literal, local_path, quoted
 from abspark.storage.prune_plan import CommittedRun
@@ -62,6 +63,11 @@ class DeltaLake(Lake):
             schema=quoted(catalog, schema),
         )
 
+    def require_folder(self) -> None:
+        """See `Lake.require_folder`."""
+        if self._folder is not None:
+            require_writable(self._folder, self.location)
+
     def ensure_writable(self) -> None:
         """Create schema, `commits` and `runs` where missing, which proves that the lake can be written."""
         if self._schema is not None:
@@ -87,11 +93,12 @@ class DeltaLake(Lake):
 
     def commits(self) -> tuple[CommittedRun, ...]:
         """The committed run of each experiment, by experiment; empty for a new lake."""
-        frame = self._read(COMMITS, None).orderBy("experiment_id")
-        rows = self._told(frame.collect)
-        return tuple(
-            CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in rows
+        rows = delta_commits(self.location) if self._folder is not None else None
+        found: Iterable[Mapping[str, Any] | Row] = (
+            self._told(self._read(COMMITS, None).collect) if rows is None else rows
         )
+        every = (CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in found)
+        return tuple(sorted(every, key=lambda commit: commit.experiment_id))
 
     def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
         self._create(COMMITS)

@@ -43,7 +43,17 @@ def as_lake_error(error: Exception, location: str) -> LakeError | None:
     return None
 
 
-def unwritable(folder: Path) -> str | None:
+def require_writable(folder: Path, location: str) -> None:
+    """A folder on this machine is there or can be made, and may be written.
+
+    Raises:
+        LakeError: It can't.
+    """
+    if reason := _unwritable(folder):
+        raise LakeError(f"the lake {location} cannot be written: {reason}.")
+
+
+def _unwritable(folder: Path) -> str | None:
     """Why a folder on this machine can't be made or written; None where nothing speaks against it."""
     nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), None)
     if nearest is None:
@@ -57,5 +67,5 @@ def unwritable(folder: Path) -> str | None:
 
 def _reason(error: Exception, location: str) -> str:
     folder = local_path(location)
-    known = unwritable(folder) if folder is not None else None
+    known = _unwritable(folder) if folder is not None else None
     return known or next(reversed(causes(error)), first_line(error))[:300].rstrip(".")

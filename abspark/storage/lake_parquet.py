@@ -19,7 +19,7 @@ from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, Table
 from abspark.storage.lake import Commit, Lake
-from abspark.storage.lake_faults import as_lake_error, unwritable
+from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import local_path
 from abspark.storage.prune_plan import CommittedRun
@@ -43,11 +43,13 @@ class ParquetLake(Lake):
         super().__init__(spark, folder)
         self._root = root.absolute()
 
+    def require_folder(self) -> None:
+        """See `Lake.require_folder`."""
+        require_writable(self._root, self.location)
+
     def ensure_writable(self) -> None:
         """Create the folder."""
-        reason = unwritable(self._root)
-        if reason:
-            raise LakeError(f"the lake {self.location} cannot be written: {reason}.")
+        self.require_folder()
         self._root.mkdir(parents=True, exist_ok=True)
 
     def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:

@@ -6,20 +6,33 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from subprocess import TimeoutExpired
+from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
 from abspark.errors import AbsparkError
+from abspark.storage.class_archive import archive_option, archive_to_make
 from abspark.storage.conditions import first_line
+from abspark.storage.delta_jars import class_path, known_jars, remember_jars
 from abspark.storage.java import old_java_error, require_java
 
 _GIBIBYTE: Final = 1024**3
 _LITTLE: Final = 64 * 1024**2
+_LAST_WORDS: Final = 180
+"""Seconds that Java may take to end, which is when it writes an archive."""
+# Java's quick compiler alone gets room for 48 MB of code, which a run fills: then it throws code away and starts over.
+# The other sizes spare the collections by which Java finds out how much a run needs.
+_QUICK: Final = " ".join(
+    (
+        "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseSerialGC", "-XX:MetaspaceSize=256m",
+        "-Xms640m", "-Xmn320m",
+    )
+)  # fmt: skip
 _RUN_SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
@@ -27,6 +40,9 @@ _RUN_SETTINGS: Final = {
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
+_JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+_PACKAGES: Final = "spark.jars.packages"
+_CLASS_PATH: Final = "spark.driver.extraClassPath"
 _DELTA_SETTINGS: Final = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -34,10 +50,14 @@ _DELTA_SETTINGS: Final = {
 
 
 @contextmanager
-def open_session(environment: Environment, *, input_bytes: int | None = None) -> Iterator[SparkSession]:
+def open_session(
+    environment: Environment, *, input_bytes: int | None = None, keep_classes: bool = False
+) -> Iterator[SparkSession]:
     """The session of an environment; stopped at the end only if it was started here.
 
-    `input_bytes` says how much is going to be read, None where that is not known.
+    `input_bytes` says how much is going to be read, None where that is not known. With `keep_classes`, a session
+    started here on one machine leaves an archive of Java's classes as it ends, unless there is one, for later ones to
+    start from.
 
     With `spark.master`, a session is started: Delta configured where its package is installed, and tuned
     for one machine where the master is local. Without, the session that is there is taken as it is. The
@@ -60,7 +80,8 @@ def open_session(environment: Environment, *, input_bytes: int | None = None) ->
     elif _running_here():
         yield _with_conf(SparkSession.builder.master(wanted.master), conf).getOrCreate()
     else:
-        yield from _own_session(wanted.master, {**local_settings(wanted.master, input_bytes), **conf})
+        tuned = local_settings(wanted.master, input_bytes)
+        yield from _own_session(wanted.master, conf, tuned, keep_classes=keep_classes)
 
 
 @contextmanager
@@ -85,30 +106,56 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
     A run over little data is mostly Java warming up: there a small heap and a quick compiler save half of the time
     and of the memory. Over much data the thorough compiler pays.
     """
-    if not master.startswith("local[") and master != "local":
+    if not _is_local(master):
         return {}
     little = input_bytes is not None and input_bytes < _LITTLE
     return {
         "spark.driver.memory": "2g" if little else f"{_driver_gibibytes()}g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-        if little
-        else "-XX:+UseParallelGC",
+        _JAVA_OPTIONS: _QUICK if little else "-XX:+UseParallelGC",
         "spark.driver.host": "localhost",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
-        # adaptive execution merges what is too many of these, and splits nothing that is too few
-        "spark.sql.shuffle.partitions": str(max(8, 4 * (os.cpu_count() or 1))),
         "spark.databricks.delta.snapshotPartitions": "1",
+        **(_few_rows() if little else _many_rows()),
     }
 
 
-def _own_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession]:
+def _few_rows() -> dict[str, str]:
+    """To plan once costs less than to plan after each stage, and to read files less than to choose among them."""
+    return {
+        "spark.sql.shuffle.partitions": str(_cores()),
+        "spark.sql.adaptive.enabled": "false",
+        "spark.databricks.delta.stats.skipping": "false",
+    }
+
+
+def _many_rows() -> dict[str, str]:
+    """Adaptive execution merges what is too many partitions, and splits nothing that is too few."""
+    return {"spark.sql.shuffle.partitions": str(max(8, 4 * _cores()))}
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _own_session(
+    master: str, conf: Mapping[str, str], tuned: dict[str, str], *, keep_classes: bool
+) -> Iterator[SparkSession]:
     require_java()
     handle, log = tempfile.mkstemp(prefix="abspark-spark-", suffix=".log")
     os.close(handle)
-    session = _started(master, conf, log)
+    if keep_classes and _PACKAGES in _delta_settings(master, conf):
+        _started(master, conf, log).stop()  # looks up where Delta's jars are: an archive is of a class path
+        _end_java()
+    delta = _delta_settings(master, conf)
+    archive = None
+    if _JAVA_OPTIONS in tuned and _CLASS_PATH in delta:
+        archive = archive_to_make(delta[_CLASS_PATH]) if keep_classes else None
+        classes = archive.option if archive else archive_option(delta[_CLASS_PATH])
+        tuned[_JAVA_OPTIONS] = f"{tuned[_JAVA_OPTIONS]} {classes}".strip()
+    session = _started(master, {**tuned, **conf}, log)
     try:
         yield session
     except AbsparkError:
@@ -119,18 +166,36 @@ def _own_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession]
         raise
     finally:
         session.stop()
+        if archive is not None:
+            _end_java()
+            archive.keep()
         if log:
             Path(log).unlink(missing_ok=True)
 
 
 def _started(master: str, conf: Mapping[str, str], log: str) -> SparkSession:
-    builder = SparkSession.builder.appName("abspark").master(master)
-    builder = _with_conf(_with_delta(builder, conf), conf)
+    delta = _delta_settings(master, conf)
+    builder = _with_conf(SparkSession.builder.appName("abspark").master(master), {**delta, **conf})
     try:
         with _output_to(log):
-            return builder.getOrCreate()
+            session = builder.getOrCreate()
     except Exception as error:  # pyspark's traceback says less than Java's own words
         raise old_java_error() or _start_error(error, Path(log)) from None
+    if (packages := delta.get(_PACKAGES)) is not None:
+        remember_jars(packages, session.sparkContext.getConf().get("spark.jars", ""), _jars_of_spark())
+    return session
+
+
+def _end_java() -> None:
+    """End the Java process of a session that has been stopped; the next session starts another."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    SparkContext._gateway = SparkContext._jvm = None
+    with suppress(OSError, TimeoutExpired):
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(_LAST_WORDS)
 
 
 def _start_error(error: Exception, log: Path) -> AbsparkError:
@@ -148,16 +213,32 @@ def _start_error(error: Exception, log: Path) -> AbsparkError:
     )
 
 
-def _with_delta(builder: SparkSession.Builder, conf: Mapping[str, str]) -> SparkSession.Builder:
-    """Delta, where its package is installed; its jar is fetched unless the conf says where jars come from."""
+def _delta_settings(master: str, conf: Mapping[str, str]) -> dict[str, str]:
+    """Delta, where its package is installed; its jars are looked up unless the conf says where jars come from.
+
+    On one machine those that are known go on the class path; a cluster gets the package, for its executors.
+    """
     if find_spec("delta") is None:
-        return builder
-    builder = _with_conf(builder, _DELTA_SETTINGS)
-    if "spark.jars.packages" in conf or "spark.jars" in conf:
-        return builder
+        return {}
+    if _PACKAGES in conf or "spark.jars" in conf:
+        return _DELTA_SETTINGS
     from delta import configure_spark_with_delta_pip
 
-    return configure_spark_with_delta_pip(builder)
+    builder = configure_spark_with_delta_pip(SparkSession.Builder())
+    packages: str = builder._options[_PACKAGES]
+    jars = known_jars(packages) if _is_local(master) and _CLASS_PATH not in conf else None
+    return {**_DELTA_SETTINGS, **({_PACKAGES: packages} if jars is None else {_CLASS_PATH: class_path(jars)})}
+
+
+def _jars_of_spark() -> Path:
+    import pyspark
+
+    home = os.environ.get("SPARK_HOME")
+    return Path(home or pyspark.__path__[0]) / "jars"
+
+
+def _is_local(master: str) -> bool:
+    return master == "local" or master.startswith("local[")
 
 
 def _with_conf(builder: SparkSession.Builder, conf: Mapping[str, str]) -> SparkSession.Builder:

@@ -53,19 +53,24 @@ class SparkMeter:
         self._no_statuses = context._jvm.java.util.ArrayList()
         self._quantiles = context._gateway.new_array(context._jvm.double, 2)
         self._quantiles[0], self._quantiles[1] = 0.5, 1.0
-        self._tags = (f"abspark-{uuid4().hex[:8]}-{number}" for number in count(1))
-        self._tracker.getJobIdsForTag(next(self._tags))
+        self._name = f"abspark-{uuid4().hex[:8]}"
+        self._number = count(1)
+        self._tracker.getJobIdsForTag(self._tag())
 
     @contextmanager
     def gauge(self) -> Iterator[SparkGauge]:
         """Watch the jobs that this thread starts within."""
-        tag = next(self._tags)
+        tag = self._tag()
         try:
             tagged = _known(lambda: self._context.addJobTag(tag) or True)
             yield SparkGauge(self, tag if tagged else None)
         finally:
             with suppress(Exception):
                 self._context.removeJobTag(tag)
+
+    def _tag(self) -> str:
+        """A new one each time, whichever threads ask."""
+        return f"{self._name}-{next(self._number)}"
 
     def cost(self, tag: str) -> Cost:
         """What the jobs with a tag have cost, once Spark has booked all that has ended.

@@ -119,6 +119,26 @@ def test_a_terminal_shows_rows_rate_and_tasks_while_a_stage_runs() -> None:
     assert threads() == []
 
 
+def test_what_ends_beside_a_stage_is_told_after_it() -> None:
+    meter = Known()
+    with terminal() as (stream, told):
+        progress = Progress(stream, meter=meter)
+
+        def beside() -> None:
+            with progress.stage("open the lake", aside=True) as stage:
+                stage.rows = 7
+
+        with progress.stage("count"):
+            thread = threading.Thread(target=beside)
+            thread.start()
+            thread.join()
+            spent_until(lambda: len(meter.asked_by) >= 3)
+        beside()
+    assert [line[2:28].rstrip() for line in screen(told)] == ["open the lake", "count", "open the lake"]
+    assert set(progress.seconds) == {"count", "open the lake"}
+    assert progress.costs["open the lake"] == COST + COST
+
+
 def test_a_long_name_stays_one_line() -> None:
     meter = Known()
     with terminal() as (stream, told), Progress(stream, meter=meter).stage("count " + "long" * 40):

@@ -19,7 +19,7 @@ CHANGE = START + timedelta(days=1, hours=12)
 COLUMNS = (
     "experiment_id string, unit_id string, variant string, expected_variant string, hash_status string, "
     "excluded_reason string, bucket bigint, first_exposure_at timestamp, second_variant_at timestamp, "
-    "attributes array<string>, unit_key_lo bigint"
+    "attributes array<string>, unit_key_lo bigint, exposures bigint"
 )
 MICRO = timedelta(microseconds=1)
 
@@ -47,7 +47,7 @@ def unit(of: str, **given: Any) -> dict[str, Any]:
     return {
         "experiment_id": of, "unit_id": "u", "variant": "a", "expected_variant": "a", "hash_status": "match",
         "excluded_reason": None, "bucket": 17, "first_exposure_at": START, "second_variant_at": None,
-        "attributes": ["x", "DE"], "unit_key_lo": 1, **given,
+        "attributes": ["x", "DE"], "unit_key_lo": 1, "exposures": 1, **given,
     }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def micros(instant: datetime) -> int:
 def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession) -> None:
     wrong = {"hash_status": "mismatch", "expected_variant": "b", "first_exposure_at": CHANGE}
     rows = [
-        unit("dated", unit_key_lo=-32),
+        unit("dated", unit_key_lo=-32, exposures=3),
         unit("dated", first_exposure_at=START + timedelta(hours=23), second_variant_at=CHANGE),
         unit("dated", first_exposure_at=CHANGE - MICRO),
         unit("dated", **wrong, bucket=5999),
@@ -76,11 +76,11 @@ def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession
     frame = assignment_profile(table(spark, rows), [experiment("dated"), experiment("flat")])
     assert frame.columns == [
         "experiment_id", "period", "day", "variant", "expected_variant", "hash_status", "excluded_reason",
-        "not_ascii", "capitals", "near", "n", "several", "sampled", "earliest", "latest",
+        "not_ascii", "capitals", "near", "n", "exposures", "repeating", "several", "sampled", "earliest", "latest",
     ]  # fmt: skip
     first, second = date(2026, 10, 1), date(2026, 10, 2)
     found = {tuple(row) for row in frame.collect()}
-    one = (1, 0, 0, micros(CHANGE), micros(CHANGE))
+    one = (1, 1, 0, 0, 0, micros(CHANGE), micros(CHANGE))
     before = micros(CHANGE - MICRO)
     assert found == {
         (
@@ -95,12 +95,14 @@ def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession
             False,
             False,
             2,
+            4,
+            1,
             1,
             1,
             micros(START),
             micros(START) + 82_800_000_000,
         ),
-        ("dated", 0, second, "a", "a", "match", None, False, False, False, 1, 0, 0, before, before),
+        ("dated", 0, second, "a", "a", "match", None, False, False, False, 1, 1, 0, 0, 0, before, before),
         ("dated", 1, second, "a", "b", "mismatch", None, False, False, True, *one),
         ("dated", 1, second, "a", "b", "mismatch", "tied_variants", False, False, True, *one),
         ("dated", 1, second, "a", "b", "mismatch", None, True, True, False, *one),

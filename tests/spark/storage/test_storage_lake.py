@@ -11,8 +11,9 @@ from storage_samples import NOON, drops, record, write_drops
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError, UsageError
 from abspark.schemas import DROPS, RUNS
-from abspark.storage import Commit, Pruned, open_lake
+from abspark.storage import Commit, Pruned, lake_delta, open_lake
 from abspark.storage.lake import Lake
+from abspark.storage.prune_plan import CommittedRun
 
 pytestmark = pytest.mark.spark
 
@@ -57,6 +58,19 @@ def test_commit_switches_only_experiments_whose_predecessor_stands(lake: Lake) -
     before = lake.current("commits").collect()
     assert lake.commit("r3", wanted) == ended
     assert lake.current("commits").collect() == before
+
+
+def test_commits_of_a_folder_are_read_without_spark_where_that_is_possible(
+    delta_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delta_lake.commit("r1", {"b": None, "a": None})
+    delta_lake.commit("r2", {"a": "r1"})
+    without = delta_lake.commits()
+    assert without == (CommittedRun("a", "r2", "r1"), CommittedRun("b", "r1", None))
+    asked = []
+    monkeypatch.setattr(lake_delta, "delta_commits", asked.append)
+    assert delta_lake.commits() == without
+    assert asked == [delta_lake.location]
 
 
 def test_commit_of_nothing_commits_nothing(lake: Lake) -> None:

@@ -76,6 +76,37 @@ def test_session_that_does_not_start_says_why_in_one_screen(tmp_path: Path) -> N
     assert ended.stderr == ""
 
 
+@pytest.mark.spark
+@pytest.mark.long
+def test_an_archive_of_classes_is_left_once_and_mapped_by_later_starts(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from abspark.command_common import local_session
+with local_session(keep_classes=sys.argv[1] == "keep") as spark:
+    java = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
+    print(spark.range(3).count(), "/abspark/classes-" in Path(f"/proc/{java}/maps").read_text())
+"""
+
+    def started(keeps: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-c", script, keeps], capture_output=True, text=True, timeout=180, check=False,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert ended.stderr == ""
+        return ended.stdout.split()[1]
+
+    def archives() -> list[Path]:
+        return list(tmp_path.glob("abspark/*.jsa*"))
+
+    assert (started("no"), archives()) == ("False", [])
+    assert started("keep") == "False"
+    (archive,) = archives()
+    written = archive.stat().st_mtime_ns
+    assert started("no") == started("keep") == "True"
+    assert [one.stat().st_mtime_ns for one in archives()] == [written]
+
+
 def test_missing_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(
@@ -134,4 +165,6 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
         "TieredStopAtLevel=1" in little["spark.driver.extraJavaOptions"],
     ) == ("2g", True)
     assert "TieredStopAtLevel" not in much["spark.driver.extraJavaOptions"]
+    assert little["spark.sql.adaptive.enabled"] == "false"
+    assert not [key for key in much if "adaptive" in key or "skipping" in key]
     assert local_settings("local[2]") == much
