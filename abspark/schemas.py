@@ -61,6 +61,12 @@ _SEGMENT = (
     ("segment_value", "string", "its value at first exposure; `(missing)`, `(other)`; NULL = everyone"),
 )
 _DAY = ("day", "date", "last day included; that day may be partial")
+_DAY_OR_NOT = ("day", "date", "last day included; that day may be partial; NULL where exposure_day is given")
+_EXPOSURE_DAY = (
+    "exposure_day",
+    "int",
+    "last day since exposure included, 0 being its first 24 hours, in rows that have no `day`; else NULL",
+)
 
 VARIABLES: Final = ("num", "den", "pre_num", "pre_den")
 """The four variables of a moments row, in the order of every mean vector and covariance matrix."""
@@ -111,14 +117,14 @@ UNIT_METRICS: Final = Table(
 MOMENTS: Final = Table(
     "moments",
     "sufficient statistics of one metric in one variant (and segment value), up to and with one day",
-    ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day"),
+    ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day", "exposure_day"),
     _columns(
         _RUN,
         _EXPERIMENT,
         ("variant", "string", "the variant"),
         ("metric", "string", "the metric"),
         *_SEGMENT,
-        _DAY,
+        _DAY_OR_NOT,
         ("n", "bigint", "units analysed"),
         ("n_complete", "bigint", "units among n whose window is complete"),
         *((f"mean_{name}", "double", f"mean of {name} over the n units") for name in VARIABLES),
@@ -136,6 +142,7 @@ MOMENTS: Final = Table(
         ("cap_lower", "double", "lower bound of the values of units; NULL: none"),
         ("cap_upper", "double", "upper bound of the values of units; NULL: none"),
         ("n_capped", "bigint", "units beyond a bound; NULL without bounds, and on days before the last"),
+        _EXPOSURE_DAY,
     ),
 )
 
@@ -165,14 +172,24 @@ QUANTILES: Final = Table(
 RESULTS: Final = Table(
     "results",
     "one comparison of a treatment with the control on one metric",
-    ("experiment_id", "metric", "treatment", "segment_name", "segment_value", "day", "method", "estimator"),
+    (
+        "experiment_id",
+        "metric",
+        "treatment",
+        "segment_name",
+        "segment_value",
+        "day",
+        "exposure_day",
+        "method",
+        "estimator",
+    ),
     _columns(
         _RUN,
         _EXPERIMENT,
         ("metric", "string", "the metric"),
         ("treatment", "string", "the variant compared with the control"),
         *_SEGMENT,
-        _DAY,
+        _DAY_OR_NOT,
         ("method", "string", "fixed, group_sequential, anytime, bayesian"),
         ("estimator", "string", "unadjusted, cuped"),
         ("headline", "boolean", "whether this estimator is the configured one"),
@@ -231,6 +248,7 @@ RESULTS: Final = Table(
         ("margin", "double", "tolerated worsening of a guardrail, as configured, > 0"),
         ("non_inferior", "boolean", "whether worsening by the margin or more is ruled out"),
         ("reason", "string", "why numbers are NULL"),
+        _EXPOSURE_DAY,
     ),
 )
 

@@ -13,7 +13,19 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from oracle_moments import Moments, days, days_of, moments, segments
-from oracle_values import Assigned, Case, Events, Span, UnitValue, all_spans, unit_value, variables
+from oracle_values import (
+    DAY,
+    Assigned,
+    Case,
+    Events,
+    Span,
+    UnitValue,
+    all_spans,
+    cut_after,
+    exposure_days,
+    unit_value,
+    variables,
+)
 from world import Experiment, Feed, Log, RawRow, World
 
 EVERYTHING = "*"
@@ -50,13 +62,14 @@ class UnitRow(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The tables; `moments` those of the last day, `days` those of everyone on each day."""
+    """The tables; `moments` those of the last day, `days` those of everyone on each day, `ages` by days since exposure."""
 
     assignments: dict[tuple[str, str], Assigned]
     moments: dict[tuple[str, str, str, str | None, str | None], Moments]
     days: dict[tuple[str, str, str, date], Moments]
     drops: dict[tuple[Any, ...], tuple[int, int | None]]
     unit_metrics: dict[tuple[str, str, str], UnitRow]
+    ages: dict[tuple[str, str, str, int], Moments]
 
 
 class Reading(NamedTuple):
@@ -64,6 +77,7 @@ class Reading(NamedTuple):
 
     assigned: dict[tuple[str, str], Assigned]
     values: dict[tuple[str, str], dict[str, UnitValue]]
+    cases: dict[tuple[str, str], dict[str, Case]]
     ledger: Ledger
 
 
@@ -84,6 +98,7 @@ def run(world: World) -> Outcome:
         _each_day(world, readings),
         final.ledger.table(),
         unit_metrics,
+        _since_exposure(world, final),
     )
 
 
@@ -109,7 +124,7 @@ def _read(world: World, *, pairs: bool = False) -> Reading:
     for log in world.events if pairs else ():
         _count(world, log, live[log.name], assigned=assigned, cases=cases, ledger=ledger)
     values = {key: {unit: unit_value(case) for unit, case in each.items()} for key, each in cases.items()}
-    return Reading(assigned, values, ledger)
+    return Reading(assigned, values, cases, ledger)
 
 
 def _until(world: World, end: int) -> World:
@@ -353,6 +368,24 @@ def _each_day(world: World, readings: Mapping[int, Reading]) -> dict[tuple[str, 
                     key = (experiment.id, variant, metric.name)
                     last = end == world.as_of
                     found[*key, day] = _moment(world, readings[end], key, None, last=last)
+    return found
+
+
+def _since_exposure(world: World, final: Reading) -> dict[tuple[str, str, str, int], Moments]:
+    """Everyone's moments by days since exposure: those of a metric whose windows end after so many."""
+    found = {}
+    for experiment in world.experiments:
+        for metric in world.metrics_of(experiment):
+            for day in exposure_days(world, experiment, metric):
+                cut = cut_after(metric, (day + 1) * DAY)
+                for variant in experiment.variants:
+                    values = [
+                        unit_value(case._replace(metric=cut))
+                        for case in final.cases[experiment.id, metric.name].values()
+                        if case.unit.variant == variant
+                    ]
+                    key = (experiment.id, variant, metric.name, day)
+                    found[key] = moments(values, cut, variables(world, cut), last=False)
     return found
 
 

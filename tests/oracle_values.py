@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from world import Experiment, Feed, Metric, RawRow, Window, World
@@ -150,6 +151,37 @@ def has_days(metric: Metric) -> bool:
     if complete_only(metric):
         return all(metric.window_of(feed).end is not None for feed in metric.feeds)
     return metric.is_a in SUMS and all(feed.key is None for feed in metric.feeds)
+
+
+def exposure_days(world: World, experiment: Experiment, metric: Metric) -> list[int]:
+    """The days since exposure k of which the metric has a row: those in which a window is open for some unit."""
+    windows = [metric.window_of(feed) for feed in metric.feeds]
+    sums = metric.is_a in SUMS and all(feed.key is None for feed in metric.feeds)
+    from_exposure = metric.trigger is None and all(window.anchor == "exposure" for window in windows)
+    if not (experiment.since_exposure and sums and from_exposure):
+        return []
+    oldest = world.as_of - experiment.start
+    ends = [oldest if window.end is None else min(window.end, oldest) for window in windows]
+    begun = [k for k in range(1000) if any(window.start < (k + 1) * DAY for window in windows)]
+    return [k for k in begun if any(k * DAY < end for end in ends)]
+
+
+def cut_after(metric: Metric, length: int) -> Metric:
+    """The metric with windows that end by then after the exposure."""
+
+    def cut(feed: Feed | None) -> Feed | None:
+        if feed is None or feed.window is None:
+            return feed
+        end = feed.window.end
+        window = feed.window._replace(end=length if end is None else min(end, length))
+        return replace(feed, window=window)
+
+    return replace(
+        metric,
+        end=length if metric.end is None else min(metric.end, length),
+        numerator=cut(metric.numerator),
+        denominator=cut(metric.denominator),
+    )
 
 
 def variables(world: World, metric: Metric) -> tuple[str, ...]:

@@ -131,6 +131,7 @@ def run_frames(
         _days(made),
         _drops(drops),
         unit_values(analysis) if per_unit else {},
+        _ages(made),
     )
     return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows, study), study))
 
@@ -154,6 +155,9 @@ def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -
     assert found.days.keys() == expected.days.keys()
     for when, moments in expected.days.items():
         assert_same_moments(found.days[when], moments, when, tolerance, about_zero=True)
+    assert found.ages.keys() == expected.ages.keys()
+    for age, moments in expected.ages.items():
+        assert_same_moments(found.ages[age], moments, age, tolerance, about_zero=True)
 
 
 def assert_same_moments(
@@ -252,6 +256,7 @@ def _assignments(table: DataFrame) -> dict[tuple[str, str], Assigned]:
 def _last_day(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
     key = ("experiment_id", "variant", "metric", "segment_name", "segment_value")
     last: dict[str, Any] = {}
+    rows = [row for row in rows if row["exposure_day"] is None]
     for row in rows:
         last[row["experiment_id"]] = max(last.get(row["experiment_id"], row["day"]), row["day"])
     return _by_key([row for row in rows if row["day"] == last[row["experiment_id"]]], key)
@@ -259,7 +264,15 @@ def _last_day(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
 
 def _days(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
     key = ("experiment_id", "variant", "metric", "day")
-    return _by_key([row for row in rows if row["segment_name"] is None], key)
+    mine = [row for row in rows if row["segment_name"] is None and row["exposure_day"] is None]
+    return _by_key(mine, key)
+
+
+def _ages(rows: Sequence[Mapping[str, Any]]) -> dict[Any, Moments]:
+    key = ("experiment_id", "variant", "metric", "exposure_day")
+    mine = [row for row in rows if row["exposure_day"] is not None]
+    assert all(row["day"] is None for row in mine), "a row is of a day and of a day since exposure"
+    return _by_key(mine, key)
 
 
 def _by_key(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> dict[Any, Moments]:

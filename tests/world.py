@@ -133,6 +133,7 @@ class Experiment:
     segment_values: int = 50
     time_zone: str = "UTC"
     series: bool = True
+    since_exposure: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,11 @@ def _experiment(given: Experiment) -> ExperimentModel:
             "metrics": {"primary": given.metrics},
             "segments": given.segments,
             "segment_values": given.segment_values,
-            "series": {"enabled": given.series, "time_zone": given.time_zone},
+            "series": {
+                "enabled": given.series,
+                "time_zone": given.time_zone,
+                "since_exposure": given.since_exposure,
+            },
         }
     )
 

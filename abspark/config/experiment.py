@@ -84,12 +84,23 @@ class MetricRoles(ConfigModel):
 
 
 class Series(ConfigModel):
-    """The day series: results as they stood at each day's end, days as that time zone has them."""
+    """The day series: results as they stood at each day's end, days as that time zone has them.
+
+    `since_exposure` adds a series by days since exposure: what each metric would be if its window ended after so many.
+    """
 
     enabled: Switch = True
     time_zone: Annotated[str, AfterValidator(check_time_zone)] = Field(
         default="UTC", description="IANA zone whose midnights end the days"
     )
+    since_exposure: Switch = Field(
+        default=False, description="also results by days since exposure, of 24 hours each"
+    )
+
+    @rule("enabled", "since_exposure")
+    def _one_pass_for_both(self) -> Iterator[Problem]:
+        if self.since_exposure and not self.enabled:
+            yield Problem(("since_exposure",), "has no effect without the series", "enabled: true")
 
 
 class Experiment(ConfigModel):

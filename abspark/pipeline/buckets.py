@@ -21,13 +21,13 @@ _GROWS = (Operation.count, Operation.sum, Operation.present)
 def growing(study: Study, x: int, m: int) -> bool:
     """Whether a metric's units count before their windows are over, and its sums grow with each event."""
     experiment = study.experiments[x]
+    return experiment.series.enabled and not study.complete_only(experiment, m) and sums(study, m)
+
+
+def sums(study: Study, m: int) -> bool:
+    """Whether a metric's value is a sum of what its events bring, or whether there is one."""
     parts = [part for part in study.plans[m].parts if part.variable in (NUM, DEN)]
-    return (
-        experiment.series.enabled
-        and not study.complete_only(experiment, m)
-        and all(part.operation in _GROWS for part in parts)
-        and study.metrics[m].form != "quantile"
-    )
+    return all(part.operation in _GROWS for part in parts) and study.metrics[m].form != "quantile"
 
 
 def growing_anywhere(study: Study) -> bool:
@@ -68,9 +68,11 @@ def bucketed(study: Study) -> list[int]:
     return sorted({part.variable for plan in study.plans for part in plan.parts} & {NUM, DEN})
 
 
-def bucket_sums(variable: int, amount: Column, depth: int) -> list[Column]:
-    """Sums of `amount` over the rows up to each day since entry, by column `age`."""
-    return [
-        F.sum(F.when(F.col("age") <= day, amount)).alias(bucket_name(variable, day))
-        for day in range(depth - 1)
-    ]
+def bucket_names(variable: int, depth: int) -> list[str]:
+    """The columns of a variable for all days since entry but the last."""
+    return [bucket_name(variable, day) for day in range(depth - 1)]
+
+
+def bucket_sums(names: Sequence[str], amount: Column, age: str) -> list[Column]:
+    """Sums of `amount` over the rows up to each day, by the column `age`, one for each of the names."""
+    return [F.sum(F.when(F.col(age) <= day, amount)).alias(name) for day, name in enumerate(names)]

@@ -13,6 +13,7 @@ from abspark.config.metric import Cap
 from abspark.local_frame import local_frame
 from abspark.pipeline.buckets import bucket_name
 from abspark.pipeline.calendar import NEVER
+from abspark.pipeline.exposure_days import age_name, pending_name
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.plans import NUM
 from abspark.pipeline.study import Study
@@ -68,6 +69,8 @@ def cap_quantiles(unit_metrics: DataFrame, study: Study, units: Mapping[Code, in
     mine = unit_metrics.where(
         F.col("m").isin(list(caps)) & (F.col("leaves") == NEVER) & F.col("num").isNotNull()
     )
+    for pending in pending_name(study):
+        mine = mine.where(~F.col(pending))
     seen = mine.where(nonzero).groupBy("x", "m", "num").agg(F.count("*").alias("n"))
     rest = local_frame(
         spark, [(*code, n) for code, n in units.items() if code[1] in over_all], "x int, m int, n bigint"
@@ -123,7 +126,8 @@ def bounded(frame: DataFrame, study: Study, bounds: Mapping[Code, Bounds]) -> Da
     low = per_code(code, [bound.low for bound in found], "double")
     high = per_code(code, [bound.high for bound in found], "double")
     base = [default_num(study, key, bounds) - study.plans[key[1]].shift for key in codes]
-    names = ["num", *(name for name in frame.columns if name.startswith(bucket_name(NUM, "")))]
+    daily = (bucket_name(NUM, ""), age_name(NUM, ""))
+    names = ["num", *(name for name in frame.columns if name.startswith(daily))]
     kept = {name: _kept(F.col(name), low, high) - _base(code, base) for name in names}
     num = F.coalesce("num", F.lit(0.0))
     beyond = F.coalesce((num < low) | (num > high), F.lit(False))  # noqa: FBT003

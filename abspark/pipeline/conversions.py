@@ -17,6 +17,7 @@ from abspark.local_frame import local_frame
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import NEVER, Calendar, day_index
 from abspark.pipeline.events import any_bit, key_names, mask_names, value_names, variant_hash
+from abspark.pipeline.exposure_days import exposure_depth, since_exposure
 from abspark.pipeline.exposures import experiment_dimension
 from abspark.pipeline.keys import in_sample, same_unit
 from abspark.pipeline.literals import per_code
@@ -140,10 +141,11 @@ def conversions(
 
     `events` from `with_event_status`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
     lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
-    windows count from those), s, status, h0.., day (index of the events' day, where sums grow by the day). Then the
-    columns of `measures`. What comes from the unit is NULL where none matched. Events of a unit that leaves on a later
-    day keep their slots: they count for the days before. Pairs outside the windows say on which side of an
-    experiment's windows they lie with `split`; without it those of a sample of the units do that lie before.
+    windows count from those), s, status, h0.., day (index of the events' day, where sums grow by the day), since (their
+    day since exposure, where there is such a series). Then the columns of `measures`. What comes from the unit is NULL
+    where none matched. Events of a unit that leaves on a later day keep their slots: they count for the days before.
+    Pairs outside the windows say on which side of an experiment's windows they lie with `split`; without it those of a
+    sample of the units do that lie before.
     """
     joined = _paired(events, units, study)
     pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
@@ -161,6 +163,8 @@ def conversions(
     hit_names = mask_names(study, "h")
     day = F.when(counting, day_index(F.col("t"), calendars)).otherwise(0)
     days = {"day": day} if bucket_depth(study, calendars) else {}
+    if exposure_depth(study):
+        days["since"] = F.when(counting, since_exposure(study)).otherwise(0)
     shared = ["hi", "lo", "x", "v", *unit_names(study), "s", "status"]
     keyed = reasoned.select(
         *shared,

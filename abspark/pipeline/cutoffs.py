@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import accumulate
 
 from abspark.config import EventSource, Experiment
-from abspark.pipeline.calendar import Calendar
+from abspark.pipeline.calendar import DAY, Calendar
+from abspark.pipeline.exposure_days import exposure_days
 from abspark.pipeline.plans import FOREVER, Slot
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
@@ -60,11 +61,13 @@ class Cutoffs:
 
     `final` at as_of; `daily` at the end of each day of the experiment's calendar, the last being `final` again;
     `reached` the latest of those up to each day. They differ where a window stays open and the log is complete up to
-    an instant that is given: once that has passed, no unit is complete.
+    an instant that is given: once that has passed, no unit is complete. `ages` at as_of for windows that end after so
+    many days since exposure, from one on; none without such a series.
     """
 
     final: Mapping[tuple[int, int], int]
     daily: Mapping[tuple[int, int], tuple[int, ...]]
+    ages: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
 
     @cached_property
     def reached(self) -> Mapping[tuple[int, int], tuple[int, ...]]:
@@ -80,7 +83,18 @@ def cutoffs(study: Study, calendars: Sequence[Calendar], fresh: Mapping[str, Fre
         for x, experiment in enumerate(study.experiments)
         for m in study.codes_of(experiment)
     }
-    return Cutoffs({key: ends[-1] for key, ends in daily.items()}, daily)
+    ages = {(x, m): _age_cutoffs(study, x, m, fresh) for x, m in daily}
+    return Cutoffs({key: ends[-1] for key, ends in daily.items()}, daily, ages)
+
+
+def _age_cutoffs(study: Study, x: int, m: int, fresh: Mapping[str, Freshness]) -> tuple[int, ...]:
+    as_of = epoch_micros(study.as_of)
+    known = [
+        (min(as_of, fresh[slot.want.source].complete_until(as_of)), slot.end)
+        for slot in study.plans[m].closing_slots
+    ]
+    days = range(1, exposure_days(study, x, m).stop + 1)
+    return tuple(min(until - min(end, day * DAY) for until, end in known) for day in days)
 
 
 def _cutoff(experiment: Experiment, slots: Sequence[Slot], as_of: int, fresh: Mapping[str, Freshness]) -> int:

@@ -23,7 +23,7 @@ from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.segments import exploded
 from abspark.pipeline.series import (
-    DAY_SLICE,
+    Limit,
     unit_days,
     value_slices,
     with_changes,
@@ -67,7 +67,7 @@ def event_moments(
     else:
         entered = with_entry(rows, study, cutoffs, calendars, depth)
         rows = with_changes(exploded(entered, segments, {}, slices), study, cutoffs, calendars, depth)
-    whole = F.col("p") != DAY_SLICE
+    whole = F.col("p") >= -1
     names = [VARIABLES[variable] for variable in variables]
     values = {name: F.coalesce(name, F.lit(0.0)) for name in names}
     filled = rows.withColumn("history", _history(variables)).withColumns(values)
@@ -130,20 +130,22 @@ def unit_counts(
     Columns: the key x, v, p, code, m; n_all; n_complete. For days the increments of both.
     """
     spark = units.sparkSession
-    limits: dict[tuple[int, int, tuple[int, ...]], int] = {}
-    for (x, m), final in cutoffs.final.items():
-        limits.setdefault((x, final, cutoffs.reached[x, m]), len(limits))
-    mine = [(x, m, limits[x, final, cutoffs.reached[x, m]]) for (x, m), final in cutoffs.final.items()]
+    of_metric = {
+        key: Limit(key[0], final, cutoffs.reached[key], cutoffs.ages.get(key, ()))
+        for key, final in cutoffs.final.items()
+    }
+    limits = {limit: number for number, limit in enumerate(dict.fromkeys(of_metric.values()))}
+    mine = [(x, m, limits[limit]) for (x, m), limit in of_metric.items()]
     metrics = local_frame(spark, mine, "x int, m int, `limit` int")
     distinct = local_frame(
         spark,
-        [(x, number, final) for (x, final, _), number in limits.items()],
+        [(limit.x, number, limit.final) for limit, number in limits.items()],
         "x int, `limit` int, cutoff bigint",
     )
     placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")
     over = F.when(F.col("t0") <= F.col("cutoff"), 1).otherwise(0)
-    dated = with_unit_days(placed, study, calendars, [(x, reached) for x, _, reached in limits])
-    days = unit_days(study, calendars)
+    dated = with_unit_days(placed, study, calendars, list(limits))
+    days = unit_days(study, calendars, list(limits))
     counted = (
         exploded(dated, segments, {"one": F.lit(1), "over": over}, days)
         .groupBy("x", "v", "p", "code", "limit")

@@ -109,12 +109,13 @@ def exploded(rows: DataFrame, count: int, fields: Mapping[str, Column], days: Co
     """Each row once for everyone (p = -1, code = -1), once for each of its `count` segments, once for each of `days`.
 
     `fields` are columns that the rows for everyone and for segments get; `days` is an array of structs with p, code
-    (NULL: leave it out) and the same fields. `g` is consumed. Rows of units that left stand for their days only, and
-    rows whose m is negative (the ledger's) stay single.
+    (NULL: leave it out) and the same fields. `g` is consumed. Rows of units that left, and those that are `pending`,
+    stand for their days only, and rows whose m is negative (the ledger's) stay single.
     """
     names = [name for name in rows.columns if name != "g"]
     extra = [column.alias(name) for name, column in fields.items()]
     gone = F.coalesce(F.col("leaves") < NEVER, F.lit(False))  # noqa: FBT003 - a literal, not a flag
+    gone = gone | F.col("pending") if "pending" in names else gone
     ledger = F.col("m") < 0 if "m" in names else F.lit(False)  # noqa: FBT003
     code = F.when(gone & ~ledger, _ABSENT).otherwise(-1)
     everyone = F.struct(F.lit(-1).alias("p"), code.alias("code"), *extra)

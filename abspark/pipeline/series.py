@@ -8,13 +8,23 @@ moments of a day are what all changes up to it add up to, so that every day come
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.pipeline.buckets import bucket_name, bucketed, growing, growing_anywhere
+from abspark.pipeline.buckets import bucket_names, bucketed, growing, growing_anywhere
 from abspark.pipeline.calendar import Calendar, day_index
 from abspark.pipeline.cutoffs import Cutoffs
+from abspark.pipeline.exposure_days import (
+    age_names,
+    age_places,
+    days_over,
+    entered,
+    exposure_depth,
+    unit_ages,
+    with_ages,
+)
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.plans import FOREVER
 from abspark.pipeline.study import Study
@@ -24,6 +34,15 @@ from abspark.schemas import VARIABLES
 
 DAY_SLICE = -2
 """In place of a segment's position: `code` is the index of a day, and the row tells what changes on it."""
+
+
+class Limit(NamedTuple):
+    """What decides on which days units count: the experiment's code and its metrics' cutoffs, as `Cutoffs` has them."""
+
+    x: int
+    final: int
+    reached: tuple[int, ...]
+    ages: tuple[int, ...]
 
 
 def in_series(study: Study, x: int, m: int) -> bool:
@@ -41,13 +60,13 @@ def value_slices(study: Study, cutoffs: Cutoffs, depth: int) -> Column | None:
     """The places of a row of unit metrics in the series, as an array of (p, code); None: there is no series.
 
     Codes 0 .. depth - 1 are days since the unit's entry, then comes its leaving, then the day on which a triggered
-    unit's windows are over. `with_changes` tells what each changes.
+    unit's windows are over. Those of the series by days since exposure follow. `with_changes` tells what each changes.
     """
-    if not any(_listed(study, cutoffs)):
+    if not any(_listed(study, cutoffs)) and not exposure_depth(study):
         return None
     count = max(depth, 1) + (2 if study.triggers else 1)
     places = [F.struct(F.lit(DAY_SLICE).alias("p"), F.lit(code).alias("code")) for code in range(count)]
-    return F.array(*places)
+    return F.array(*places, *age_places(study))
 
 
 def with_entry(
@@ -56,6 +75,7 @@ def with_entry(
     """Rows with `enters`, the day of the anchor, and `completes`, the first at whose end the windows are over.
 
     And with until_0.., the variables that grow as of each day since entry, in place of the columns that held them.
+    Likewise what the series by days since exposure needs.
     """
     anchor = anchor_of(study)
     reached = [cutoffs.reached.get(key, ()) for key in _codes(study)]
@@ -65,12 +85,15 @@ def with_entry(
     given = {"enters": enters, "completes": completes}
     if depth:
         given |= {f"until_{v}": _until(v, depth) for v in bucketed(study)}
-    held = [bucket_name(v, day) for v in bucketed(study) for day in range(depth - 1)]
-    return unit_metrics.withColumns(given).drop(*held)
+    if exposure_depth(study):
+        ages = [(x, cutoffs.ages.get((x, m), ())) for x, m in _codes(study)]
+        given |= entered(study, days_over(calendars, ages, _code(study)), _strict(study))
+    names = (name for v in bucketed(study) for name in (*bucket_names(v, depth), *age_names(study, v)))
+    return unit_metrics.withColumns(given).drop(*names)
 
 
 def _until(variable: int, depth: int) -> Column:
-    names = [*(bucket_name(variable, day) for day in range(depth - 1)), VARIABLES[variable]]
+    names = [*bucket_names(variable, depth), VARIABLES[variable]]
     return F.array(*(F.coalesce(name, F.lit(0.0)) for name in names))
 
 
@@ -85,8 +108,7 @@ def with_changes(
     brings on each day what it has by then.
     """
     listed = per_code(_code(study), _listed(study, cutoffs), "boolean")
-    whole = [study.complete_only(study.experiments[x], m) for x, m in _codes(study)]
-    strict = F.coalesce(per_code(_code(study), whole, "boolean"), F.lit(True))  # noqa: FBT003 - a literal, not a flag
+    strict = _strict(study)
     last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
     entry = F.when(F.col("strict"), F.col("completes")).otherwise(F.col("enters"))
     placed = rows.withColumns({"strict": strict, "last": last, "since": F.col("code")}).withColumn(
@@ -108,7 +130,15 @@ def with_changes(
     dated = placed.withColumns(named).withColumn("day", F.when(series, day))
     changes = listed & (F.col("day") <= F.col("last")) & _in_order(study, kinds)
     code = F.when(series, F.col("day")).otherwise(F.col("code"))
-    return dated.where(~series | F.coalesce(changes, F.lit(False))).withColumn("code", code)  # noqa: FBT003
+    changed = dated.where(~series | F.coalesce(changes, F.lit(False))).withColumn("code", code)  # noqa: FBT003
+    lengths = [len(cutoffs.ages.get(key, ())) for key in _codes(study)]
+    return with_ages(changed, study, _code(study), lengths, used_variables(study))
+
+
+def _strict(study: Study) -> Column:
+    """Whether only complete units count for a row's metric; TRUE for the ledger's rows."""
+    whole = [study.complete_only(study.experiments[x], m) for x, m in _codes(study)]
+    return F.coalesce(per_code(_code(study), whole, "boolean"), F.lit(True))  # noqa: FBT003 - a literal, not a flag
 
 
 def _in_order(study: Study, kinds: Mapping[str, Column]) -> Column:
@@ -174,23 +204,27 @@ def _code(study: Study) -> Column:
 
 
 def with_unit_days(
-    units: DataFrame, study: Study, calendars: Sequence[Calendar], limits: Sequence[tuple[int, Sequence[int]]]
+    units: DataFrame, study: Study, calendars: Sequence[Calendar], limits: Sequence[Limit]
 ) -> DataFrame:
     """Units with `enters`, the day of the first exposure, and `completes`, the first at whose end windows are over.
 
-    `limits` are (experiment's code, last complete anchor by the end of each day), by the number in column `limit`.
-    Without any series the units as they are. Columns of their own, each used by the next: as one expression, the
-    code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
+    And with `ages_over`, how many of its days since exposure are, where there is a series of those. `limits` by the
+    number in column `limit`. Without any series the units as they are. Columns of their own, each used by the next: as
+    one expression, the code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
     """
     if not any(experiment.series.enabled for experiment in study.experiments):
         return units
-    reached, ends = [reached for _, reached in limits], [calendars[x].ends for x, _ in limits]
-    entered = units.withColumn("enters", day_index(F.col("t0"), calendars))
+    reached, ends = [limit.reached for limit in limits], [calendars[limit.x].ends for limit in limits]
+    dated = units.withColumn("enters", day_index(F.col("t0"), calendars))
     over = passed(F.col("t0"), F.col("enters"), F.col("limit"), reached, ends)
-    return entered.withColumn("completes", F.greatest(over, F.col("enters")))
+    completed = dated.withColumn("completes", F.greatest(over, F.col("enters")))
+    if not exposure_depth(study):
+        return completed
+    ages = days_over(calendars, [(limit.x, limit.ages) for limit in limits], F.col("limit"))
+    return completed.withColumn("ages_over", ages)
 
 
-def unit_days(study: Study, calendars: Sequence[Calendar]) -> Column | None:
+def unit_days(study: Study, calendars: Sequence[Calendar], limits: Sequence[Limit]) -> Column | None:
     """The days on which a unit of `with_unit_days` changes n and n_complete, as an array; None: no series."""
     if not any(experiment.series.enabled for experiment in study.experiments):
         return None
@@ -202,6 +236,8 @@ def unit_days(study: Study, calendars: Sequence[Calendar]) -> Column | None:
         comes = listed & (since <= last) & (since < leaves)
         entries.append(_count(F.when(comes, since), field, 1))
         entries.append(_count(F.when(comes & (leaves <= last), leaves), field, -1))
+    if exposure_depth(study):
+        entries += unit_ages([len(limit.ages) for limit in limits], F.col("limit"), F.col("ages_over"))
     return F.array(*entries)
 
 

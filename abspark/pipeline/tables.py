@@ -15,6 +15,7 @@ from abspark.pipeline.assembly import daily_moments, whole_moments
 from abspark.pipeline.attribute_events import attribute_code
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.caps import Code, default_num
+from abspark.pipeline.exposure_days import AGE_SLICE, exposure_days
 from abspark.pipeline.plans import NUM
 from abspark.pipeline.segments import LABELS
 from abspark.pipeline.series import DAY_SLICE, in_series
@@ -33,6 +34,7 @@ def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]
 
     Every variant has a row for each metric and each segment value that any variant has, with n = 0 where it has none.
     Everyone has a row for each day of a metric that has a series, else for the last day; segments for the last day.
+    Where there is a series by days since exposure, everyone has a row for each of those, too.
     """
     study = analysis.study
     found = {(r["x"], r["m"], (r["p"], r["code"]), r["v"]): r for r in rows if r["m"] != LEDGER}
@@ -46,6 +48,7 @@ def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]
             pieces = sorted({_EVERYONE, *(piece for piece in slices.get((x, m), {}) if piece[0] >= 0)})
             variants = range(len(experiment.variants))
             made += [row for v in variants for row in _days_before(found, analysis, (x, m), v)]
+            made += [row for v in variants for row in _since_exposure(found, analysis, (x, m), v)]
             for piece in pieces:
                 segment = _segment(study, x, piece, values)
                 made += [
@@ -72,6 +75,20 @@ def _days_before(
     ]
 
 
+def _since_exposure(
+    found: Mapping[tuple[int, int, _Slice, int], Row], analysis: Analysis, code: Code, v: int
+) -> list[dict[str, Any]]:
+    """The rows of everyone by days since exposure."""
+    study, (x, m) = analysis.study, code
+    days = exposure_days(study, x, m)
+    rows = {
+        day: row for day in range(days.stop) if (row := found.get((x, m, (AGE_SLICE, day), v))) is not None
+    }
+    strict = study.complete_only(study.experiments[x], m)
+    moments = daily_moments(rows, analysis.cutoffs.ages[code], study, code, analysis.bounds, strict=strict)
+    return [_row(study, code, v, (None, None), None) | moments[day] | {"exposure_day": day} for day in days]
+
+
 def _last_row(
     row: Row | None, analysis: Analysis, code: Code, v: int, segment: tuple[str | None, str | None]
 ) -> dict[str, Any]:
@@ -83,14 +100,14 @@ def _last_row(
 
 
 def _row(
-    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date
+    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date | None
 ) -> dict[str, Any]:
     blank: dict[str, Any] = {name: None for name in MOMENTS.names if name != "run_id"}
     return blank | _key(study, code, v, segment, day)
 
 
 def _key(
-    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date
+    study: Study, code: Code, v: int, segment: tuple[str | None, str | None], day: date | None
 ) -> dict[str, Any]:
     x, m = code
     experiment = study.experiments[x]

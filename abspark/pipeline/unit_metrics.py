@@ -10,13 +10,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
-from abspark.pipeline.buckets import bucket_name, bucket_sums, bucketed
+from abspark.pipeline.buckets import bucket_names, bucket_sums, bucketed
 from abspark.pipeline.calendar import DAY, Calendar, day_index
 from abspark.pipeline.conversions import Status, anchor_name, unit_names
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.events import mask_names
+from abspark.pipeline.exposure_days import age_names, exposure_depth
 from abspark.pipeline.literals import per_code
-from abspark.pipeline.plans import NUM, PRE_NUM, Operation, Part
+from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, Operation, Part
 from abspark.pipeline.signatures import chosen
 from abspark.pipeline.study import Study
 from abspark.schemas import VARIABLES
@@ -43,12 +44,13 @@ def part_dimension(spark: SparkSession, study: Study, cutoffs: Cutoffs) -> DataF
     """One row per experiment and part of a metric, and per experiment and source one that counts for the ledger.
 
     Columns: x; m; k0.., the slot; variable; operation; step; d, value or key column or -1; strict, latest anchor
-    analysed or NULL.
+    analysed or NULL, on the first day since exposure where that is a series.
     """
     rows = []
     for x, experiment in enumerate(study.experiments):
         for m in study.codes_of(experiment):
-            strict = cutoffs.final[x, m] if study.complete_only(experiment, m) else None
+            latest = max(cutoffs.final[x, m], *cutoffs.ages.get((x, m), ())[:1], -FOREVER)
+            strict = latest if study.complete_only(experiment, m) else None
             for part in study.plans[m].parts:
                 column = _column(part, study)
                 rows.append(
@@ -92,7 +94,8 @@ def unit_metrics(
 
     Columns: hi, lo, x, v and what else rows of a unit share; m (LEDGER for the ledger's), s and status (NULL but for
     the ledger's); num and the other variables of the study (NULL where no event feeds them); vs, all values, where a
-    quantile is of events; and with a `depth` of days columns named by `bucket_name`, sums as of each since entry. The
+    quantile is of events; and with a `depth` of days columns named by `bucket_name`, sums as of each since entry. With
+    a series by days since exposure, `age_name` names sums as of each, and `pending` rows count in that alone. The
     ledger's `num` is the number of events with that status, and `early` of those before their experiment's windows;
     without `split` they have no status of their own, as only those of a sample of the units are known.
     """
@@ -125,12 +128,23 @@ def unit_metrics(
     summed = keyed.groupBy(*key).agg(F.sum("early").alias("early"), *_aggregates(study, depth))
     columns = [_value(study, variable).alias(VARIABLES[variable]) for variable in used_variables(study)]
     daily = [
-        _binary(study, F.col(bucket_name(variable, day)), variable).alias(bucket_name(variable, day))
+        _binary(study, F.col(name), variable).alias(name)
         for variable in bucketed(study)
-        for day in range(depth - 1)
+        for name in (*bucket_names(variable, depth), *age_names(study, variable))
     ]
-    valued = summed.select(*key, "early", *columns, *daily, *_extras(study))
+    pending = [_pending(study, cutoffs)] if exposure_depth(study) else []
+    valued = summed.select(*key, "early", *columns, *daily, *pending, *_extras(study))
     return valued.where(ledger | _has_value(study)).drop("present")
+
+
+def _pending(study: Study, cutoffs: Cutoffs) -> Column:
+    limits = [
+        cutoffs.final[x, m] if (x, m) in cutoffs.final and study.complete_only(experiment, m) else None
+        for x, experiment in enumerate(study.experiments)
+        for m in range(len(study.metrics))
+    ]
+    limit = per_code(F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m")), limits, "bigint")
+    return F.coalesce(anchor_of(study) > limit, F.lit(False)).alias("pending")  # noqa: FBT003 - a literal, not a flag
 
 
 def _extras(study: Study) -> list[Column]:
@@ -158,7 +172,8 @@ def _aggregates(study: Study, depth: int) -> list[Column]:
         )
         found.append(F.sum(F.when(fed, added)).alias(f"sum_{variable}"))
         if variable in bucketed(study):
-            found += bucket_sums(variable, F.when(fed, added), depth)
+            found += bucket_sums(bucket_names(variable, depth), F.when(fed, added), "age")
+            found += bucket_sums(age_names(study, variable), F.when(fed, added), "since")
         if Operation.distinct in study.operations:
             sets = F.when(fed & _is(Operation.distinct), chosen("qs", study.key_count))
             found.append(

@@ -94,9 +94,9 @@ def _world() -> World:
     return World(
         (
             Experiment("one", ("a", "b"), START, START + 4 * DAY, NAMES, "screens", segments=("country",),
-                time_zone="Europe/Berlin"),
+                time_zone="Europe/Berlin", since_exposure=True),
             Experiment("two", ("a", "b", "c"), START + HOUR, START + 5 * DAY, NAMES[::-1], "screens",
-                first_wins=True, time_zone="America/Santiago"),
+                first_wins=True, time_zone="America/Santiago", since_exposure=True),
             Experiment("three", ("a", "b"), START, START + 3 * DAY, NAMES[::3], "screens"),
         ),
         METRICS,
