@@ -24,7 +24,10 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
     rows = [
         row
         for row in moments
-        if row["metric"] == metric.name and row["variant"] == control and row["segment_name"] is None
+        if row["metric"] == metric.name
+        and row["variant"] == control
+        and row["segment_name"] is None
+        and row["exposure_day"] is None
     ]
     newest = max(rows, key=lambda row: row["day"], default=None)
     if newest is None or newest["var_num"] is None:

@@ -107,17 +107,19 @@ _reader("drops", "Show how many rows were left out, and why.")
 @FORMAT
 @click.option(
     "--days",
-    type=click.Choice(["last", "all"]),
+    type=click.Choice(["last", "all", "exposure"]),
     default="last",
     show_default=True,
-    help="Days that json, csv and markdown have; the table shows the last and draws the others.",
+    help="Days that json, csv and markdown have; the table shows the last and draws the others. "
+    "exposure: days since exposure, of experiments with series: {since_exposure: true}.",
 )
 def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, days: str) -> None:
     """Show the committed results."""
-    from abspark.report.order import on_last_days
+    from abspark.report.order import by_day, on_last_days, since_exposure
 
-    rows = _committed(conf, env, "results", experiments)
-    show("results", rows if days == "all" or form == "table" else on_last_days(rows), form)
+    found = _committed(conf, env, "results", experiments)
+    rows = since_exposure(found) if days == "exposure" else by_day(found)
+    show("results", on_last_days(rows) if days == "last" and form != "table" else rows, form)
 
 
 @cli.command()

@@ -58,6 +58,7 @@ def report(
 def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> list[ReportData]:
     """What the lake holds of some experiments; each table is read once."""
     from abspark.report.data import ReportData
+    from abspark.report.order import by_day, since_exposure
 
     commits = tables.commits()
     committed = [name for name in experiments if name in commits]
@@ -74,7 +75,8 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
             project.experiments[name],
             project.metrics,
             now,
-            results=own("results", name),
+            results=by_day(own("results", name)),
+            since_exposure=since_exposure(own("results", name)),
             health=own("health", name),
             drops=own("drops", name),
             looks=own("looks", name),

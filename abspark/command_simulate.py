@@ -67,7 +67,9 @@ def demo(out: Path, units: int, seed: int) -> None:
         outcome = runner.run(spark, project, progress=progress)
         shown = {name: queries.rows(spark, project, name) for name in ("drops", "health", "results")}
     for name, rows in shown.items():
-        everyone = [row for row in rows if row.get("segment_name") is None]
+        everyone = [
+            row for row in rows if row.get("segment_name") is None and row.get("exposure_day") is None
+        ]
         show(name, everyone, "table")
     click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
     _tell_report(project, out / "report")

@@ -12,6 +12,8 @@ RESULTS: Final = {
     "day_not_over": "The day is not over, so it has no look yet.",
     "not_a_look": "The day is none of the planned looks.",
     "not_finished": "The experiment or its last window has not ended, so there is no verdict yet.",
+    "descriptive": "By days since exposure the effect is described, with the interval of a single look; no verdict "
+    "is made of it.",
     "below_min_sample_size": "A variant has fewer units than min_sample_size, so there is no verdict yet.",
 }
 """Why a number is undefined, or a row without a verdict: code -> sentence."""

@@ -62,7 +62,7 @@ class UnitRow(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The tables; `moments` those of the last day, `days` those of everyone on each day, `ages` by days since exposure."""
+    """The tables; `moments` those of the last day, `days` of everyone on each day, `ages` by days since exposure."""
 
     assignments: dict[tuple[str, str], Assigned]
     moments: dict[tuple[str, str, str, str | None, str | None], Moments]

@@ -150,6 +150,17 @@ def series(
     return rows
 
 
+def exposure_series(metric: str = "conversion", days: int = 7) -> list[dict[str, Any]]:
+    """Results by days since exposure, of an effect that fades."""
+    return [
+        result(
+            metric, day=None, exposure_day=day, relative_effect=0.3 / (day + 1), relative_low=0.3 / (day + 1) - 0.1,
+            relative_high=0.3 / (day + 1) + 0.1, significant=None, p_adjusted=None, reason="descriptive",
+        )
+        for day in range(days)
+    ]  # fmt: skip
+
+
 def segment_rows(metric: str, values: int, **given: Any) -> list[dict[str, Any]]:
     return [
         result(

@@ -51,7 +51,7 @@ class Comparison:
     """One treatment against the control on one metric, for everyone or one segment value, on one day.
 
     `headline` says whether the estimator is the configured one. `margin` is the tolerated worsening and whether it is
-    `relative` or `absolute`; None without one.
+    `relative` or `absolute`; None without one. With an `exposure_day`, `day` is that of the run.
     """
 
     experiment: Experiment
@@ -65,6 +65,7 @@ class Comparison:
     headline: bool
     control_row: Row
     treatment_row: Row
+    exposure_day: int | None = None
 
     @property
     def direction(self) -> int:
@@ -144,12 +145,12 @@ def compared(
     pairs = [
         Comparison(
             experiment, metrics[name], treatment, role, margin, (segment, value), day, estimator, estimator == headline,
-            rows[experiment.control], rows[treatment],
+            rows[experiment.control], rows[treatment], exposure_day,
         )
         for experiment in experiments
         for name, role, margin in _roles(experiment)
         for estimators, headline in (_estimators(experiment, metrics[name]),)
-        for (segment, value, day), rows in _slices(tables, experiment, metrics[name])
+        for (segment, value, day, exposure_day), rows in _slices(tables, experiment, metrics[name])
         for treatment in experiment.treatments
         if experiment.control in rows and treatment in rows
         for estimator in estimators
@@ -166,7 +167,7 @@ def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetim
 def _slices(
     tables: Mapping[bool, Mapping[tuple[str, str], Slices]], experiment: Experiment, metric: Metric
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Row]]]:
-    """Segment and day, and the rows by variant, from the table that the metric is read from."""
+    """Segment and days, and the rows by variant, from the table that the metric is read from."""
     by_quantile = metric.form == QUANTILE
     nothing = {variant.key: _NO_VALUES for variant in experiment.variants} if by_quantile else {}
     for key, rows in tables[by_quantile].get((experiment.id, metric.name), {}).items():
@@ -174,10 +175,10 @@ def _slices(
 
 
 def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], Slices]:
-    """By experiment and metric, then by segment and day, then by variant."""
+    """By experiment and metric, then by segment and days, then by variant."""
     slices: dict[tuple[str, str], Slices] = {}
     for row in rows:
-        key = (row["segment_name"], row["segment_value"], row["day"])
+        key = (row["segment_name"], row["segment_value"], row["day"], row.get("exposure_day"))
         of_metric = slices.setdefault((row["experiment_id"], row["metric"]), {})
         of_metric.setdefault(key, {})[row["variant"]] = row
     return slices

@@ -8,7 +8,7 @@ fills columns for its comparisons; what every row has, whatever its method, is f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ from abspark.stats import multiplicity
 from abspark.stats.moments import Bools, Floats
 
 NOT_FINISHED: Final = "not_finished"
+DESCRIPTIVE: Final = "descriptive"
 _WEAKER: Final = frozenset({DAY_NOT_OVER, NOT_A_LOOK})
 """Reasons that say less than that there are too few units."""
 METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[str, NDArray[Any]]]]] = {
@@ -49,11 +50,15 @@ METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of the tables results and looks (all columns but run_id), and the guardrails that are harmed."""
+    """Rows of the tables results and looks (all columns but run_id), and the guardrails that are harmed.
+
+    `results` are those by day; `since_exposure` are rows of the same table by days since exposure.
+    """
 
     results: list[dict[str, Any]]
     looks: list[dict[str, Any]]
     harmed: frozenset[Harm]
+    since_exposure: list[dict[str, Any]] = field(default_factory=list)
 
 
 def analysed(
@@ -71,7 +76,8 @@ def analysed(
     metric, segment value and day; `looks` the rows of that table that count, of the runs committed before.
     """
     now = clock(as_of, experiments, metrics)
-    batch = compared(moments, experiments, metrics, quantiles=quantiles)
+    by_day = [row for row in moments if row.get("exposure_day") is None]
+    batch = compared(by_day, experiments, metrics, quantiles=quantiles)
     if batch is None:
         return Found([], look_rows({}, looks, experiments), frozenset())
     series = all_looks(batch, looks, now)
@@ -81,8 +87,27 @@ def analysed(
     columns["margin"], columns["non_inferior"] = tests.margin, tests.non_inferior
     columns |= _verdict(batch, columns, _unfinished(batch, now))
     return Found(
-        _as_rows(columns, len(batch)), look_rows(series, looks, experiments), harmed_guardrails(batch, tests)
+        _as_rows(columns, len(batch)),
+        look_rows(series, looks, experiments),
+        harmed_guardrails(batch, tests),
+        _since_exposure(moments, experiments, metrics, as_of),
     )
+
+
+def _since_exposure(
+    moments: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric], as_of: datetime
+) -> list[dict[str, Any]]:
+    """Effects by days since exposure, with the intervals of one look: they describe, and decide nothing."""
+    known_on = as_of.date()
+    rows = [{**row, "day": known_on} for row in moments if row.get("exposure_day") is not None]
+    batch = compared(rows, experiments, metrics)
+    if batch is None:
+        return []
+    columns = _common(batch) | fixed_columns(batch) | {"alpha": batch.alpha}
+    columns["reason"] = np.where(columns["reason"] == "", DESCRIPTIVE, columns["reason"])
+    columns["method"], columns["day"] = ["fixed"] * len(batch), [None] * len(batch)
+    columns["exposure_day"] = [pair.exposure_day for pair in batch.pairs]
+    return _as_rows(columns, len(batch))
 
 
 def results(

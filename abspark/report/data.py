@@ -22,6 +22,7 @@ class ReportData:
     """Committed rows of one experiment, as plain dictionaries; what is not there is empty or None.
 
     Attributes:
+        results: those by day; `since_exposure` those by days since exposure.
         exposures: `variant`, `day` and `units` by first exposure.
         run: the record of the committed run.
         commit: the row of `commits`; None where no run is committed.
@@ -43,6 +44,7 @@ class ReportData:
     commit: Row | None = None
     lake: str | None = None
     dated: bool = True
+    since_exposure: Sequence[Row] = ()
     _of: dict[Comparison, list[Row]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +73,17 @@ class ReportData:
     def series(self, comparison: Comparison) -> list[Row]:
         """Headline rows of everyone, by day."""
         return self._of.get(comparison, [])
+
+    def by_exposure_day(self, comparison: Comparison) -> list[Row]:
+        """Headline rows of everyone, by days since exposure."""
+        mine = [
+            row
+            for row in self.since_exposure
+            if row["headline"]
+            and row["segment_name"] is None
+            and (row["metric"], row["treatment"]) == comparison
+        ]
+        return sorted(mine, key=lambda row: row["exposure_day"])
 
     def latest(self, comparison: Comparison) -> Row:
         """The headline row of everyone on the latest day."""

@@ -10,11 +10,13 @@ from abspark.schemas import TABLES
 _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "drops": ("experiment_id", "stage", "source", "reason", "variant"),
     "health": ("experiment_id", "check", "slice_name", "slice_value"),
-    "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "variant"),
+    "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "exposure_day", "variant"),
     "assignments": ("experiment_id", "unit_id"),
 }
 ROLES: Final = ("primary", "secondary", "guardrail")
-_RESULTS: Final = ("segment_name", "segment_value", "metric", "treatment", "day", "method", "estimator")
+_RESULTS: Final = (
+    "segment_name", "segment_value", "metric", "treatment", "day", "exposure_day", "method", "estimator",
+)  # fmt: skip
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
@@ -35,6 +37,16 @@ def _results_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _sortable(value: Any) -> tuple[bool, Any]:
     return (value is not None, value)
+
+
+def by_day(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows of days, without those by days since exposure."""
+    return [row for row in rows if row["exposure_day"] is None]
+
+
+def since_exposure(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows by days since exposure alone."""
+    return [row for row in rows if row["exposure_day"] is not None]
 
 
 def on_last_days(rows: Sequence[AnyRow]) -> list[AnyRow]:

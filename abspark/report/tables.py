@@ -69,7 +69,7 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
         ordered, "experiment_id", "treatment", "segment_name"
     ):
         series = _grouped(everything, "metric", "segment_name", "segment_value", "method", "estimator")
-        paths = [sorted(days, key=lambda row: row["day"]) for _, days in series]
+        paths = [sorted(days, key=_place) for _, days in series]
         mine = [days[-1] for days in paths]
         ends = value_range(row[name] for row in mine for name in _RELATIVE)
         first = mine[0]
@@ -77,7 +77,7 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
             ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
         )
         by = "" if segment is None else f", by {segment}"
-        table = _table(f"{experiment}: {treatment} against {first['control']}, to {first['day']}{by}")
+        table = _table(f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}")
         means = () if narrow else ("control", "treated")
         for name in ("metric", *means, "effect", "interval", *decisive, ""):
             side: Literal["left", "right"] = "left" if name in ("metric", "") else "right"
@@ -187,6 +187,15 @@ SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
     "drops": show_drops,
     "runs": show_runs,
 }
+
+
+def _place(row: Row) -> Any:
+    """By what rows of one series are ordered: days, or days since exposure."""
+    return row["day"] if row["exposure_day"] is None else row["exposure_day"]
+
+
+def _until(row: Row) -> str:
+    return str(row["day"]) if row["exposure_day"] is None else f"day {row['exposure_day']} since exposure"
 
 
 def _by_segment(row: Row) -> tuple[Any, ...]:

@@ -36,17 +36,19 @@ def analyze(state: RunState) -> None:
             quantiles=_quantiles(state),
             looks=_earlier_looks(state),
         )
+        by_day = [row for row in moments if row["exposure_day"] is None]
         checks = [
             *health_rows(state),
-            *covariate_checks(moments, experiments, state.project.metrics),
+            *covariate_checks(by_day, experiments, state.project.metrics),
             *effect_checks(found.results, experiments, state.project.metrics),
         ]
         evidence = Evidence(found.results, checks, found.harmed, state.as_of)
         decided = decisions(evidence, experiments, state.project.metrics)
-        tables = {"results": found.results, "looks": found.looks, "health": checks, "decisions": decided}
+        results = [*found.results, *found.since_exposure]
+        tables = {"results": results, "looks": found.looks, "health": checks, "decisions": decided}
         state.append_rows(tables)
         state.aside.wait()
-        stage.rows = len(found.results)
+        stage.rows = len(results)
 
 
 def _quantiles(state: RunState) -> list[dict[str, Any]]:

@@ -132,11 +132,21 @@ def test_days_are_those_that_the_page_promises(spark: SparkSession, page: tuple[
     """From the experiment's first day in Berlin to the day on which the longest window closes."""
     project, _ = page
     days: dict[str, set[Any]] = {}
+    ages: dict[str, list[int]] = {}
     for row in rows(spark, project, "moments"):
-        days.setdefault(row["metric"], set()).add(row["day"])
+        if row["exposure_day"] is None:
+            days.setdefault(row["metric"], set()).add(row["day"])
+        elif row["variant"] == "control":
+            ages.setdefault(row["metric"], []).append(row["exposure_day"])
     assert str(min(days["conversion"])) == "2026-10-01"
     assert len(days["conversion"]) == len(days["revenue_capped"]) == len(days["day_3_retention"]) == 11
     assert len(days["pages_seen"]) == len(days["cheapest_order"]) == len(days["revenue_per_session"]) == 1
+    assert ages["conversion"] == ages["revenue_capped"] == list(range(7))
+    assert ages["day_3_retention"] == [3]
+    assert {"pages_seen", "orders_in_campaign", "conversion_at_checkout", "placebo"} & ages.keys() == set()
+    described = [row for row in rows(spark, project, "results") if row["exposure_day"] is not None]
+    assert {row["metric"] for row in described} == ages.keys()
+    assert {row["reason"] for row in described if row["effect"] is not None} == {"descriptive"}
 
 
 def test_the_page_has_every_kind() -> None:

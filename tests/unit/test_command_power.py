@@ -239,6 +239,7 @@ MEASURED = [
     measured("a", 22.0, day=date(2026, 1, 1)),
     measured("a", 23.0, segment_name="country"),
     measured("a", 24.0, metric="other"),
+    measured("a", 25.0, day=None, exposure_day=0),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Since when? Cumulative effects day by day, and the statistic with its stopping boundaries."""
+"""Since when? Cumulative effects day by day, the statistic with its stopping boundaries, and days since exposure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ _HEADINGS: Final = (
     Heading("p", "p_value", numeric=True),
     Heading("Statistic", "statistic", numeric=True),
 )
+_BY_EXPOSURE: Final = (Heading("Days since exposure", "exposure_day", numeric=True), *_HEADINGS[1:])
 _SEQUENTIAL: Final = (
     Heading("Boundary", "boundary", numeric=True),
     Heading("Alpha spent", "alpha_spent", numeric=True),
@@ -63,11 +64,36 @@ def series(data: ReportData) -> Section:
     slots = ("effects", "boundaries") if bounded else ("effects",)
     chooser = Chooser("series", "Metric", "Cumulative results by day", headings, panels, slots)
     context = {
+        "by_day": bool(panels),
         "bounded": bounded,
         "futility": futility,
         "method": data.series(long[0])[0]["method"] if long else "",
     }
-    return Section("series", "Since when?", "Days", "series.html", context, {}, (chooser,) if panels else ())
+    choosers = [chooser] if panels else []
+    if exposure := _since_exposure(data, several=several):
+        choosers.append(
+            Chooser(
+                "exposure", "Metric", "Results by days since exposure", _BY_EXPOSURE, exposure, ("effects",)
+            )
+        )
+    return Section("series", "Since when?", "Days", "series.html", context, {}, choosers)
+
+
+def _since_exposure(data: ReportData, *, several: bool) -> list[Panel]:
+    """A panel per comparison that has results of several days since exposure."""
+    found = {pair: data.by_exposure_day(pair) for pair in data.comparisons}
+    return [
+        Panel(
+            label := ", ".join(pair) if several else pair[0],
+            [
+                [Cell(str(row["exposure_day"]), row["exposure_day"]), *_cells(row, bounded=False)[1:]]
+                for row in rows
+            ],
+            {"effects": _effects(rows, label)},
+        )
+        for pair, rows in found.items()
+        if len(rows) > 1
+    ]
 
 
 def _panel(rows: Sequence[Row], label: str, *, slots: tuple[bool, bool], note: str) -> Panel:
@@ -103,9 +129,9 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
     value = "relative_effect" if relative else "effect"
     ends: Callable[..., str] = numbers.percent_interval if relative else numbers.interval
     text: Callable[..., str] = numbers.percent if relative else numbers.signed
-    days = [row["day"].isoformat() for row in rows]
+    days = [row["exposure_day"] if row["day"] is None else row["day"].isoformat() for row in rows]
     hovers = [
-        hover(f"to {row['day']:%d %b %Y}", text(row[value]), ends(row[f"{stem}_low"], row[f"{stem}_high"]))
+        hover(f"to {_named(row)}", text(row[value]), ends(row[f"{stem}_low"], row[f"{stem}_high"]))
         for row in rows
     ]
     drawn = [[row[value], row[f"{stem}_low"], row[f"{stem}_high"]] for row in rows]
@@ -124,7 +150,7 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
     ]  # fmt: skip
     last = rows[-1]
     alt = (
-        f"{label}: cumulative effect from {rows[0]['day']:%d %b} to {last['day']:%d %b %Y}, "
+        f"{label}: cumulative effect from {_named(rows[0])} to {_named(last)}, "
         f"at last {text(last[value])} ({ends(last[f'{stem}_low'], last[f'{stem}_high'])})."
     )
     layout = {
@@ -134,7 +160,9 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
             "zeroline": True,
             "zerolinelayer": "above traces",
         },
-        "xaxis": day_axis([row["day"] for row in rows]),
+        "xaxis": {"title": {"text": "days since exposure"}, "tickformat": "d"}
+        if last["day"] is None
+        else day_axis([row["day"] for row in rows]),
     }
     return figure(traces, layout, alt=alt, height=340)
 
@@ -142,6 +170,10 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
 def _end(end: float | None, other: float | None, edge: float) -> float | None:
     """An end of an interval; an open one reaches the edge of the plot."""
     return edge if end is None and other is not None else end
+
+
+def _named(row: Row) -> str:
+    return f"day {row['exposure_day']} since exposure" if row["day"] is None else f"{row['day']:%d %b %Y}"
 
 
 def _boundaries(rows: Sequence[Row], label: str) -> Figure:
@@ -195,7 +227,7 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
 
 def _cells(row: Row, *, bounded: bool) -> list[Cell]:
     cells = [
-        Cell(row["day"].isoformat()),
+        Cell("" if row["day"] is None else row["day"].isoformat()),
         Cell(numbers.count(row["n_control"]), row["n_control"]),
         Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
         Cell(numbers.signed(row["effect"]), row["effect"]),

@@ -56,7 +56,7 @@ ATTRIBUTES = ("country", "platform", "age")
 
 
 def _full_world() -> World:
-    """60 metrics of every kind, with covariates, triggers and caps; three segments; days in two time zones."""
+    """60 metrics of every kind, covariates, triggers, caps; three segments; days in two zones and since exposure."""
     many = [
         *kind_metrics(LOGS, 6 * HOUR),
         *(
@@ -68,7 +68,7 @@ def _full_world() -> World:
     return World(
         (
             Experiment("red", ("a", "b"), START, START + 3 * DAY, names, "log", segments=ATTRIBUTES,
-                time_zone="Europe/Berlin"),
+                time_zone="Europe/Berlin", since_exposure=True),
             Experiment("blue", ("a", "b", "c"), START, START + 4 * DAY, names[::2], "log",
                 segments=ATTRIBUTES[:1]),
         ),
@@ -80,17 +80,18 @@ def _full_world() -> World:
     )  # fmt: skip
 
 
-def _three_weeks() -> World:
-    """Experiments of two weeks, windows of one, counted to the last: a day series of three weeks."""
-    world, week = _world(6), 7 * DAY
+def _long_series(days: int) -> World:
+    """Experiments of two weeks, windows of so many days, counted to the last: series of two weeks more."""
+    world, fortnight = _world(6), 14 * DAY
     return replace(
         world,
         experiments=tuple(
-            replace(e, end=START + 2 * week, segments=ATTRIBUTES[:2]) for e in world.experiments
+            replace(e, end=START + fortnight, segments=ATTRIBUTES[:2], since_exposure=True)
+            for e in world.experiments
         ),
-        metrics=tuple(replace(metric, end=week) for metric in world.metrics),
+        metrics=tuple(replace(metric, end=days * DAY) for metric in world.metrics),
         exposures=(replace(world.exposures[0], attributes=ATTRIBUTES[:2]),),
-        as_of=START + 4 * week,
+        as_of=START + fortnight + (days + 7) * DAY,
     )
 
 
@@ -230,7 +231,11 @@ def test_kinds_segments_and_days_cost_no_scan_and_no_shuffle(
         assert [found[1] for found in places if found].count("shop") == 1
 
 
-@pytest.mark.parametrize("world", [_full_world(), _three_weeks()], ids=["all kinds", "three weeks of days"])
+@pytest.mark.parametrize(
+    "world",
+    [_full_world(), _long_series(7), _long_series(60)],
+    ids=["all kinds", "windows of a week", "windows of 60 days"],
+)
 def test_code_for_all_kinds_segments_and_days_compiles(spark: SparkSession, lake: Path, world: World) -> None:
     """With the way back to interpretation closed, code that doesn't compile is an error."""
     closed = {

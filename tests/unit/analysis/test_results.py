@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
-from abspark.analysis.results import results
+from abspark.analysis.results import analysed, results
 from abspark.config import Experiment, Metric
 from abspark.schemas import MOMENTS, RESULTS
 
@@ -80,6 +80,29 @@ def test_every_treatment_is_compared_with_control_on_every_metric() -> None:
         ("conv", "b", "primary"), ("conv", "c", "primary"), ("rev", "b", "secondary"), ("rev", "c", "secondary"),
     ]  # fmt: skip
     assert all(tuple(row) == tuple(name for name in RESULTS.names if name != "run_id") for row in found)
+
+
+def test_days_since_exposure_are_described_and_decide_nothing() -> None:
+    """Their effect and interval are those of the same counts on a day; the rows of days are as without them."""
+    ages = [
+        bernoulli("conv", variant, n, hits, day=None, exposure_day=day)
+        for day in (1, 0)
+        for variant, n, hits in (("a", 5000, 400 - day), ("b", 3100, 301), ("c", 2050, 170))
+    ]
+    found = analysed([*ages, *ROWS], [experiment()], METRICS, as_of=AFTER)
+    assert found.results == results(ROWS, [experiment()], METRICS, as_of=AFTER)
+    assert [(row["treatment"], row["exposure_day"]) for row in found.since_exposure] == [
+        ("b", 1), ("c", 1), ("b", 0), ("c", 0),
+    ]  # fmt: skip
+    on_a_day, row = by_key(found.results)["conv", "b"], found.since_exposure[2]
+    for name in ("effect", "effect_low", "effect_high", "relative_effect", "p_value", "n_control", "alpha"):
+        assert row[name] == on_a_day[name], name
+    assert [
+        (row["day"], row["significant"], row["p_adjusted"], row["reason"]) for row in found.since_exposure
+    ] == [(None, None, None, "descriptive")] * 4
+    sequential = experiment(analysis={"method": "anytime"})
+    described = analysed([*ages, *ROWS], [sequential], METRICS, as_of=AFTER).since_exposure
+    assert described == found.since_exposure
 
 
 def test_proportions_have_the_pooled_test_and_the_unpooled_interval() -> None:

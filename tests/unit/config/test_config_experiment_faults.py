@@ -35,6 +35,10 @@ EXPERIMENT_FAULTS = [
     ),
     ("control: grey", "control: gray", [":3 control = gray: is no variant of this experiment [grey, green]"]),
     (
+        "id: button\n", "id: button\nseries: {enabled: false, since_exposure: true}\n",
+        [":2 series.since_exposure = true: has no effect without the series [enabled: true]"],
+    ),
+    (
         "start: 2026-03-01T00:00:00Z", "start: 2026-03-01T00:00:00",
         [":4 start = 2026-03-01T00:00:00: state the time and the offset, e.g. 2026-10-01T00:00:00Z"],
     ),

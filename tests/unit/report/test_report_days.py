@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from page_reader import Page
-from report_rows import report_data, result, row, series
+from report_rows import exposure_series, report_data, result, row, series
 
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
@@ -100,3 +100,16 @@ def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
     assert "no results of several days" in page.text
     assert "series" not in page.data["choosers"]
+
+
+def test_days_since_exposure_have_a_chooser_of_their_own() -> None:
+    late_first = exposure_series()[::-1]
+    data = report_data(series(days=4), since_exposure=late_first)
+    page = page_of(data)
+    [panel] = page.data["choosers"]["exposure"]["panels"]
+    drawn = panel["figures"]["effects"]["data"][-1]
+    assert drawn["x"] == list(range(7))
+    assert drawn["y"] == [row["relative_effect"] for row in exposure_series()]
+    assert page.columns["exposure-table"][0] == "exposure_day"
+    assert page.data["choosers"]["series"] == page_of(report_data(series(days=4))).data["choosers"]["series"]
+    assert "exposure" not in page_of(report_data(series(days=4))).data["choosers"]

@@ -7,10 +7,21 @@ import io
 from typing import Any
 
 import pytest
-from report_rows import MADE_AT, RUN, check, drop, result, run_record, segment_rows, series, undefined
+from report_rows import (
+    MADE_AT,
+    RUN,
+    check,
+    drop,
+    exposure_series,
+    result,
+    run_record,
+    segment_rows,
+    series,
+    undefined,
+)
 from rich.cells import cell_len
 
-from abspark.report import tables
+from abspark.report import order, tables
 from abspark.schemas import TABLES
 
 LONG = "a_metric_with_a_name_that_is_a_good_deal_longer_than_a_terminal_is_wide_" * 2
@@ -81,6 +92,22 @@ def test_of_several_days_the_last_counts_and_the_path_is_drawn() -> None:
     assert f"{rows[-1]['relative_effect']:+.2%}" in text
     assert "█" in text
     assert "●" in text
+
+
+def test_by_days_since_exposure_the_last_counts_and_the_path_is_drawn() -> None:
+    text = shown("results", exposure_series()[::-1])
+    assert "to day 6 since exposure" in text
+    assert text.count("conversion") == 1
+    assert f"{0.3 / 7:+.2%}" in text
+    assert "no verdict is made of it" in " ".join(text.split())
+
+
+def test_rows_of_days_and_rows_since_exposure_are_told_apart() -> None:
+    days, ages = series(days=3), exposure_series(days=2)
+    read = order.in_order("results", [*ages[::-1], *days[::-1]])
+    assert order.since_exposure(read) == ages
+    assert order.by_day(read) == days
+    assert order.on_last_days(order.by_day(read)) == days[-1:]
 
 
 def test_posteriors_show_probabilities_in_place_of_p() -> None:
