@@ -103,6 +103,52 @@ def _triggered(logs: Logs, h: int) -> tuple[Metric, ...]:
     )  # fmt: skip
 
 
+def quantile_metrics(logs: Logs, h: int) -> tuple[Metric, ...]:
+    """Quantiles of units and of events, and quantile caps: of either tail, of units with a number or of all."""
+    a, b, c = logs
+    looked = Trigger(Feed(a, LOOK), 2 * h)
+    return (
+        Metric("median", a, 0, 2 * h, value=VALUE, kind="quantile", quantile=0.5),
+        Metric("often", b, 0, 2 * h, kind="quantile", quantile=0.9, complete_only=True),
+        Metric("seldom", c, 0, 3 * h, BUY, kind="quantile", quantile=0.1, trigger=looked),
+        Metric("slow", a, 0, 2 * h, value=VALUE, kind="quantile", quantile=0.75, of="events"),
+        Metric(
+            "slow_whole",
+            b,
+            -h,
+            3 * h,
+            BUY,
+            VALUE,
+            kind="quantile",
+            quantile=0.2,
+            of="events",
+            complete_only=True,
+        ),
+        Metric(
+            "slow_after", a, 0, h, value=VALUE, kind="quantile", quantile=0.6, of="events", trigger=looked
+        ),
+        Metric(
+            "trimmed", a, 0, 2 * h, value=VALUE, low_quantile=0.1, high_quantile=0.8, over="all", lookback=h
+        ),
+        Metric("topped", b, 0, 3 * h, BUY, VALUE, high_quantile=0.6),
+        Metric("topped_whole", a, 0, 2 * h, high_quantile=0.55, complete_only=True),
+        Metric(
+            "floored", a, 0, 2 * h, value=VALUE, kind="max", low_quantile=0.3, over="all", complete_only=True
+        ),
+        Metric(
+            "between",
+            a,
+            0,
+            3 * h,
+            value=VALUE,
+            kind="latest",
+            low=-50.0,
+            high_quantile=0.7,
+            attribute=ATTRIBUTE,
+        ),
+    )
+
+
 def elsewhere(logs: Logs, h: int) -> Metric:
     """A metric that no experiment has, for covariates."""
     return Metric("elsewhere", logs.third, 0, h, value=VALUE)

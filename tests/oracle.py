@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from oracle_moments import Moments, days, days_of, moments, segments
+from oracle_quantiles import Bounds, Quantile, bounds_of, quantile, resolved
 from oracle_values import (
     DAY,
     Assigned,
@@ -70,6 +71,7 @@ class Outcome(NamedTuple):
     drops: dict[tuple[Any, ...], tuple[int, int | None]]
     unit_metrics: dict[tuple[str, str, str], UnitRow]
     ages: dict[tuple[str, str, str, int], Moments]
+    quantiles: dict[tuple[str, str, str, str | None, str | None], Quantile]
 
 
 class Reading(NamedTuple):
@@ -79,13 +81,15 @@ class Reading(NamedTuple):
     values: dict[tuple[str, str], dict[str, UnitValue]]
     cases: dict[tuple[str, str], dict[str, Case]]
     ledger: Ledger
+    bounds: Bounds
 
 
 def run(world: World) -> Outcome:
     """Every table of a run over all logs of a world."""
-    final = _read(world, pairs=True)
+    bounds = _bounds(world)
+    final = _read(world, bounds, pairs=True)
     ends = {end for experiment in world.experiments for _, end in days(world, experiment)}
-    readings = {end: _read(_until(world, end)) for end in ends - {world.as_of}} | {world.as_of: final}
+    readings = {end: _read(_until(world, end), bounds) for end in ends - {world.as_of}} | {world.as_of: final}
     unit_metrics = {
         (experiment, unit, metric): UnitRow(*value[:5])
         for (experiment, metric), values in final.values.items()
@@ -99,10 +103,25 @@ def run(world: World) -> Outcome:
         final.ledger.table(),
         unit_metrics,
         _since_exposure(world, final),
+        _quantiles(world, final),
     )
 
 
-def _read(world: World, *, pairs: bool = False) -> Reading:
+def _bounds(world: World) -> Bounds:
+    """The caps that are quantiles, of the numbers as they are without them."""
+    if all(metric.low_quantile is None and metric.high_quantile is None for metric in world.metrics):
+        return {}
+    uncapped = replace(world, metrics=tuple(replace(m, low=None, high=None) for m in world.metrics))
+    values = _read(uncapped, {}).values
+    return {
+        (e.id, m.name): bounds_of(m, list(values[e.id, m.name].values()))
+        for e in world.experiments
+        for m in world.metrics_of(e)
+        if m.low_quantile is not None or m.high_quantile is not None
+    }
+
+
+def _read(world: World, bounds: Bounds, *, pairs: bool = False) -> Reading:
     """`pairs`: whether the ledger is to tell what became of each event in each experiment."""
     ledger = Ledger()
     assigned = {key: row for log in world.exposures for key, row in _assignments(world, log, ledger).items()}
@@ -114,7 +133,14 @@ def _read(world: World, *, pairs: bool = False) -> Reading:
     events = _events_by_unit(world, assigned, live)
     cases = {
         (experiment.id, metric.name): {
-            unit: Case(world, experiment, metric, row, events[experiment.id, unit], known)
+            unit: Case(
+                world,
+                experiment,
+                resolved(metric, experiment.id, bounds),
+                row,
+                events[experiment.id, unit],
+                known,
+            )
             for (name, unit), row in assigned.items()
             if name == experiment.id and row.excluded is None
         }
@@ -124,7 +150,7 @@ def _read(world: World, *, pairs: bool = False) -> Reading:
     for log in world.events if pairs else ():
         _count(world, log, live[log.name], assigned=assigned, cases=cases, ledger=ledger)
     values = {key: {unit: unit_value(case) for unit, case in each.items()} for key, each in cases.items()}
-    return Reading(assigned, values, cases, ledger)
+    return Reading(assigned, values, cases, ledger, bounds)
 
 
 def _until(world: World, end: int) -> World:
@@ -335,26 +361,48 @@ def _count(
             ledger.drop(experiment.id, "pairs", log.name, reason, unit.variant, unit=row["unit"])
 
 
-def _last_day(world: World, final: Reading) -> dict[tuple[str, str, str, str | None, str | None], Moments]:
+Slice = tuple[str | None, str | None, set[str]]
+
+
+def _slices(world: World, final: Reading, experiment: Experiment) -> list[Slice]:
+    """Everyone, and each value of each segment, with the units."""
     attributes = {log.name: log.attributes for log in world.exposures}
+    units = {u: r for (name, u), r in final.assigned.items() if name == experiment.id and r.excluded is None}
+    slices: list[Slice] = [(None, None, set(units))]
+    for name in experiment.segments:
+        position = attributes[experiment.exposures].index(name)
+        values = {u: row.attributes[position] for u, row in units.items()}
+        slices.extend(
+            (name, value, members) for value, members in segments(values, experiment.segment_values).items()
+        )
+    return slices
+
+
+def _last_day(world: World, final: Reading) -> dict[tuple[str, str, str, str | None, str | None], Moments]:
     found = {}
     for experiment in world.experiments:
-        units = {
-            u: r for (name, u), r in final.assigned.items() if name == experiment.id and r.excluded is None
-        }
-        slices: list[tuple[str | None, str | None, set[str]]] = [(None, None, set(units))]
-        for name in experiment.segments:
-            position = attributes[experiment.exposures].index(name)
-            values = {u: row.attributes[position] for u, row in units.items()}
-            slices.extend(
-                (name, value, members)
-                for value, members in segments(values, experiment.segment_values).items()
-            )
+        slices = _slices(world, final, experiment)
         for metric in world.metrics_of(experiment):
             for variant in experiment.variants:
                 for name, value, members in slices:
                     key = (experiment.id, variant, metric.name)
                     found[*key, name, value] = _moment(world, final, key, members, last=True)
+    return found
+
+
+def _quantiles(world: World, final: Reading) -> dict[tuple[str, str, str, str | None, str | None], Quantile]:
+    """The table quantiles: a row per variant and slice that has any unit (of events: any event)."""
+    found = {}
+    for experiment in world.experiments:
+        for metric in (m for m in world.metrics_of(experiment) if m.is_a == "quantile"):
+            key = (experiment.id, metric.name)
+            for variant in experiment.variants:
+                for name, value, members in _slices(world, final, experiment):
+                    units = [u for u in members if final.assigned[experiment.id, u].variant == variant]
+                    values = [final.values[key][u] for u in units]
+                    row = quantile(metric, [final.cases[key][u] for u in units], values) if units else None
+                    if row is not None:
+                        found[experiment.id, variant, metric.name, name, value] = row
     return found
 
 
@@ -377,7 +425,7 @@ def _since_exposure(world: World, final: Reading) -> dict[tuple[str, str, str, i
     for experiment in world.experiments:
         for metric in world.metrics_of(experiment):
             for day in exposure_days(world, experiment, metric):
-                cut = cut_after(metric, (day + 1) * DAY)
+                cut = cut_after(resolved(metric, experiment.id, final.bounds), (day + 1) * DAY)
                 for variant in experiment.variants:
                     values = [
                         unit_value(case._replace(metric=cut))
@@ -400,4 +448,4 @@ def _moment(
         for unit, value in reading.values[experiment, name].items()
         if reading.assigned[experiment, unit].variant == variant and (members is None or unit in members)
     ]
-    return moments(values, metric, variables(world, metric), last=last)
+    return moments(values, resolved(metric, experiment, reading.bounds), variables(world, metric), last=last)

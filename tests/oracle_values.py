@@ -98,6 +98,13 @@ class Case(NamedTuple):
         first = self.unit.first
         return [Span(feed, first - self.metric.lookback, first) for feed in other.feeds]
 
+    @property
+    def event_values(self) -> list[float]:
+        """The values of the events that count."""
+        anchor = self.unit.first if self.metric.trigger is None else self.triggered_at
+        spans = [] if anchor is None else self.own_spans(anchor)
+        return [float(span.feed.amount(row)) for span in spans for row in self.hits(span)]
+
     def over(self, anchor: int) -> bool:
         """Whether all windows that count from the anchor are over, as far as each log is complete."""
         return all(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 from oracle import Outcome, UnitRow
 from oracle_moments import Moments
+from oracle_quantiles import Quantile
 from oracle_values import Assigned
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -17,7 +19,7 @@ from world import Log, World
 from world_models import RAW, TYPES, exposure_source, study_of
 
 from abspark.config import EventSource, ExposureSource
-from abspark.pipeline.caps import stated_bounds
+from abspark.pipeline.caps import quantile_caps, stated_bounds
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
     Drop,
@@ -32,6 +34,7 @@ from abspark.pipeline.ledger import (
     pair_drops,
 )
 from abspark.pipeline.profiles import assignment_profile
+from abspark.pipeline.quantiles import of_events, of_units
 from abspark.pipeline.segments import frequent_values, segment_positions, segment_values
 from abspark.pipeline.station import (
     Analysis,
@@ -42,6 +45,8 @@ from abspark.pipeline.station import (
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.schemas import ASSIGNMENTS, COVARIANCE_PAIRS, SAMPLED, VARIABLES
+from abspark.stages.measure import cap_bounds
+from abspark.stages.quantiles import quantile_rows
 from abspark.storage import utc_session
 
 
@@ -122,8 +127,11 @@ def run_frames(
         drops += found
     drops = merged(drops)
     analysis = _analysis(study, sources, frames, table, tallies, split=split)
+    if _looks_twice(study):
+        analysis = replace(analysis, held=analysis.unit_metrics.localCheckpoint())
+    analysis = replace(analysis, bounds=cap_bounds(analysis)) if quantile_caps(study) else analysis
     rows = analysis.summary.collect()
-    drops += pair_drops(ledger_rows(rows, study), tallies, study)
+    drops += pair_drops(ledger_rows(rows), tallies, study)
     made = moments_rows(rows, analysis)
     outcome = Outcome(
         _assignments(table),
@@ -132,8 +140,24 @@ def run_frames(
         _drops(drops),
         unit_values(analysis) if per_unit else {},
         _ages(made),
+        _quantiles(analysis, rows),
     )
-    return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows, study), study))
+    return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows), study))
+
+
+def _looks_twice(study: Study) -> bool:
+    return bool(quantile_caps(study) or of_units(study) or of_events(study))
+
+
+def _quantiles(analysis: Analysis, summary: Sequence[Any]) -> dict[Any, Quantile]:
+    """The table quantiles; a group without any unit that is analysed has a row without values."""
+    made = quantile_rows(analysis, summary) if _looks_twice(analysis.study) else []
+    key = ("experiment_id", "variant", "metric", "segment_name", "segment_value")
+    found = {
+        tuple(row[name] for name in key): Quantile(*(row[name] for name in Quantile._fields)) for row in made
+    }
+    assert len(found) == len(made), "a row of quantiles is not unique by its key"
+    return found
 
 
 def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -> None:
@@ -155,6 +179,10 @@ def assert_same(found: Outcome, expected: Outcome, *, tolerance: float = 1e-9) -
     assert found.days.keys() == expected.days.keys()
     for when, moments in expected.days.items():
         assert_same_moments(found.days[when], moments, when, tolerance, about_zero=True)
+    assert found.quantiles.keys() == expected.quantiles.keys()
+    for group, quantile in expected.quantiles.items():
+        assert found.quantiles[group][:6] == quantile[:6], (group, found.quantiles[group], quantile)
+        assert found.quantiles[group][6:] == pytest.approx(quantile[6:], rel=tolerance), group
     assert found.ages.keys() == expected.ages.keys()
     for age, moments in expected.ages.items():
         assert_same_moments(found.ages[age], moments, age, tolerance, about_zero=True)

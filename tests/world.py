@@ -69,7 +69,8 @@ class Trigger(NamedTuple):
 class Metric:
     """A metric; without `kind` a proportion where `binary`, a mean where there is a value, else a count.
 
-    `lookback` makes a covariate of the metric itself, or of the one named `covariate`; `attribute` one of that.
+    `lookback` makes a covariate of the metric itself, or of the one named `covariate`; `attribute` one of that. A cap's
+    bounds are `low` and `high`, or quantiles of the numbers of units `over`.
     """
 
     name: str
@@ -91,6 +92,11 @@ class Metric:
     covariate: str | None = None
     attribute: str | None = None
     trigger: Trigger | None = None
+    quantile: float | None = None
+    of: str = "units"
+    low_quantile: float | None = None
+    high_quantile: float | None = None
+    over: str = "nonzero"
 
     @property
     def window(self) -> Window:

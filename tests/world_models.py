@@ -103,6 +103,8 @@ def _metric(given: Metric) -> MetricModel:
         "cap": _cap(given),
         "covariate": _covariate(given),
         "trigger": _trigger(given),
+        "quantile": given.quantile,
+        "of": given.of,
         "steps": [{"name": f"step{n}", **_feed(step)} for n, step in enumerate(given.steps)],
     }
     if given.is_a not in ("retention", "time_to"):
@@ -130,8 +132,14 @@ def _feed(given: Feed) -> dict[str, Any]:
 
 
 def _cap(given: Metric) -> dict[str, Any] | None:
-    bounds = {"lower_value": given.low, "value": given.high}
-    return {key: bound for key, bound in bounds.items() if bound is not None} or None
+    bounds = {
+        "lower_value": given.low,
+        "value": given.high,
+        "lower_quantile": given.low_quantile,
+        "quantile": given.high_quantile,
+    }
+    found: dict[str, Any] = {key: bound for key, bound in bounds.items() if bound is not None}
+    return found | {"over": given.over} if found else None
 
 
 def _covariate(given: Metric) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.sql import Row
 
+from abspark.pipeline.attribute_values import sum_names
 from abspark.pipeline.caps import NO_BOUNDS, Bounds, Code, default_num
 from abspark.pipeline.moments import variable_pairs
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, MetricPlan
@@ -51,10 +52,19 @@ def whole_moments(
         for a, b in _pairs(plan, study)
     }
     merged = {v: mean * n1 / n if n else None for v, mean in means.items()}
+    history = row["history"] or 0
+    if n and (names := sum_names(study, code[1], complete=strict)):
+        merged[PRE_NUM] = mean = row[names["mean"]]
+        beside = (
+            (pair, row[f"variance1_{pair[0]}{pair[1]}"] or 0.0) for pair in spread if pair[1] == PRE_NUM
+        )
+        spread |= {(a, b): within * n1 + means[a] * n1 * (means[b] - mean) for (a, b), within in beside}
+        spread[PRE_NUM, PRE_NUM] = row[names["variance"]] * n
+        history = row[names["history"]] or 0
     found = _moments(n, merged, spread, default_num(study, code, bounds))
     counts = {"n": n, "n_complete": complete, "n_units": n_units}
     capped = _capped(row["capped"] or 0, n - n1, bounds.get(code, NO_BOUNDS))
-    return counts | found | _limits(bounds, code) | capped | _history(plan, row["history"] or 0)
+    return counts | found | _limits(bounds, code) | capped | _history(plan, history)
 
 
 def _capped(seen: int, others: int, bound: Bounds) -> dict[str, int | None]:
@@ -86,25 +96,29 @@ def daily_moments(
 
     `ends` are the days' cutoffs. `n_capped` is not told.
     """
-    plan, total, found = study.plans[code[1]], Totals(), []
+    total, found = Totals(), []
     for day, cutoff in enumerate(ends):
         if day in rows:
-            _add(total, rows[day], plan, study)
+            _add(total, rows[day], study, code[1], strict=strict)
         made = _day_moments(total, study, code, bounds, strict=strict)
         found.append(made | {"n_complete": 0} if cutoff == -FOREVER else made)
     return found
 
 
-def _add(total: Totals, row: Row, plan: MetricPlan, study: Study) -> None:
+def _add(total: Totals, row: Row, study: Study, m: int, *, strict: bool) -> None:
+    plan = study.plans[m]
+    names = sum_names(study, m, complete=strict)
     total.n_all += row["n_all"] or 0
     total.n_complete += row["n_complete"] or 0
     total.n_seen += row["dn"] or 0
     total.n_over += (row["dover"] or 0) if study.triggers else 0
-    total.n_history += row["dhistory"] or 0
+    total.n_history += row[names.get("history", "dhistory")] or 0
     for v in plan.variables:
-        total.sums[v] = total.sums.get(v, 0.0) + (row[f"d{v}"] or 0.0)
+        name = names.get("sum", "d2") if v == PRE_NUM else f"d{v}"
+        total.sums[v] = total.sums.get(v, 0.0) + (row[name] or 0.0)
     for pair in _pairs(plan, study):
-        total.products[pair] = total.products.get(pair, 0.0) + (row[f"d{pair[0]}{pair[1]}"] or 0.0)
+        name = names.get("square", "d22") if pair == (PRE_NUM, PRE_NUM) else f"d{pair[0]}{pair[1]}"
+        total.products[pair] = total.products.get(pair, 0.0) + (row[name] or 0.0)
 
 
 def _day_moments(

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
+from abspark.pipeline.attribute_values import attribute_names
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import NEVER, Calendar, day_index
 from abspark.pipeline.events import any_bit, key_names, mask_names, value_names, variant_hash
@@ -131,7 +132,8 @@ def base_names(study: Study) -> list[str]:
 
 def unit_names(study: Study) -> list[str]:
     """The columns that every row of one unit in one experiment shares, but for its codes and key."""
-    return ["t0", "lead", "g", "leaves", *base_names(study), *trigger_names(study)]
+    carried = [*base_names(study), *attribute_names(study)]
+    return ["t0", "lead", "g", "leaves", *carried, *trigger_names(study)]
 
 
 def conversions(
@@ -141,11 +143,11 @@ def conversions(
 
     `events` from `with_event_status`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
     lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
-    windows count from those), s, status, h0.., day (index of the events' day, where sums grow by the day), since (their
-    day since exposure, where there is such a series). Then the columns of `measures`. What comes from the unit is NULL
-    where none matched. Events of a unit that leaves on a later day keep their slots: they count for the days before.
-    Pairs outside the windows say on which side of an experiment's windows they lie with `split`; without it those of a
-    sample of the units do that lie before.
+    windows count from those), a0.. (attributes that are covariates), s, status, h0.., day (index of the events' day,
+    where sums grow by the day), since (their day since exposure, where there is such a series). Then the columns of
+    `measures`. What comes from the unit is NULL where none matched. Events of a unit that leaves on a later day keep
+    their slots: they count for the days before. Pairs outside the windows say on which side of an experiment's windows
+    they lie with `split`; without it those of a sample of the units do that lie before.
     """
     joined = _paired(events, units, study)
     pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
@@ -188,6 +190,7 @@ def _paired(events: DataFrame, units: DataFrame, study: Study) -> DataFrame:
         "e.hi", "e.lo", "s", "t", "ve", "event_status",
         *mask_names(study, "w"), *value_names(study), *key_names(study),
         "x", "v", "vu", "excluded", "t0", "lead", "g", "leaves", *mask_names(study, "m"), *base_names(study),
+        *attribute_names(study),
     )  # fmt: skip
 
 

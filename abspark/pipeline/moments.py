@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
+from abspark.pipeline.attribute_values import attribute_names, attribute_sums
 from abspark.pipeline.calendar import Calendar
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.literals import per_code
@@ -127,7 +128,7 @@ def unit_counts(
 ) -> DataFrame:
     """Units per experiment, variant, segment value and metric.
 
-    Columns: the key x, v, p, code, m; n_all; n_complete. For days the increments of both.
+    Columns: the key x, v, p, code, m; n_all; n_complete; and those of `attribute_sums`. For days the increments.
     """
     spark = units.sparkSession
     of_metric = {
@@ -142,18 +143,17 @@ def unit_counts(
         [(limit.x, number, limit.final) for limit, number in limits.items()],
         "x int, `limit` int, cutoff bigint",
     )
-    placed = units.select("x", "v", "t0", "g", "leaves").join(F.broadcast(distinct), on="x", how="inner")
+    used = ["x", "v", "t0", "g", "leaves", *attribute_names(study)]
+    placed = units.select(*used).join(F.broadcast(distinct), on="x", how="inner")
     over = F.when(F.col("t0") <= F.col("cutoff"), 1).otherwise(0)
     dated = with_unit_days(placed, study, calendars, list(limits))
     days = unit_days(study, calendars, list(limits))
     counted = (
         exploded(dated, segments, {"one": F.lit(1), "over": over}, days)
         .groupBy("x", "v", "p", "code", "limit")
-        .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"))
+        .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"), *attribute_sums(study))
     )
-    return counted.join(F.broadcast(metrics), on=["x", "limit"], how="inner").select(
-        *KEY, "n_all", "n_complete"
-    )
+    return counted.join(F.broadcast(metrics), on=["x", "limit"], how="inner").drop("limit")
 
 
 def summary(event_moments: DataFrame, unit_counts: DataFrame) -> DataFrame:

@@ -20,8 +20,6 @@ NUM: Final = 0
 DEN: Final = 1
 PRE_NUM: Final = 2
 PRE_DEN: Final = 3
-ATTRIBUTES: Final = "(attributes)"
-"""In place of an event source: the value is an attribute of the unit, as of its first exposure."""
 FOREVER: Final = 2**62
 """End of a window that stays open, in microseconds."""
 
@@ -93,6 +91,7 @@ class MetricPlan:
         shift: What a unit without events has as num: the length of the window, in days, for time_to; else 0.
         trigger: The slot whose first event makes a unit enter, if there is one.
         steps: How many steps a funnel has; 0 for all else.
+        attribute: The attribute of the unit, as of its first exposure, that is the covariate, if one is.
     """
 
     parts: tuple[Part, ...]
@@ -102,6 +101,7 @@ class MetricPlan:
     shift: float
     trigger: Slot | None
     steps: int
+    attribute: str | None
 
     @property
     def present_only(self) -> bool:
@@ -117,7 +117,8 @@ class MetricPlan:
     @property
     def variables(self) -> tuple[int, ...]:
         """The variables that have a value, in order; num always."""
-        return tuple(sorted({part.variable for part in self.parts} | {NUM}))
+        given = {NUM} if self.attribute is None else {NUM, PRE_NUM}
+        return tuple(sorted({part.variable for part in self.parts} | given))
 
     @property
     def closing_slots(self) -> tuple[Slot, ...]:
@@ -148,9 +149,6 @@ def metric_plan(metric: Metric, known: Mapping[str, Metric]) -> MetricPlan:
         other = known[covariate.metric] if covariate.metric is not None else metric
         parts += _before(other, covariate.lookback)
         pre_binary = other.form == "proportion"
-    if covariate is not None and covariate.attribute is not None:
-        at_exposure = Slot(Want(ATTRIBUTES, None, covariate.attribute), 0, 1)
-        parts.append(Part(PRE_NUM, at_exposure, Operation.sum))
     return MetricPlan(
         parts=tuple(parts),
         binary=metric.form == "proportion",
@@ -159,6 +157,7 @@ def metric_plan(metric: Metric, known: Mapping[str, Metric]) -> MetricPlan:
         shift=_length_in_days(metric.window) if metric.kind == "time_to" else 0.0,
         trigger=trigger,
         steps=len(metric.steps),
+        attribute=None if covariate is None else covariate.attribute,
     )
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
 from abspark.pipeline.assignments import assignments
-from abspark.pipeline.attribute_events import attribute_events
+from abspark.pipeline.attribute_values import with_attributes
 from abspark.pipeline.bots import with_bots
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
@@ -113,8 +113,9 @@ class Analysis:
 
     @cached_property
     def units(self) -> DataFrame:
-        """Coded units with the codes of their segment values."""
-        return with_segments(units(self.table, self.study, self.calendars), self.positions, self.kept)
+        """Coded units with the codes of their segment values, and the attributes that are covariates."""
+        coded = units(self.table, self.study, self.calendars)
+        return with_segments(with_attributes(coded, self.study, self.attributes), self.positions, self.kept)
 
     @cached_property
     def unit_metrics(self) -> DataFrame:
@@ -126,8 +127,6 @@ class Analysis:
             live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
             for name, raw in self.raws.items()
         ]
-        of_units = attribute_events(self.table, self.study, self.attributes)
-        live += [] if of_units is None else [of_units]
         identified = any(source.columns.event_id is not None for source in sources.values())
         events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
         signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)

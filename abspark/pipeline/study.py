@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from abspark.config import EventSource, Experiment, Metric, Project
-from abspark.pipeline.plans import ATTRIBUTES, MetricPlan, Operation, Slot, Want, metric_plan
+from abspark.pipeline.plans import MetricPlan, Operation, Slot, Want, metric_plan
 
 BITS_PER_MASK = 62
 """Slots per mask column: a long without its sign, and one bit to spare."""
@@ -70,6 +70,12 @@ class Study:
     def triggers(self) -> tuple[Slot, ...]:
         """The distinct slots whose first event a window is counted from."""
         return tuple(dict.fromkeys(plan.trigger for plan in self.plans if plan.trigger is not None))
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The distinct attributes of units that are covariates."""
+        named = (plan.attribute for plan in self.plans)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -131,8 +137,7 @@ class Study:
 
     def sources_of(self, experiment: Experiment) -> tuple[str, ...]:
         """The event sources that one experiment's metrics read."""
-        named = dict.fromkeys(slot.want.source for slot in self.slots_of(experiment))
-        return tuple(name for name in named if name != ATTRIBUTES)
+        return tuple(dict.fromkeys(slot.want.source for slot in self.slots_of(experiment)))
 
     def complete_only(self, experiment: Experiment, code: int) -> bool:
         """Whether only units with a complete window enter this metric of this experiment."""
@@ -172,8 +177,7 @@ def metric_names(experiment: Experiment) -> tuple[str, ...]:
 def sources_of(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
     """The event sources that an experiment's metrics and their covariates read, each once."""
     plans = (metric_plan(metrics[name], metrics) for name in metric_names(experiment))
-    named = dict.fromkeys(slot.want.source for plan in plans for slot in plan.slots)
-    return tuple(name for name in named if name != ATTRIBUTES)
+    return tuple(dict.fromkeys(slot.want.source for plan in plans for slot in plan.slots))
 
 
 def longest_window(metrics: Sequence[Metric]) -> timedelta:

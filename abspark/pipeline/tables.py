@@ -12,11 +12,11 @@ from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
 from abspark.pipeline.assembly import daily_moments, whole_moments
-from abspark.pipeline.attribute_events import attribute_code
+from abspark.pipeline.attribute_values import attribute_names, with_attribute
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.caps import Code, default_num
 from abspark.pipeline.exposure_days import AGE_SLICE, exposure_days
-from abspark.pipeline.plans import NUM
+from abspark.pipeline.plans import NUM, PRE_NUM
 from abspark.pipeline.segments import LABELS
 from abspark.pipeline.series import DAY_SLICE, in_series
 from abspark.pipeline.station import Analysis
@@ -130,9 +130,9 @@ def group_names(analysis: Analysis, group: tuple[int, int, int, int, int]) -> di
     return _key(study, (x, m), v, segment, calendar.day(len(calendar.ends) - 1))
 
 
-def ledger_rows(rows: Iterable[Row], study: Study) -> list[Row]:
-    """The rows of `summary` that count events; what stands for attributes of units is none."""
-    return [row for row in rows if row["m"] == LEDGER and row["s"] != attribute_code(study)]
+def ledger_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows of `summary` that count events."""
+    return [row for row in rows if row["m"] == LEDGER]
 
 
 def _segment(
@@ -170,7 +170,8 @@ def unit_metrics_table(analysis: Analysis) -> DataFrame:
         f"x int, m int, experiment_id string, metric string, cutoff bigint, strict boolean, present boolean, "
         f"base double, {has}",
     )
-    everyone = analysis.units.where(~F.col("excluded")).select("hi", "lo", "x", "t0")
+    kept = ["hi", "lo", "x", "t0", *attribute_names(study)]
+    everyone = analysis.units.where(~F.col("excluded")).select(*kept)
     each = everyone.join(F.broadcast(dimension), on="x", how="inner")
     mine = analysis.bounded_metrics.where((F.col("m") != LEDGER) & (F.col("leaves") == NEVER))
     anchor = anchor_of(study).alias("anchor")
@@ -181,7 +182,9 @@ def unit_metrics_table(analysis: Analysis) -> DataFrame:
     counted = joined.where((~F.col("strict") | complete) & (~F.col("present") | F.col("seen")))
     given = {"unit_key_hi": F.col("hi"), "unit_key_lo": F.col("lo"), "complete": complete}
     for variable, name in enumerate(VARIABLES):
-        value = F.coalesce(name, F.lit(0.0)) if name in used else F.lit(0.0)
+        found_value = F.col(name) if name in used else F.lit(0.0)
+        own = with_attribute(found_value, study) if variable == PRE_NUM else found_value
+        value = F.coalesce(own, F.lit(0.0))
         base = F.col("base") if variable == NUM else F.lit(0.0)
         given[name] = F.when(F.col(f"has_{variable}"), value + base)
     names = [name for name in UNIT_METRICS.names if name != "run_id"]

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
+from abspark.pipeline.attribute_values import with_attribute
 from abspark.pipeline.buckets import bucket_names, bucket_sums, bucketed
 from abspark.pipeline.calendar import DAY, Calendar, day_index
 from abspark.pipeline.conversions import Status, anchor_name, unit_names
@@ -209,7 +210,8 @@ def _value(study: Study, variable: int) -> Column:
         candidates.append(F.when(size > 0, size.cast("double")))
     if variable == NUM:
         candidates += _num_candidates(study)
-    return _binary(study, F.coalesce(*candidates), variable)
+    value = F.coalesce(*candidates)
+    return _binary(study, with_attribute(value, study) if variable == PRE_NUM else value, variable)
 
 
 def _binary(study: Study, value: Column, variable: int) -> Column:

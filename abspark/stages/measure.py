@@ -60,7 +60,7 @@ def measure(state: RunState) -> None:
             quantiles = _quantiles(state, analysis, rows)
             if state.project.environment is not None and state.project.environment.keep_unit_metrics:
                 _write_unit_metrics(state, analysis)
-        pairs = ledger_rows(rows, study)
+        pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
@@ -78,23 +78,25 @@ def _held(state: RunState, analysis: Analysis) -> Iterator[Analysis]:
     held = analysis.unit_metrics.persist()
     try:
         holding = replace(analysis, held=held)
-        yield replace(holding, bounds=_bounds(state, holding)) if quantile_caps(study) else holding
+        if quantile_caps(study):
+            with state.progress.stage("caps") as stage:
+                holding = replace(holding, bounds=cap_bounds(holding))
+                stage.rows = len(holding.bounds)
+        yield holding
     finally:
         held.unpersist()
 
 
-def _bounds(state: RunState, analysis: Analysis) -> dict[Code, Bounds]:
+def cap_bounds(analysis: Analysis) -> dict[Code, Bounds]:
+    """The bounds of all caps, those that are quantiles found in the unit metrics."""
     study = analysis.study
-    with state.progress.stage("caps") as stage:
-        units: dict[Code, int] = {}
-        for row in analysis.unit_counts.where(F.col("p") == -1).collect():
-            code = (row["x"], row["m"])
-            strict = study.complete_only(study.experiments[code[0]], code[1])
-            if not study.plans[code[1]].present_only:
-                units[code] = units.get(code, 0) + row["n_complete" if strict else "n_all"]
-        found = cap_quantiles(analysis.unit_metrics, study, units).collect()
-        stage.rows = len(found)
-    return found_bounds(found, study)
+    units: dict[Code, int] = {}
+    for row in analysis.unit_counts.where(F.col("p") == -1).collect():
+        code = (row["x"], row["m"])
+        strict = study.complete_only(study.experiments[code[0]], code[1])
+        if not study.plans[code[1]].present_only:
+            units[code] = units.get(code, 0) + row["n_complete" if strict else "n_all"]
+    return found_bounds(cap_quantiles(analysis.unit_metrics, study, units).collect(), study)
 
 
 def _quantiles(state: RunState, analysis: Analysis, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from kind_metrics import Logs, elsewhere, kind_metrics
-from world import Experiment, Log, RawRow, Rule, World
+from kind_metrics import Logs, elsewhere, kind_metrics, quantile_metrics
+from world import Experiment, Log, Metric, RawRow, Rule, World
 
 STEP = 6 * 3_600_000_000
 START = 1_792_792_800_000_000  # 2026-10-23T22:00:00Z, midnight in Berlin; the 25th has 25 hours there
@@ -17,15 +17,21 @@ MIDNIGHTS = (START + 4 * STEP, START + 8 * STEP + STEP // 6, START + STEP // 3, 
 
 _FLAG = Rule("flag", lambda row: row["flag"])
 LOGS = Logs("clicks", "orders", "credits")
-METRICS = kind_metrics(LOGS, STEP)
+METRICS = (
+    *kind_metrics(LOGS, STEP),
+    # windows of more than a day, whose ends and days since exposure the times above tie with
+    Metric("days", "clicks", 0, 9 * STEP, value=Rule("value", lambda row: row["value"]), lookback=4 * STEP),
+    Metric("days_whole", "orders", STEP, 8 * STEP, binary=True, complete_only=True),
+)
+QUANTILES = quantile_metrics(LOGS, STEP)
 
 _NAMES = tuple(metric.name for metric in METRICS)
 EMPTY = World(
     (
         Experiment("one", ("a", "b"), START, START + 6 * STEP, _NAMES, "shown", segments=("country",),
-            time_zone="Europe/Berlin"),
+            time_zone="Europe/Berlin", since_exposure=True),
         Experiment("two", ("a", "b", "c"), START + 2 * STEP, START + 12 * STEP, _NAMES[::2], "shown",
-            first_wins=True),
+            first_wins=True, since_exposure=True),
         Experiment("last_day", ("a", "b"), START, START + 3 * STEP, _NAMES[1::2], "shown", series=False),
     ),
     METRICS,
@@ -97,6 +103,13 @@ def _log(row: st.SearchStrategy[RawRow], size: int) -> st.SearchStrategy[list[Ra
     )
 
 
+def _of_quantiles(world: World) -> World:
+    """The world with metrics that are quantiles or have caps that are, in place of all others."""
+    names = tuple(metric.name for metric in QUANTILES)
+    experiments = tuple(replace(experiment, metrics=names) for experiment in world.experiments[:2])
+    return replace(world, metrics=QUANTILES, experiments=experiments)
+
+
 worlds = st.fixed_dictionaries(
     {
         "shown": _log(_SHOWN, 40),
@@ -106,3 +119,4 @@ worlds = st.fixed_dictionaries(
     }
 ).map(lambda rows: with_rows(EMPTY, rows))
 """Worlds with the same experiments and metrics, so that Spark compiles its code once."""
+quantile_worlds = worlds.map(_of_quantiles)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle_values import Assigned
-from pipeline_logs import with_rows, worlds
+from pipeline_logs import quantile_worlds, with_rows, worlds
 from pipeline_runs import as_in_a_run, assert_same, planned_once, raw_frame, run_world
 from pyspark.sql import DataFrame, SparkSession
 from world import Log, World
@@ -43,6 +43,12 @@ def test_all_tables_whatever_the_order_partitions_and_files(
     }
     expected = oracle.run(world)._replace(unit_metrics={})
     assert_same(run_world(spark, world, frames, per_unit=False).outcome, expected)
+
+
+@settings(max_examples=2, **COMMON)
+@given(world=quantile_worlds)
+def test_quantiles_and_caps_that_are_quantiles(spark: SparkSession, world: World) -> None:
+    assert_same(run_world(spark, world, per_unit=False).outcome, oracle.run(world)._replace(unit_metrics={}))
 
 
 @settings(max_examples=2, **COMMON)

@@ -216,16 +216,11 @@ def test_kinds_segments_and_days_cost_no_scan_and_no_shuffle(
     world = _full_world()
     assert len(world.metrics) == 60
     plain = _plan(_analysis(spark, lake, _world(2)).summary, capsys)
-    of_events = replace(world, metrics=tuple(replace(metric, attribute=None) for metric in world.metrics))
-    full = _plan(_analysis(spark, lake, of_events).summary, capsys)
+    assert any(metric.attribute for metric in world.metrics)
+    assert any(experiment.since_exposure for experiment in world.experiments)
+    full = _plan(_analysis(spark, lake, world).summary, capsys)
     assert (len(_scans(full)), len(_exchanges(full))) == (len(_scans(plain)), len(_exchanges(plain)))
-    # Covariates that are attributes take the units' rows once more, and no log.
-    with_attributes = _plan(_analysis(spark, lake, world).summary, capsys)
-    assert (len(_scans(with_attributes)), len(_exchanges(with_attributes))) == (
-        len(_scans(plain)) + 1,
-        len(_exchanges(plain)),
-    )
-    for plan in (plain, full, with_attributes):
+    for plan in (plain, full):
         assert [word for word in FORBIDDEN if word in plan] == []
         places = [re.search(r"Location: .*?/(\w+)\]", scan) for scan in _scans(plan)]
         assert [found[1] for found in places if found].count("shop") == 1
