@@ -1,4 +1,4 @@
-"""The A/A test of each covariate: before exposure the arms must not differ."""
+"""The A/A test of each covariate, before exposure the arms must not differ; and whether its log reaches back so far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from abspark.analysis.health_row import HealthRow, Row, tested
+from abspark.analysis.health_row import HealthRow, Row, graded, tested
 from abspark.analysis.moments_batch import moments_batch
 from abspark.config import Experiment, Metric
 from abspark.stats.effects import mean_effect
@@ -19,6 +19,11 @@ _PRE_NUM: Final = 2
 _ADVICE: Final = (
     "The arms differed before the experiment could act: look at the sample ratio, at the salt (was it used before?), "
     "and at what writes the log."
+)
+
+_HISTORY_ADVICE: Final = (
+    "These units count with the history that there is, or 0, in all arms alike: the covariate takes less variance out. "
+    "Shorten the lookback, or keep an older part of the log."
 )
 
 Pair = tuple[Experiment, str, str, Row, Row]
@@ -44,6 +49,21 @@ def covariate_checks(
         for i, p in zip(mine, adjusted, strict=True):
             rows.append(_row(pairs[i], float(p), float(found.statistic[i])))
     return rows
+
+
+def history_check(experiment: Experiment, metric: str, units: int, early: int) -> HealthRow:
+    """The health row `covariate_history` of a metric; `early` of its units look back to before their log begins.
+
+    Units need no count where the log begins before all lookbacks.
+    """
+    share = early / units if units else 0.0
+    told = f"for {early:,} of {units:,} units ({share:.1%})" if units else "for no unit"
+    return graded(
+        experiment, "covariate_history", experiment.health.covariate_history, share, advice=_HISTORY_ADVICE,
+        slice_name="metric", slice_value=metric, observed=told,
+        expected="for no unit",
+        message=f"The lookback of {metric} begins before its log {told}.",
+    )  # fmt: skip
 
 
 def _pairs(moments: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric]) -> list[Pair]:

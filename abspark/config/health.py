@@ -104,6 +104,13 @@ class ClockCheck(ShareCheck):
     fail: Share = 0.01
 
 
+class CovariateHistoryCheck(ShareCheck):
+    """Share of units whose covariate looks back to before its log begins."""
+
+    warn: Share = 0.01
+    fail: Share = 1.0
+
+
 class BotsCheck(ShareCheck):
     """Share of units with more events than a source's `bots.limit`."""
 
@@ -132,6 +139,7 @@ class Health(ConfigModel):
     covariate_balance: WarningLevelCheck = Field(
         default=WarningLevelCheck(), description="whether covariates agree across arms before exposure"
     )
+    covariate_history: CovariateHistoryCheck = CovariateHistoryCheck()
     traffic: WarningLevelCheck = Field(
         default=WarningLevelCheck(), description="days without exposures, variants that stop"
     )

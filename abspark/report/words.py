@@ -28,6 +28,7 @@ CHECKS: Final = {
     "duplicates": "Duplicate events",
     "traffic": "Traffic",
     "covariate_balance": "Balance before exposure",
+    "covariate_history": "History before exposure",
     "events_before_exposure": "Events before exposure",
     "exposures_outside_interval": "Exposures outside the experiment",
     "late_rows": "Rows that arrive late",

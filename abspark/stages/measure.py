@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from abspark.analysis.health_covariates import history_check
 from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, quantile_caps, stated_bounds
 from abspark.pipeline.cutoffs import freshness
+from abspark.pipeline.history import full_history_from, units_without_history
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -26,6 +28,7 @@ from abspark.pipeline.segments import segment_positions
 from abspark.pipeline.station import Analysis, event_rows
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
+from abspark.pipeline.time import epoch_micros
 from abspark.stages.assign import note_unread, prunes
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import kept_values
@@ -62,10 +65,12 @@ def measure(state: RunState) -> None:
                 _write_unit_metrics(state, analysis)
         pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
+        histories = _histories(state, tallies)
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
         every = [drop._asdict() for drop in merged(drops)]
-        state.append_rows({"moments": moments, "quantiles": quantiles, "drops": every}, told="write moments")
+        tables = {"moments": moments, "quantiles": quantiles, "drops": every, "health": histories}
+        state.append_rows(tables, told="write moments")
 
 
 @contextmanager
@@ -106,6 +111,22 @@ def _quantiles(state: RunState, analysis: Analysis, rows: Sequence[Row]) -> list
         found = quantile_rows(analysis, rows)
         stage.rows = len(found)
     return found
+
+
+def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict[str, Any]]:
+    """Health rows of covariates that look back; units are only counted where a log begins too late for some."""
+    study = state.study
+    limits = full_history_from(study, {name: tally.newest for name, tally in tallies.items()})
+    late = {code: at for code, at in limits.items() if at > epoch_micros(study.experiments[code[0]].start)}
+    counts: dict[Code, tuple[int, int]] = {}
+    if late:
+        table = state.lake.read_run("assignments", state.run_id)
+        found = units_without_history(table, study, late).collect()
+        counts = {(row["x"], row["m"]): (row["units"], row["early"]) for row in found}
+    return [
+        history_check(study.experiments[x], study.metrics[m].name, *counts.get((x, m), (0, 0)))
+        for x, m in limits
+    ]
 
 
 def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:

@@ -149,6 +149,18 @@ def test_days_are_those_that_the_page_promises(spark: SparkSession, page: tuple[
     assert {row["reason"] for row in described if row["effect"] is not None} == {"descriptive"}
 
 
+def test_lookbacks_that_reach_before_the_log_are_told(
+    spark: SparkSession, page: tuple[Project, list[str]]
+) -> None:
+    """Logs begin two or three days before the first exposure; a lookback is of two weeks."""
+    found = {
+        row["slice_value"]: (row["status"], row["statistic"])
+        for row in rows(spark, page[0], "health")
+        if row["check"] == "covariate_history"
+    }
+    assert found == {"revenue_with_history": ("warn", 1.0), "revenue_by_visits": ("warn", 1.0)}
+
+
 def test_the_page_has_every_kind() -> None:
     from typing import get_args
 

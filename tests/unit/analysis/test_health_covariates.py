@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from abspark.analysis.health_covariates import covariate_checks
+from abspark.analysis.health_covariates import covariate_checks, history_check
 from abspark.config import Experiment, Metric
 
 EXPERIMENT = Experiment.model_validate(
@@ -66,3 +66,12 @@ def test_what_cannot_be_tested_has_no_row() -> None:
     assert checks(row("a", None, None, n=0), row("b", 10.0, 4.0)) == []
     assert checks(row("a", 3.0, 0.0), row("b", 3.0, 0.0)) == []
     assert checks(*(row(v, 3.0, 1.0, metric="plain") for v in "ab")) == []
+
+
+def test_units_that_look_back_to_before_the_log_are_told() -> None:
+    found = history_check(EXPERIMENT, "spend", 1_000, 250)
+    assert (found["check"], found["status"], found["slice_value"]) == ("covariate_history", "warn", "spend")
+    assert found["statistic"] == 0.25
+    assert found["message"] == "The lookback of spend begins before its log for 250 of 1,000 units (25.0%)."
+    assert history_check(EXPERIMENT, "spend", 1_000, 10)["status"] == "pass"
+    assert history_check(EXPERIMENT, "spend", 0, 0)["message"].endswith("for no unit.")

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "hash_assignment": FAILS,
     "drops_balanced": WARNS,
     "covariate_balance": WARNS,
+    "covariate_history": {"warn": 0.01, "fail": 1.0},
     "traffic": WARNS,
     "unmatched_events": {"warn": 0.99, "fail": 0.999},
     "duplicates": {"warn": 0.05, "fail": 0.5},

@@ -179,6 +179,26 @@ METRIC_FAULTS = [
         "{start: 1h, end: 14d}", "{start: 14d, end: 14d}",
         [":11 metrics[1].window.end = 14d: the window is empty [an end after start]"],
     ),
+    (
+        "{start: 1h, end: 14d}", "{start: 2d, end: 1d}",
+        [":11 metrics[1].window.end = 1d: the window is empty [an end after start]"],
+    ),
+    *(
+        (
+            "value: value * pieces", f"value: value * pieces\n    cap: {{{key}: {given}}}",
+            [f":11 metrics[1].cap.{key} = {given}: is out of range [{allowed}]"],
+        )
+        for key, given, allowed in (
+            ("quantile", "1", "below 1.0"), ("quantile", "99.9", "below 1.0"), ("lower_quantile", "0", "above 0.0"),
+        )
+    ),
+    (
+        "kind: count\n", "kind: ratio\n    numerator: {value: value}\n    denominator: {window: {end: 2d}}\n",
+        [
+            ":12 metrics[2]: numerator and denominator have different windows"
+            " [one window, or different_windows: true]"
+        ],
+    ),
     ("{start: 1h, end: 14d}", "{start: 1h}", [":11 metrics[1].window.end: is missing"]),
     ("{start: 1h, end: 14d}", "{start: 0, end: 14d}", [f":11 metrics[1].window.start = 0: {DURATION}"]),
     ("{start: 1h, end: 14d}", "{end: 9999d}", [":11 metrics[1].window.end = 9999d: must be at most 3650d"]),

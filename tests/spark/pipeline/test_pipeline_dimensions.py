@@ -1,0 +1,60 @@
+"""Attributes of units from tables of what units are: which row holds, and which repeat another."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from abspark.config import DimensionSource, ExposureSource
+from abspark.local_frame import local_frame
+from abspark.pipeline.dimensions import Dimension, dimension_rows, repeats, with_dimensions
+from abspark.pipeline.keys import key_hi, key_lo
+
+SHOWN = datetime(2026, 10, 5, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+USERS = DimensionSource.model_validate(
+    {
+        "name": "users", "format": "parquet", "path": "x", "columns": {"unit": "u", "valid_from": "since"},
+        "attributes": ["country", "plan"],
+    }
+)  # fmt: skip
+LOG = ExposureSource.model_validate(
+    {
+        "name": "log", "format": "parquet", "path": "x", "dimensions": ["users"], "attributes": ["device"],
+        "columns": {"experiment": "e", "unit": "u", "variant": "v", "time": "t"},
+        "combinations": {"both": ["device", "country"]},
+    }
+)  # fmt: skip
+
+
+def test_the_row_that_held_at_the_first_exposure_counts(spark: SparkSession) -> None:
+    """Of two rows from one instant the first by its attributes, nulls last; the other is counted."""
+    early = SHOWN - timedelta(days=3)
+    rows = [
+        ("now", SHOWN, "DE", "paid"), ("now", early, "FR", "free"), ("now", SHOWN + TICK, "IT", "free"),
+        ("later", SHOWN + TICK, "IT", "paid"),
+        ("twice", early, None, "a"), ("twice", early, "SE", "b"), ("twice", early, "SE", "a"),
+        ("", early, "XX", "x"), (None, early, "XX", "x"), ("now", None, "XX", "x"),
+    ]  # fmt: skip
+    users = Dimension(
+        USERS, local_frame(spark, rows, "u string, since timestamp, country string, plan string")
+    )
+    units = local_frame(spark, [(u,) for u in ("now", "later", "twice", "unknown")], "unit_id string")
+    assignments = units.select(
+        F.lit("e").alias("experiment_id"),
+        "unit_id",
+        key_hi(F.col("unit_id")).alias("unit_key_hi"),
+        key_lo(F.col("unit_id")).alias("unit_key_lo"),
+        F.lit(SHOWN).alias("first_exposure_at"),
+        F.array(F.lit("phone")).alias("attributes"),
+    )
+    found = with_dimensions(assignments, LOG, {"users": users}).collect()
+    assert {row["unit_id"]: row["attributes"] for row in found} == {
+        "now": ["phone", "DE", "paid", "phone / DE"],
+        "later": ["phone", None, None, "phone / (missing)"],
+        "twice": ["phone", "SE", "a", "phone / SE"],
+        "unknown": ["phone", None, None, "phone / (missing)"],
+    }
+    assert [tuple(row) for row in repeats(dimension_rows(users)).collect()] == [(2, 1)]
