@@ -54,7 +54,7 @@ def _interpolated(numbers: Sequence[float], q: float) -> float | None:
         return None
     position = q * (len(numbers) - 1)
     below, above = math.floor(position), math.ceil(position)
-    if below == above:
+    if numbers[below] == numbers[above]:
         return numbers[below]
     return (above - position) * numbers[below] + (position - below) * numbers[above]
 
