@@ -130,6 +130,17 @@ def quantile_metrics(logs: Logs, h: int) -> tuple[Metric, ...]:
         Metric(
             "trimmed", a, 0, 2 * h, value=VALUE, low_quantile=0.1, high_quantile=0.8, over="all", lookback=h
         ),
+        Metric(
+            "trimmed_after",
+            a,
+            0,
+            h,
+            value=VALUE,
+            low_quantile=0.1,
+            high_quantile=0.7,
+            over="all",
+            trigger=looked,
+        ),
         Metric("topped", b, 0, 3 * h, BUY, VALUE, high_quantile=0.6),
         Metric("topped_whole", a, 0, 2 * h, high_quantile=0.55, complete_only=True),
         Metric(

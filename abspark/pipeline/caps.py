@@ -66,8 +66,9 @@ def cap_quantiles(unit_metrics: DataFrame, study: Study, units: Mapping[Code, in
     spark = unit_metrics.sparkSession
     over_all = [m for m, cap in caps.items() if cap.over == "all"]
     nonzero = (F.col("num") != 0) | F.col("m").isin(over_all)
-    mine = unit_metrics.where(
-        F.col("m").isin(list(caps)) & (F.col("leaves") == NEVER) & F.col("num").isNotNull()
+    # of a unit that triggered and did nothing since, or whose events all came before, the number is 0
+    mine = unit_metrics.where(F.col("m").isin(list(caps)) & (F.col("leaves") == NEVER)).withColumn(
+        "num", F.coalesce("num", F.lit(0.0))
     )
     for pending in pending_name(study):
         mine = mine.where(~F.col(pending))

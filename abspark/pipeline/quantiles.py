@@ -41,7 +41,9 @@ def unit_values(
 ) -> DataFrame:
     """Values of units with the number of units that have each: the group, value, w. `zeros` are those without a row."""
     mine = unit_metrics.where(F.col("m").isin(of_units(study)) & (F.col("leaves") == NEVER))
-    spread = exploded(mine.select("x", "v", "m", "g", "leaves", "num"), segments, {}, None)
+    # a unit that triggered and did nothing since has a row, and no number
+    num = F.coalesce("num", F.lit(0.0)).alias("num")
+    spread = exploded(mine.select("x", "v", "m", "g", "leaves", num), segments, {}, None)
     counted = spread.groupBy(*GROUP, F.col("num").alias("value")).agg(F.count("*").alias("w"))
     rows = [(*group, 0.0, count) for group, count in zeros.items() if count]
     empty = local_frame(unit_metrics.sparkSession, rows, f"{_KEY_TYPES}, value double, w bigint")
