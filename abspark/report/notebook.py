@@ -13,6 +13,7 @@ from abspark.config import Project
 from abspark.errors import UsageError
 from abspark.report import numbers
 from abspark.report.data import ReportData
+from abspark.report.order import by_day, since_exposure
 from abspark.report.views import Cell, Heading, TableView
 
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ class TableRows(list[dict[str, Any]]):
     def _data(self, experiment: str) -> ReportData:
         mine = [row for row in self if row["experiment_id"] == experiment]
         return ReportData(
-            self.project.experiments[experiment], self.project.metrics, datetime.now(UTC), results=mine
+            self.project.experiments[experiment],
+            self.project.metrics,
+            datetime.now(UTC),
+            results=by_day(mine),
+            since_exposure=since_exposure(mine),
         )
 
     def _results(self) -> Iterator[TableView]:
