@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from abspark.config import Environment, Project
 
-_NEEDED_SOON: Final = ("abspark.runner", "deltalake")
+_NEEDED_SOON: Final = ("scipy.stats", "pyarrow.dataset", "deltalake")
+"""Large modules that import neither pyspark nor abspark, so that no import can wait for another in a circle."""
 Format = Literal["table", "json", "csv", "markdown"]
 
 CONF = click.option(
@@ -117,8 +118,7 @@ def session(
     if environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
     logs = [*reads.exposures.values(), *reads.events.values()] if reads else []
-    for name in _NEEDED_SOON:
-        threading.Thread(target=_imported, args=(name,), daemon=True).start()
+    threading.Thread(target=_import_ahead, daemon=True).start()
     opened = open_session(
         environment, input_bytes=bytes_at(source.path for source in logs), keep_classes=keep_classes
     )
@@ -132,10 +132,11 @@ def session(
         yield spark
 
 
-def _imported(name: str) -> None:
-    """Import a module while Java starts; one that is not installed is missed where it is needed."""
-    with suppress(ImportError):
-        import_module(name)
+def _import_ahead() -> None:
+    """Import what a run needs while Java starts; what is not installed is missed where it is needed."""
+    for name in _NEEDED_SOON:
+        with suppress(ImportError):
+            import_module(name)
 
 
 def require_pyspark() -> None:

@@ -126,6 +126,7 @@ class RunState:
         """The rows of this run that the driver appended to a table."""
         if self.kept is not None:
             return list(self.kept.get(table, []))
+        self.aside.wait()
         return [row.asDict(recursive=True) for row in self.lake.read_run(table, self.run_id).collect()]
 
     def record(self, status: str, *, finished: bool = False) -> None:
