@@ -64,8 +64,10 @@ def run(
 ) -> None:
     """Run everything: raw logs to committed results tables."""
     project = load(conf, env)
+    from abspark.config import chosen_experiments
     from abspark.progress import Progress, on_stderr
 
+    chosen_experiments(project, experiments)
     progress = Progress() if quiet else on_stderr()
     with session(project.environment, progress.stage, reads=project) as spark:
         from abspark import runner
@@ -85,16 +87,22 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        show(table, _committed(conf, env, table, experiments), form)
+        (rows,) = _committed(conf, env, table, experiments)
+        show(table, rows, form)
 
 
-def _committed(conf: Path, env: str, table: str, experiments: tuple[str, ...]) -> list[dict[str, Any]]:
+def _committed(
+    conf: Path, env: str, table: str, experiments: tuple[str, ...], *others: str
+) -> tuple[list[dict[str, Any]], ...]:
+    """The committed rows of some tables."""
     from abspark.command_tables import open_tables, require_committed
-    from abspark.config import load_project
+    from abspark.config import load_project, require_known
 
-    with open_tables(load_project(conf, env)) as tables:
+    project = load_project(conf, env)
+    require_known(project, experiments)
+    with open_tables(project) as tables:
         require_committed(tables, experiments)
-        return tables.rows(table, experiments)
+        return tuple(tables.rows(name, experiments) for name in (table, *others))
 
 
 _reader("drops", "Show how many rows were left out, and why.")
@@ -117,9 +125,16 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
     """Show the committed results."""
     from abspark.report.order import by_day, on_last_days, since_exposure
 
-    found = _committed(conf, env, "results", experiments)
+    found, checks = _committed(conf, env, "results", experiments, "health")
     rows = since_exposure(found) if days == "exposure" else by_day(found)
+    if found and not rows:
+        told = "no rows by days since exposure: experiments with series: {since_exposure: true} have them"
+        click.echo(told, err=True)
+        if form == "table":
+            return
     show("results", on_last_days(rows) if days == "last" and form != "table" else rows, form)
+    for line in _doubts(checks) if form == "table" else ():
+        click.echo(line, err=True)
 
 
 @cli.command()
@@ -130,7 +145,7 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
 @FAIL_ON_HEALTH
 def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
     """Show the checks that say whether to believe the results."""
-    rows = _committed(conf, env, "health", experiments)
+    (rows,) = _committed(conf, env, "health", experiments)
     show("health", rows, form)
     if fail_on_health:
         _require_health(rows)
@@ -202,7 +217,7 @@ def invoke(command: click.Command, args: list[str] | None = None) -> int:
     try:
         command.main(args=arguments, prog_name=command.name if args is None else None, standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped", err=True)
+        click.echo("stopped; what was committed before still counts", err=True)
         return 1
     except click.ClickException as error:
         error.show()
@@ -213,7 +228,7 @@ def invoke(command: click.Command, args: list[str] | None = None) -> int:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
     except KeyboardInterrupt:
-        click.echo("stopped; nothing of the run counts", err=True)
+        click.echo("stopped; what was committed before still counts", err=True)
         return 1
     except Exception as error:
         if debug:
@@ -230,6 +245,18 @@ def _tell_unforeseen(error: Exception) -> None:
         f"error: {type(error).__name__}: {first}{notes}\n  do: run again with --debug for the traceback",
         err=True,
     )
+
+
+def _doubts(checks: list[dict[str, Any]]) -> list[str]:
+    """A line for each experiment with a failing check: what is shown of it is not to be believed yet."""
+    failing: dict[str, list[str]] = {}
+    for row in checks:
+        if row["status"] == "fail" and row["check"] not in failing.setdefault(row["experiment_id"], []):
+            failing[row["experiment_id"]].append(row["check"])
+    return [
+        f"{name}: do not trust these numbers yet, as a health check fails: {', '.join(names)}. See abspark health"
+        for name, names in failing.items()
+    ]
 
 
 def _require_health(rows: list[dict[str, Any]]) -> None:

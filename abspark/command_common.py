@@ -59,7 +59,7 @@ class Instant(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is no ISO 8601 time; write e.g. 2026-10-15T00:00:00Z", param, ctx)
         if instant.tzinfo is None:
-            self.fail(f"{value!r} states no offset; write e.g. {value}Z", param, ctx)
+            self.fail(f"{value!r} states no offset; write e.g. {instant.isoformat()}Z", param, ctx)
         return instant.astimezone(UTC)
 
 

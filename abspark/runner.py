@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
-from abspark.config import Project
+from abspark.config import Project, chosen_experiments
 from abspark.errors import AbsparkError, UsageError
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
@@ -19,7 +19,7 @@ from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, meter_of, open_lake, utc_session
+from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, utc_session
 
 _STAGE_BEFORE: Final = {"moments": "assignments", "results": "moments"}
 """Table that a stage writes first: the stage whose end has to be on record."""
@@ -94,7 +94,7 @@ def begin(
         LakeError: The lake can't be written.
     """
     now = datetime.now(UTC)
-    chosen = choose(project, experiments)
+    chosen = chosen_experiments(project, experiments)
     lake = lake_of(spark, project)
     progress = _metered(progress, spark)
     run_id = new_run_id(now)
@@ -150,27 +150,6 @@ def _require_turn(state: RunState, writes: str) -> None:
         raise UsageError(f"run {state.run_id} already has {writes}", advice="begin a new run")
 
 
-def choose(project: Project, experiments: Sequence[str]) -> tuple[str, ...]:
-    """The experiments to run: those named, else all that are not drafts.
-
-    Raises:
-        UsageError: One is unknown, or none is left.
-    """
-    unknown = [name for name in experiments if name not in project.experiments]
-    if unknown:
-        raise UsageError(
-            f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(project.experiments) or "none"
-        )
-    chosen = tuple(
-        name
-        for name, experiment in project.experiments.items()
-        if name in experiments or (not experiments and experiment.status != "draft")
-    )
-    if not chosen:
-        raise UsageError("no experiment to run", advice="set status: running, or name one with --experiment")
-    return chosen
-
-
 def lake_of(spark: SparkSession, project: Project) -> Lake:
     """The lake of the project's environment.
 
@@ -194,15 +173,23 @@ def recorded_failure(state: RunState) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            cancel_jobs(state.spark)
         state.aside.close()
         if not state.ended:
-            reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
+            reason = _reason(error)
             unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
             state.experiments.update(dict.fromkeys(unfinished, f"{FAILED}{reason}"))
             _record_quietly(state)
         raise
     finally:
         state.aside.close()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by the user"
+    return error.message if isinstance(error, AbsparkError) else type(error).__name__
 
 
 def _record_quietly(state: RunState) -> None:

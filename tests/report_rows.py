@@ -11,6 +11,8 @@ from abspark.report.data import ReportData
 from abspark.schemas import TABLES
 
 MADE_AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
+BEGUN_AT = MADE_AT - timedelta(seconds=61.5)
+"""Less than the seconds of the run's stages, as stages overlap."""
 DAY = date(2026, 3, 15)
 RUN = "20260316T000000-00000001"
 
@@ -121,7 +123,7 @@ def run_record() -> dict[str, Any]:
     ]  # fmt: skip
     names = dict.fromkeys(TABLES["runs"].names)
     return names | {
-        "run_id": RUN, "as_of": MADE_AT, "finished_at": MADE_AT, "started_at": MADE_AT, "status": "committed",
+        "run_id": RUN, "as_of": MADE_AT, "finished_at": MADE_AT, "started_at": BEGUN_AT, "status": "committed",
         "configuration_hash": "c0ffee" * 10, "code_version": "0.1.0", "spark_version": "4.2.0", "inputs": inputs,
         "experiments": {"exp": "committed"}, "seconds": {"moments": 61.2, "results": 1.5}, "costs": costs,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from abspark.config.chosen import chosen_experiments, require_known
     from abspark.config.environment import Environment
     from abspark.config.experiment import Experiment
     from abspark.config.loader import load_project
@@ -26,7 +27,9 @@ __all__ = [
     "Project",
     "Source",
     "Window",
+    "chosen_experiments",
     "load_project",
+    "require_known",
 ]
 
 _HOMES: Final = {
@@ -39,7 +42,9 @@ _HOMES: Final = {
     "Metric": "metric",
     "Project": "project",
     "Window": "metric",
+    "chosen_experiments": "chosen",
     "load_project": "loader",
+    "require_known": "chosen",
 }
 
 

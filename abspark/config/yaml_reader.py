@@ -102,7 +102,8 @@ def _compose(content: bytes) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         place = None if mark is None else mark.line + 1
         what = ": ".join(part for part in (error.context, error.problem) if part)
-        raise _UnreadableError(Complaint(place, (), f"not valid YAML: {what}")) from None
+        hint = "; inside { } or [ ] write '${NAME}' in quotes" if "${" in _line(text, place) else ""
+        raise _UnreadableError(Complaint(place, (), f"not valid YAML: {what}{hint}")) from None
     except yaml.reader.ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
         line = text.count("\n", 0, position) + 1
@@ -113,6 +114,11 @@ def _compose(content: bytes) -> yaml.Node | None:
         if loader is not None:
             loader.dispose()
     return node
+
+
+def _line(text: str, place: int | None) -> str:
+    lines = text.splitlines()
+    return lines[place - 1] if place is not None and place <= len(lines) else ""
 
 
 def _refuse_depth(text: str) -> None:

@@ -164,9 +164,14 @@ def show_runs(rows: Sequence[Row], out: TextIO) -> None:
 
 
 def _cost_cells(row: Row) -> tuple[str, str]:
-    """Wall time over CPU time; bytes read, shuffled and, where there are any, spilled."""
+    """Wall time over CPU time; bytes read, shuffled and, where there are any, spilled.
+
+    Stages overlap: only for a run that has not ended is their sum given.
+    """
     cpu, spilled = _total(row, "cpu_seconds"), _total(row, "bytes_spilled_disk")
-    times = [f"{sum((row['seconds'] or {}).values()):.1f}", f"{cpu or 0:.1f} CPU"]
+    ended, begun = row["finished_at"], row["started_at"]
+    spent = (ended - begun).total_seconds() if ended and begun else sum((row["seconds"] or {}).values())
+    times = [f"{spent:.1f}", f"{cpu or 0:.1f} CPU"]
     sizes = (
         (_total(row, "bytes_read"), "read"), (_total(row, "bytes_shuffled"), "shuffled"),
         (spilled or None, "spilled"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error
+    from abspark.storage.interrupts import cancel_jobs
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
@@ -29,6 +30,7 @@ __all__ = [
     "Pruned",
     "as_data_error",
     "bytes_at",
+    "cancel_jobs",
     "content_hash",
     "meter_of",
     "open_lake",
@@ -51,6 +53,7 @@ _HOMES: Final = {
     "Pruned": "lake",
     "as_data_error": "faults",
     "bytes_at": "places",
+    "cancel_jobs": "interrupts",
     "content_hash": "csv_values",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",

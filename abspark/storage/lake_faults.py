@@ -50,7 +50,10 @@ def require_writable(folder: Path, location: str) -> None:
         LakeError: It can't.
     """
     if reason := _unwritable(folder):
-        raise LakeError(f"the lake {location} cannot be written: {reason}.")
+        raise LakeError(
+            f"the lake {location} cannot be written: {reason}.",
+            advice="name another place in the environment's file: lake: {path: …}",
+        )
 
 
 def _unwritable(folder: Path) -> str | None:

@@ -19,6 +19,7 @@ from abspark.errors import AbsparkError
 from abspark.storage.class_archive import archive_option, archive_to_make
 from abspark.storage.conditions import first_line
 from abspark.storage.delta_jars import class_path, known_jars, remember_jars
+from abspark.storage.interrupts import interrupt_plainly
 from abspark.storage.java import old_java_error, require_java
 
 _GIBIBYTE: Final = 1024**3
@@ -156,6 +157,7 @@ def _own_session(
         classes = archive.option if archive else archive_option(delta[_CLASS_PATH])
         tuned[_JAVA_OPTIONS] = f"{tuned[_JAVA_OPTIONS]} {classes}".strip()
     session = _started(master, {**tuned, **conf}, log)
+    interrupt_plainly()
     try:
         yield session
     except AbsparkError:

@@ -107,6 +107,27 @@ def test_a_killed_run_leaves_what_was_committed(
     assert_same(committed(spark, project), lake.tables)
 
 
+@pytest.mark.parametrize("stage", ["start Spark", "count exposures", "count visits"])
+def test_a_run_stopped_by_ctrl_c_says_so_in_one_line(spark: SparkSession, tmp_path: Path, stage: str) -> None:
+    tiny = make_project(tmp_path)
+    process = started(tiny)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.strip().startswith(f"{stage}  "):
+            break
+    time.sleep(0.7)
+    os.kill(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=LONGEST)[1]
+    assert process.returncode == 1
+    stages = [line for line in told.splitlines() if not line.startswith("  ")]
+    assert stages == ["stopped; what was committed before still counts"], told
+    project = tiny.load()
+    assert heads(spark, project) == {}
+    for record in run_records(spark, project):
+        assert record["status"] == "failed"
+        assert set(record["experiments"].values()) == {"failed: stopped by the user"}
+
+
 def test_the_next_run_equals_an_undisturbed_one(
     spark: SparkSession, lake: Lake, undisturbed: Undisturbed
 ) -> None:

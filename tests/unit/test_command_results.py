@@ -12,6 +12,30 @@ from report_rows import exposure_series, series
 from abspark import cli
 
 
+def test_without_days_since_exposure_it_is_said_who_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_committed", lambda *_: (series(days=1), []))
+    asked = ["results", "--env", "here", "--days", "exposure"]
+    found = CliRunner().invoke(cli.cli, asked, catch_exceptions=False)
+    assert found.stdout == ""
+    assert found.stderr == (
+        "no rows by days since exposure: experiments with series: {since_exposure: true} have them\n"
+    )
+
+
+def test_failing_checks_are_told_beside_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = [
+        {"experiment_id": "exp", "check": check, "status": status}
+        for check, status in (("srm", "fail"), ("srm", "fail"), ("hash", "fail"), ("bots", "warn"))
+    ]
+    monkeypatch.setattr(cli, "_committed", lambda *_: (series(days=1), checks))
+    shown = CliRunner().invoke(cli.cli, ["results", "--env", "here"], catch_exceptions=False)
+    assert shown.stderr == (
+        "exp: do not trust these numbers yet, as a health check fails: srm, hash. See abspark health\n"
+    )
+    as_json = CliRunner().invoke(cli.cli, ["results", "--env", "here", "--format", "json"])
+    assert as_json.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("options", "days"),
     [
@@ -22,7 +46,7 @@ from abspark import cli
 )
 def test_days(monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], days: list[Any]) -> None:
     rows = [*exposure_series(days=2), *series(days=3)]
-    monkeypatch.setattr(cli, "_committed", lambda *_: rows)
+    monkeypatch.setattr(cli, "_committed", lambda *_: (rows, []))
     found = CliRunner().invoke(
         cli.cli, ["results", "--env", "here", "--format", "json", *options], catch_exceptions=False
     )

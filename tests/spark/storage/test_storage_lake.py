@@ -204,7 +204,8 @@ def test_lake_below_a_file_cannot_be_written(spark: SparkSession, tmp_path: Path
     (tmp_path / "notes.txt").write_text("x")
     config = LakeConfig(path=str(tmp_path / "notes.txt" / "lake"), format=kind)
     with pytest.raises(
-        LakeError, match=r"^the lake \S+/notes.txt/lake cannot be written: \S+notes.txt is a file\.$"
+        LakeError,
+        match=r"^the lake \S+/notes.txt/lake cannot be written: \S+notes.txt is a file\.\n  do: name another place",
     ):
         open_lake(spark, config).ensure_writable()
 

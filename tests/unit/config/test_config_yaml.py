@@ -76,6 +76,11 @@ def test_refused_content(text: str | bytes, told: object) -> None:
     [
         ("a: 1\n\tb: 2\n", 2, "not valid YAML: .*tab|not valid YAML: .*token"),
         ("a: [1\nb: 2\n", 2, "not valid YAML: "),
+        (
+            "a: 1\nlake: {path: ${LAKE}, format: delta}\n",
+            2,
+            r"not valid YAML: .*write '\$\{NAME\}' in quotes",
+        ),
         ("a: 1\n---\nb: 2\n", 2, "not valid YAML: expected a single document"),
         ("a: *nowhere\n", 1, "not valid YAML: .*undefined alias"),
     ],

@@ -1,0 +1,37 @@
+"""Which experiments a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from abspark.config.project import Project
+from abspark.errors import UsageError
+
+
+def require_known(project: Project, experiments: Sequence[str]) -> None:
+    """Every experiment that is named is configured.
+
+    Raises:
+        UsageError: One is not.
+    """
+    if unknown := [name for name in experiments if name not in project.experiments]:
+        raise UsageError(
+            f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(project.experiments) or "none"
+        )
+
+
+def chosen_experiments(project: Project, experiments: Sequence[str]) -> tuple[str, ...]:
+    """The experiments to run: those named, else all that are not drafts.
+
+    Raises:
+        UsageError: One is unknown, or none is left.
+    """
+    require_known(project, experiments)
+    chosen = tuple(
+        name
+        for name, experiment in project.experiments.items()
+        if name in experiments or (not experiments and experiment.status != "draft")
+    )
+    if not chosen:
+        raise UsageError("no experiment to run", advice="set status: running, or name one with --experiment")
+    return chosen
