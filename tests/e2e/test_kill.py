@@ -119,7 +119,7 @@ def test_a_run_stopped_by_ctrl_c_says_so_in_one_line(spark: SparkSession, tmp_pa
     os.kill(process.pid, signal.SIGINT)
     told = process.communicate(timeout=LONGEST)[1]
     assert process.returncode == 1
-    stages = [line for line in told.splitlines() if not line.startswith("  ")]
+    stages = [line for line in told.splitlines() if line and not line.startswith("  ")]
     assert stages == ["stopped; what was committed before still counts"], told
     project = tiny.load()
     assert heads(spark, project) == {}

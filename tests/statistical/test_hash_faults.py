@@ -69,7 +69,7 @@ def checked(logged: DataFrame, known: Experiment) -> Found:
     """Health of the logged units by check, everyone's rows alone."""
     given = logged.select(
         "experiment_id", F.col("raw_id").alias("unit_id"), "variant", "first_exposure_at", "attributes",
-        F.xxhash64("raw_id").alias("unit_key_lo"),
+        F.xxhash64("raw_id").alias("unit_key_lo"), F.lit(1).cast("bigint").alias("exposures"),
         F.lit(None).cast("timestamp").alias("second_variant_at"), F.lit(None).cast("string").alias("excluded_reason"),
     )  # fmt: skip
     table = derive(given, [known]).cache()
