@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,8 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
     """Show the committed results."""
     from abspark.report.order import by_day, on_last_days, since_exposure
 
-    found, checks = _committed(conf, env, "results", experiments, "health")
+    others = ("health",) if form == "table" else ()
+    found, *checks = _committed(conf, env, "results", experiments, *others)
     rows = since_exposure(found) if days == "exposure" else by_day(found)
     if found and not rows:
         told = "no rows by days since exposure: experiments with series: {since_exposure: true} have them"
@@ -133,7 +136,7 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
         if form == "table":
             return
     show("results", on_last_days(rows) if days == "last" and form != "table" else rows, form)
-    for line in _doubts(checks) if form == "table" else ():
+    for line in _doubts(chain.from_iterable(checks)):
         click.echo(line, err=True)
 
 
@@ -247,7 +250,7 @@ def _tell_unforeseen(error: Exception) -> None:
     )
 
 
-def _doubts(checks: list[dict[str, Any]]) -> list[str]:
+def _doubts(checks: Iterable[dict[str, Any]]) -> list[str]:
     """A line for each experiment with a failing check: what is shown of it is not to be believed yet."""
     failing: dict[str, list[str]] = {}
     for row in checks:

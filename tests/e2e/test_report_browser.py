@@ -246,15 +246,20 @@ def test_no_word_of_a_heading_is_broken(show: Open, width: int) -> None:
     assert broken == []
 
 
-def test_a_day_beyond_the_plot_is_exact_on_hover(show: Open) -> None:
-    page = show("healthy").page
-    figure = page.locator("#series [data-slot=effects]")
+def told_on_hover(page: Page, section: str, slot: str) -> str:
+    """What a plot says of its first point when the mouse is over it."""
+    figure = page.locator(f"#{section} [data-slot={slot}]")
     figure.scroll_into_view_if_needed()
     box = figure.locator(".scatterlayer .point").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_selector("#series .hoverlayer text")
-    told = page.locator("#series .hoverlayer").text_content() or ""
+    page.wait_for_selector(f"#{section} .hoverlayer text")
+    return page.locator(f"#{section} .hoverlayer").text_content() or ""
+
+
+def test_a_day_beyond_the_plot_is_exact_on_hover(show: Open) -> None:
+    page = show("healthy").page
+    told = told_on_hover(page, "series", "effects")
     first = series("conversion")[0]
     assert f"{first['relative_low']:+.2%} … {first['relative_high']:+.2%}" in told
     assert "goes beyond the plot" in told
@@ -317,13 +322,7 @@ def test_choosing_swaps_table_figure_and_note(show: Open) -> None:
 
 def test_hover_shows_exact_numbers(show: Open) -> None:
     page = show("healthy").page
-    figure = page.locator("#scorecard [data-slot=intervals]")
-    figure.scroll_into_view_if_needed()
-    box = figure.locator(".scatterlayer .point").first.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_selector("#scorecard .hoverlayer text")
-    told = page.locator("#scorecard .hoverlayer").text_content() or ""
+    told = told_on_hover(page, "scorecard", "intervals")
     assert "conversion" in told
     assert "+14.64%" in told
 

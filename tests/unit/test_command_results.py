@@ -27,7 +27,11 @@ def test_failing_checks_are_told_beside_the_results(monkeypatch: pytest.MonkeyPa
         {"experiment_id": "exp", "check": check, "status": status}
         for check, status in (("srm", "fail"), ("srm", "fail"), ("hash", "fail"), ("bots", "warn"))
     ]
-    monkeypatch.setattr(cli, "_committed", lambda *_: (series(days=1), checks))
+
+    def committed(*asked: object) -> tuple[list[dict[str, Any]], ...]:
+        return (series(days=1), checks) if asked[-1] == "health" else (series(days=1),)
+
+    monkeypatch.setattr(cli, "_committed", committed)
     shown = CliRunner().invoke(cli.cli, ["results", "--env", "here"], catch_exceptions=False)
     assert shown.stderr == (
         "exp: do not trust these numbers yet, as a health check fails: srm, hash. See abspark health\n"
@@ -46,7 +50,7 @@ def test_failing_checks_are_told_beside_the_results(monkeypatch: pytest.MonkeyPa
 )
 def test_days(monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], days: list[Any]) -> None:
     rows = [*exposure_series(days=2), *series(days=3)]
-    monkeypatch.setattr(cli, "_committed", lambda *_: (rows, []))
+    monkeypatch.setattr(cli, "_committed", lambda *_: (rows,))
     found = CliRunner().invoke(
         cli.cli, ["results", "--env", "here", "--format", "json", *options], catch_exceptions=False
     )
