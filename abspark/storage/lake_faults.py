@@ -16,6 +16,7 @@ _REFUSED: Final = re.compile(
     "permission denied|AccessControlException|Mkdirs failed|Cannot create|Read-only file system",
     re.IGNORECASE,
 )
+_ANOTHER_PLACE: Final = "name another place in the environment's file: lake: {path: …}"
 
 
 def as_lake_error(error: Exception, location: str) -> LakeError | None:
@@ -32,7 +33,9 @@ def as_lake_error(error: Exception, location: str) -> LakeError | None:
             advice="install abspark[local], or start the session with Delta's jar and extension",
         )
     if condition == "DELTA_CANNOT_CREATE_LOG_PATH" or (_REFUSED.search(text) and location in text):
-        return LakeError(f"the lake {location} cannot be written: {_reason(error, location)}.")
+        return LakeError(
+            f"the lake {location} cannot be written: {_reason(error, location)}.", advice=_ANOTHER_PLACE
+        )
     if is_conflict(error):
         return LakeError(
             f"too many runs write to the lake {location} at once: {first_line(error)[:200]}",
@@ -52,7 +55,7 @@ def require_writable(folder: Path, location: str) -> None:
     if reason := _unwritable(folder):
         raise LakeError(
             f"the lake {location} cannot be written: {reason}.",
-            advice="name another place in the environment's file: lake: {path: …}",
+            advice=_ANOTHER_PLACE,
         )
 
 
