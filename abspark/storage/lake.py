@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -86,6 +87,12 @@ class Lake(ABC):
     def _write(self, table: Table, frame: DataFrame) -> None:
         """Append a frame that has exactly the table's columns; nothing of it stays where that fails."""
 
+    def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """Append rows keyed by column, which the table has."""
+        values = [tuple(row.get(name) for name in table.names) for row in rows]
+        # a local relation would be cut into as many files as there are cores
+        self._write(table, local_frame(self.spark, values, table.ddl).coalesce(1))
+
     @abstractmethod
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
         """The rows of some runs (None: all) with the table's columns; empty where there is no table yet."""
@@ -108,14 +115,15 @@ class Lake(ABC):
         """Append a driver's rows, keyed by column; a column that a row lacks is NULL. Times carry an offset.
 
         Raises:
-            LakeError: a row has an unknown column or a time without offset; or the lake cannot be written.
+            LakeError: a row has an unknown column, a time without offset or a number that is none; or the lake cannot
+                be written.
         """
         if not rows:
             return
         spec = _appendable(table)
-        values = [_in_order(spec, row) for row in rows]
-        # a local relation would be cut into as many files as there are cores
-        self._write(spec, local_frame(self.spark, values, spec.ddl).coalesce(1))
+        for row in rows:
+            _require_row(spec, row)
+        self._write_rows(spec, rows)
 
     def read_run(self, table: str, run_id: str) -> DataFrame:
         """All rows that a run wrote, committed or not."""
@@ -227,13 +235,14 @@ def _nullable(kind: T.DataType) -> T.DataType:
     return kind
 
 
-def _in_order(table: Table, row: Mapping[str, object]) -> tuple[Any, ...]:
+def _require_row(table: Table, row: Mapping[str, object]) -> None:
     if unknown := sorted(row.keys() - set(table.names)):
         raise LakeError(f"the table {table.name} has no column {', '.join(unknown)}.")
     for name, value in row.items():
         if isinstance(value, datetime) and value.tzinfo is None:
             raise LakeError(f"{table.name}.{name} = {value} has no offset, so it names no instant.")
-    return tuple(row.get(name) for name in table.names)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise LakeError(f"{table.name}.{name} = {value} is no number.")
 
 
 def _instant(micros: int | None) -> datetime | None:

@@ -1,4 +1,7 @@
-"""A lake of Delta tables, in a folder or in a schema of a catalog, written and read by SQL names alone."""
+"""A lake of Delta tables, in a folder or in a schema of a catalog, written and read by SQL names alone.
+
+Only the driver's rows of a folder on this machine take a shorter way: see `delta_files`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, RUNS, Table
+from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
+from abspark.storage.delta_files import delta_files
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import delta_commits
@@ -46,6 +50,7 @@ class DeltaLake(Lake):
         self._name_of = name_of
         self._schema = schema
         self._folder = local_path(location) if schema is None else None
+        self._files = delta_files(self._folder, location)
 
     @classmethod
     def in_folder(cls, spark: SparkSession, folder: str) -> DeltaLake:
@@ -69,11 +74,15 @@ class DeltaLake(Lake):
             require_writable(self._folder, self.location)
 
     def ensure_writable(self) -> None:
-        """Create schema, `commits` and `runs` where missing, which proves that the lake can be written."""
+        """Create schema, `commits`, `runs` and `assignments` where missing, which proves that the lake can be written.
+
+        Spark looks at the last, which it is going to write: its first look at a Delta table takes seconds.
+        """
         if self._schema is not None:
             self._do(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-        self._create(COMMITS)
-        self._create(RUNS)
+        for table in (COMMITS, RUNS, ASSIGNMENTS):
+            self._create(table)
+        self._told(lambda: self._exists(ASSIGNMENTS))
 
     def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
         """See `Lake.commit`. One conditional MERGE, repeated while only others' rows have moved."""
@@ -102,6 +111,9 @@ class DeltaLake(Lake):
 
     def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
         self._create(COMMITS)
+        files = self._files
+        if files is not None and self._serially(lambda: files.switch(run_id, predecessors)):
+            return
         rows = [(experiment, run_id, before) for experiment, before in sorted(predecessors.items())]
         wanted = local_frame(self.spark, rows, "experiment_id string, run_id string, predecessor string")
         self._do(_SWITCH.format(switch=self._name_of(COMMITS.name)), wanted=wanted)
@@ -123,11 +135,22 @@ class DeltaLake(Lake):
         return Commit(tuple(committed), conflicted), undecided
 
     def _create(self, table: Table) -> None:
+        files = self._files
+        if files is not None and self._serially(lambda: files.create(table)):
+            return
         partitioning = "" if table is COMMITS else "PARTITIONED BY (run_id)"
         # a commit reads the whole switch, so that even a blind append beside it has to count as a conflict
         properties = "TBLPROPERTIES ('delta.isolationLevel' = 'Serializable')" if table is COMMITS else ""
         name = self._name_of(table.name)
         self._do(f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} {properties}")
+
+    def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        files = self._files
+        if files is not None:
+            self._create(table)
+            if self._serially(lambda: files.append(table, rows)):
+                return
+        super()._write_rows(table, rows)
 
     def _write(self, table: Table, frame: DataFrame) -> None:
         if not self._told(lambda: self._exists(table)):

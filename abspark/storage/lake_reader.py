@@ -117,17 +117,12 @@ def open_reader(config: LakeConfig) -> LakeReader | None:
 
 
 def delta_commits(location: str) -> list[dict[str, Any]] | None:
-    """Rows of `commits` of Delta tables in a folder; None where this machine has none, or only Spark can read it.
+    """Rows of `commits` of Delta tables in a folder of this machine; None elsewhere, or where only Spark can read it.
 
     The log of a small table is read in milliseconds; Spark plans and compiles several jobs for it.
     """
     root = _local(location)
-    if (
-        root is None
-        or not (root / COMMITS.name).is_dir()
-        or find_spec("pyarrow") is None
-        or find_spec("deltalake") is None
-    ):
+    if root is None or find_spec("pyarrow") is None or find_spec("deltalake") is None:
         return None
     from deltalake.exceptions import DeltaProtocolError
 
