@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 from abspark.config import ExposureSource
 from abspark.pipeline.canonical import attribute_columns
 from abspark.pipeline.exposures import experiment_dimension
+from abspark.pipeline.keys import same_unit
 from abspark.pipeline.study import Study
 
 _UNIT = ("hi", "lo", "x", "unit")
@@ -49,7 +51,7 @@ def _firsts_with_attributes(valid: DataFrame, source: ExposureSource, width: int
     The second step sees a row per unit and attribute set, not per exposure; it sorts, led by the random key.
     """
     sets = valid.groupBy(*_UNIT, "attributes").agg(*_first_at(width), F.count("*").alias("exposures"))
-    sets = sets.withColumn("t", F.least(*_firsts(width))).repartition("hi")
+    sets = sets.repartition("hi").withColumn("t", F.least(*_firsts(width)))
     merged = [F.min(f"first_{v}").alias(f"first_{v}") for v in range(width)]
     order = F.struct("t", *_nulls_last("attributes", source), "attributes")
     firsts = sets.groupBy(*_UNIT).agg(
@@ -68,10 +70,14 @@ def _settle_by_event_id(
     """Where two attribute sets share a unit's instant, let the event id choose among the rows of that instant.
 
     Such instants are rare, and `sets` is read again from its shuffle: when there are none, adaptive execution drops
-    the second read of the log before it starts.
+    the second read of the log before it starts. For that the second read of `sets` has to want all its columns, or
+    they are pruned and it is shuffled anew, and to filter none of its rows: null-safe equality infers no filter.
     """
-    ties = sets.groupBy(*_UNIT, "t").agg(F.count("*").alias("sets")).where(F.col("sets") > 1).drop("sets")
-    rows = valid.join(F.broadcast(ties), on=[*_UNIT, "t"], how="left_semi")
+    every = F.count_if(F.size("attributes") >= 0).alias("sets")
+    here = sets.groupBy(*_UNIT, "t").agg(every, F.sum("exposures").alias("exposures"))
+    ties = here.where((F.col("sets") > 1) & (F.col("exposures") > 1))
+    tied = [F.col(f"row.{name}").eqNullSafe(F.col(f"tie.{name}")) for name in (*_UNIT, "t")]
+    rows = valid.alias("row").join(F.broadcast(ties.alias("tie")), on=reduce(and_, tied), how="left_semi")
     order = F.struct(
         F.col("event_id").isNull().alias("no_event_id"),
         "event_id",
@@ -79,11 +85,17 @@ def _settle_by_event_id(
         "attributes",
     )
     settled = rows.groupBy(*_UNIT, "t").agg(F.min(order)["attributes"].alias("settled"))
-    first_t = F.least(*[c for c in firsts.columns if c.startswith("first_")])
-    keyed = firsts.withColumn("t", first_t)
-    joined = keyed.join(settled, on=[*_UNIT, "t"], how="left")
-    chosen = F.coalesce("settled", "attributes").alias("attributes")
-    return joined.select(*(c for c in firsts.columns if c != "attributes"), chosen)
+    first_t = F.least(*[F.col(f"first.{c}") for c in firsts.columns if c.startswith("first_")])
+    # one key, by which `firsts` is placed and sorted already
+    same = (
+        (F.col("first.hi") == F.col("own.hi"))
+        & same_unit(F.col("first.lo"), F.col("own.lo"))
+        & (F.col("first.x") - F.col("own.x") == 0)
+        & (first_t - F.col("own.t") == 0)
+    )
+    joined = firsts.alias("first").join(settled.alias("own"), on=same, how="left")
+    chosen = F.coalesce("own.settled", "first.attributes").alias("attributes")
+    return joined.select(*(f"first.{c}" for c in firsts.columns if c != "attributes"), chosen)
 
 
 def _nulls_last(array: str, source: ExposureSource) -> list[Column]:
