@@ -133,7 +133,10 @@ def _described(firsts: DataFrame, study: Study, width: int) -> DataFrame:
         F.timestamp_micros("t0").alias("first_exposure_at"),
         F.timestamp_micros(F.least(*later)).alias("second_variant_at"),
         "exposures",
-        _seen(columns).alias("variants_seen"),
+        # nearly all units: array_compact is slow, as Spark interprets it
+        F.when(F.least(*later).isNull() & ~F.col("tied"), F.array(F.col("variants")[F.col("v")]))
+        .otherwise(_seen(columns))
+        .alias("variants_seen"),
         _excluded(study, F.least(*later)).alias("excluded_reason"),
         "attributes",
     )

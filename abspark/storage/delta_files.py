@@ -6,8 +6,8 @@ takes some milliseconds and writes the same log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.util import find_spec
@@ -22,98 +22,112 @@ from abspark.storage.lake_faults import as_lake_error, require_writable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import Schema
+    from deltalake import DeltaTable, Schema
 
-_SERIALIZABLE: Final = {"delta.isolationLevel": "Serializable"}
+_WRITER: Final = 2
+"""Delta's version of a writer that knows no features but constraints and append-only tables."""
 _MOVES: Final = "old.run_id = new.predecessor AND old.run_id <> new.run_id"
 _BEGINS: Final = "new.predecessor IS NULL"
+
+
+def properties_of(table: Table) -> dict[str, str]:
+    """The Delta properties with which a table is made."""
+    if table is COMMITS:
+        # a commit reads the whole switch, so that even a blind append beside it has to count as a conflict
+        return {"delta.isolationLevel": "Serializable"}
+    # partitions and the experiment are all that readers choose by; statistics of more cost half of a write
+    return {"delta.dataSkippingNumIndexedCols": "2"}
 
 
 class DeltaFiles:
     """The tables in one folder. Whoever calls holds the folder's lock.
 
-    Every method returns whether it did its work: not where a table has features that delta-rs cannot write, which
-    leaves it to Spark.
+    Every method but `create` returns whether it did its work: not where a table has been given features since it was
+    made, of which delta-rs may not know how to write them; that leaves it to Spark.
     """
 
     def __init__(self, folder: Path, location: str) -> None:
         self._folder = folder
         self._location = location
 
-    def create(self, table: Table) -> bool:
-        """Create a table that is not there."""
+    def create(self, table: Table) -> None:
+        """Create a table that is not there.
 
-        def work() -> None:
-            from deltalake import DeltaTable
+        Raises:
+            LakeError: It can't be written; so do the other methods.
+        """
+        from deltalake import DeltaTable
 
-            by_run = None if table is COMMITS else ["run_id"]
-            configuration = _SERIALIZABLE if table is COMMITS else None
+        with self._told():
             DeltaTable.create(
                 self._folder / table.name,
                 schema=_schema(table.ddl),
                 mode="ignore",
-                partition_by=by_run,
-                configuration=configuration,
+                partition_by=None if table is COMMITS else ["run_id"],
+                configuration=properties_of(table),
             )
-
-        return self._done(work)
 
     def append(self, table: Table, rows: Sequence[Mapping[str, object]]) -> bool:
         """Append rows keyed by column to a table that is there, with columns that an older version made it without."""
+        import pyarrow as pa
+        from deltalake import write_deltalake
 
-        def work() -> None:
-            import pyarrow as pa
-            from deltalake import write_deltalake
-
-            given = pa.Table.from_pylist(rows, schema=_arrow(table.ddl))
-            write_deltalake(self._folder / table.name, given, mode="append", schema_mode="merge")
-
-        return self._done(work)
+        with self._told():
+            place = self._plain(table)
+            if place is not None:
+                given = pa.Table.from_pylist(rows, schema=_arrow(table.ddl))
+                write_deltalake(place, given, mode="append", schema_mode="merge")
+        return place is not None
 
     def switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> bool:
         """One MERGE into `commits`, which is there: a row moves only from its predecessor.
 
         A MERGE that lost to another writer has changed nothing, and is not told: what stands has to be read anyway.
         """
+        import pyarrow as pa
+        from deltalake.exceptions import CommitFailedError
 
-        def work() -> None:
-            import pyarrow as pa
-            from deltalake import DeltaTable
-            from deltalake.exceptions import CommitFailedError
-
-            now = datetime.now(UTC)
-            texts = [(name, pa.string()) for name in ("experiment_id", "run_id", "predecessor")]
-            wanted = pa.Table.from_pylist(
-                [
-                    {"experiment_id": name, "run_id": run_id, "predecessor": before, "now": now}
-                    for name, before in sorted(predecessors.items())
-                ],
-                schema=pa.schema([*texts, ("now", pa.timestamp("us", "UTC"))]),
-            )
-            moved = {"run_id": "new.run_id", "committed_at": "new.now"}
-            merge = DeltaTable(self._folder / COMMITS.name).merge(
+        now = datetime.now(UTC)
+        texts = [(name, pa.string()) for name in ("experiment_id", "run_id", "predecessor")]
+        wanted = pa.Table.from_pylist(
+            [
+                {"experiment_id": name, "run_id": run_id, "predecessor": before, "now": now}
+                for name, before in sorted(predecessors.items())
+            ],
+            schema=pa.schema([*texts, ("now", pa.timestamp("us", "UTC"))]),
+        )
+        moved = {"run_id": "new.run_id", "committed_at": "new.now"}
+        with self._told():
+            place = self._plain(COMMITS)
+            if place is None:
+                return False
+            merge = place.merge(
                 wanted, "old.experiment_id = new.experiment_id", source_alias="new", target_alias="old"
             )
             merge = merge.when_matched_update({**moved, "previous_run_id": "old.run_id"}, _MOVES)
             merge = merge.when_not_matched_insert({**moved, "experiment_id": "new.experiment_id"}, _BEGINS)
             with suppress(CommitFailedError):
                 merge.execute()
+        return True
 
-        return self._done(work)
+    def _plain(self, table: Table) -> DeltaTable | None:
+        """The table, if it needs no more of a writer than it did when it was made."""
+        from deltalake import DeltaTable
 
-    def _done(self, work: Callable[[], None]) -> bool:
-        from deltalake.exceptions import DeltaError, DeltaProtocolError
+        place = DeltaTable(self._folder / table.name)
+        return place if place.protocol().min_writer_version <= _WRITER else None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        from deltalake.exceptions import DeltaError
 
         try:
-            work()
-        except DeltaProtocolError:
-            return False
+            yield
         except (DeltaError, OSError) as error:
             require_writable(self._folder, self._location)
             said = " ".join(str(error).split())
             other = LakeError(f"the lake {self._location} cannot be written: {said}")
             raise as_lake_error(error, self._location) or other from None
-        return True
 
 
 def delta_files(folder: Path | None, location: str) -> DeltaFiles | None:

@@ -15,7 +15,7 @@ from abspark.errors import LakeError
 from abspark.local_frame import local_frame
 from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
-from abspark.storage.delta_files import delta_files
+from abspark.storage.delta_files import delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import delta_commits
@@ -136,13 +136,15 @@ class DeltaLake(Lake):
 
     def _create(self, table: Table) -> None:
         files = self._files
-        if files is not None and self._serially(lambda: files.create(table)):
+        if files is not None:
+            self._serially(lambda: files.create(table))
             return
         partitioning = "" if table is COMMITS else "PARTITIONED BY (run_id)"
-        # a commit reads the whole switch, so that even a blind append beside it has to count as a conflict
-        properties = "TBLPROPERTIES ('delta.isolationLevel' = 'Serializable')" if table is COMMITS else ""
+        properties = ", ".join(f"'{key}' = '{value}'" for key, value in properties_of(table).items())
         name = self._name_of(table.name)
-        self._do(f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} {properties}")
+        self._do(
+            f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} TBLPROPERTIES ({properties})"
+        )
 
     def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         files = self._files

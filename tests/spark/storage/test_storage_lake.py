@@ -195,7 +195,7 @@ def test_catalog_lake(catalog_lake: Lake, spark: SparkSession) -> None:
     assert catalog_lake.commit("r1", {"a": None}) == Commit(("a",))
     assert drops(catalog_lake) == [("r1", "a", 1)]
     tables = spark.sql(f"SHOW TABLES IN {catalog_lake.location.split('.')[1]}").collect()
-    assert sorted(row["tableName"] for row in tables) == ["commits", "drops", "runs"]
+    assert sorted(row["tableName"] for row in tables) == ["assignments", "commits", "drops", "runs"]
     assert catalog_lake.prune(now=NOON) == Pruned(())
 
 
