@@ -34,8 +34,8 @@ MOMENTS = [
     ("assignments", 0.0),
     ("count visits", 0.5),
     ("moments", 0.1),
-    ("write moments", 0.3),
-    ("results", 0.3),
+    ("write moments", 0.0),
+    ("results", 0.0),
 ]
 
 
@@ -102,7 +102,8 @@ def test_a_killed_run_leaves_what_was_committed(
     assert set(head) == {"banner", "button"}
     if set(head.values()) != {lake.run_id}:
         # the switch itself got through before the process died: then all of the new run counts
-        assert (stage, len(set(head.values()))) == ("results", 1)
+        assert stage in ("write moments", "results")
+        assert len(set(head.values())) == 1
         lake.run_id, lake.tables = head["button"], undisturbed.tables
     assert_same(committed(spark, project), lake.tables)
 
