@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
 
-MAX_NAME_LENGTH: Final = 200
+MAX_NAME_LENGTH: Final = 500
 MAX_DURATION: Final = timedelta(days=3650)
 DURATION_FORM: Final = "a duration of days, hours, minutes and seconds such as 7d, 12h, 30m, 90s or 1d12h"
 INSTANT_FORM: Final = "an ISO time with its offset such as 2026-10-01T00:00:00Z"

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from abspark.report.page import experiment_page
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-NASTY = '=<script>document.title="run"</script><img src=x onerror=alert(1)> "مرحبا" 🎉 ' + "a" * 120
+NASTY = '=<script>document.title="run"</script><img src=x onerror=alert(1)> "مرحبا" 🎉 '.ljust(320, "a")
 LOOKS = [
     *(("everything", width, scheme) for width in (1440, 360) for scheme in ("light", "dark")),
     ("healthy", 1440, "light"), ("healthy", 360, "dark"), ("nasty", 1440, "dark"), ("nasty", 360, "light"),
@@ -140,9 +141,19 @@ Open = Callable[..., Opened]
 def show(browser: Browser, written: Callable[[str], Path]) -> Iterator[Open]:
     contexts = []
 
-    def opened(name: str, width: int = 1440, scheme: str = "light", *, wait: str = "drawn") -> Opened:
+    def opened(
+        name: str,
+        width: int = 1440,
+        scheme: str = "light",
+        *,
+        wait: str = "drawn",
+        fragment: str = "",
+        script: str | None = None,
+    ) -> Opened:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
         )
         contexts.append(context)
         view = Opened(context.new_page())
@@ -159,7 +170,9 @@ def show(browser: Browser, written: Callable[[str], Path]) -> Iterator[Open]:
         view.page.on("pageerror", lambda error: view.said.append(str(error)))
         view.page.on("dialog", lambda dialog: (view.said.append(dialog.message), dialog.dismiss()))
         view.page.on("request", asked)
-        view.page.goto(own)
+        if script is not None:
+            view.page.add_init_script(script)
+        view.page.goto(own + fragment)
         view.page.wait_for_selector(f"html[data-{wait}=true]", timeout=60_000)
         return view
 
@@ -189,6 +202,21 @@ def test_pages_hold_and_are_accessible(show: Open, name: str, width: int, scheme
     view.page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
     assert faults(view.page) == []
     assert (view.said, view.asked) == ([], [])
+
+
+def test_labels_of_the_flow_do_not_touch_on_a_phone(show: Open) -> None:
+    labels = show("everything", 360).page.locator("#ledger .node-label")
+    boxes = [labels.nth(place).bounding_box() for place in range(labels.count())]
+    assert len(boxes) >= 5
+    touching = [
+        (first, second)
+        for first, second in combinations([box for box in boxes if box], 2)
+        if abs(first["x"] + first["width"] / 2 - second["x"] - second["width"] / 2)
+        < (first["width"] + second["width"]) / 2
+        and abs(first["y"] + first["height"] / 2 - second["y"] - second["height"] / 2)
+        < (first["height"] + second["height"]) / 2
+    ]
+    assert touching == []
 
 
 def test_every_section_is_seen_and_every_figure_drawn(show: Open) -> None:
@@ -380,15 +408,52 @@ def test_print_opens_what_is_folded(show: Open, tmp_path: Path) -> None:
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 
 
+def drawn_at(stage: str) -> str:
+    """A script that notes in `window.found` which figures were drawn when a stage was reached; see `reached`."""
+    return f"""
+        new MutationObserver((_, watcher) => {{
+            if (!document.documentElement?.dataset.{stage}) return;
+            watcher.disconnect();
+            window.found = [...document.querySelectorAll(".figure:not([hidden])")].map((box) =>
+                [box.closest("section").id, box.querySelector("svg") !== null]);
+        }}).observe(document, {{ attributes: true, subtree: true, attributeFilter: ["data-{stage}"] }});
+    """
+
+
+def test_the_figure_in_view_is_drawn_before_the_others(show: Open) -> None:
+    view = show("healthy", fragment="#power", script=drawn_at("seen"))
+    found = dict(view.page.evaluate("window.found"))
+    assert found["power"]
+    assert not found["scorecard"]
+    assert set(dict(view.page.evaluate(
+        "[...document.querySelectorAll('.figure:not([hidden])')].map((box) => [box.querySelector('svg') !== null, 1])"
+    ))) == {True}  # fmt: skip
+
+
+def test_printing_does_not_wait_for_figures_out_of_view(show: Open) -> None:
+    """They are drawn when the page is about to be printed."""
+    printing = drawn_at("seen").replace(
+        "window.found", "dispatchEvent(new Event('beforeprint')); window.found"
+    )
+    view = show("everything", script=printing)
+    found = view.page.evaluate("window.found")
+    assert len(found) == 8
+    assert all(drawn for _, drawn in found), found
+    assert view.said == []
+
+
 def test_a_large_page_opens_in_seconds(show: Open, written: Callable[[str], Path]) -> None:
+    """What is read at first within 3 s; all figures too, where no other work of the machine is in the way."""
     assert written("large").stat().st_size < 6_000_000
-    spent: list[float] = []
-    while not spent or (
-        min(spent) >= 3_000 and len(spent) < 3
-    ):  # again where the machine was busy with others
-        view = show("large", wait="ready")
-        spent.append(view.page.evaluate("performance.getEntriesByName('ready')[0].startTime"))
-    assert min(spent) < 3_000, spent
-    view.page.wait_for_selector("html[data-drawn=true]", timeout=60_000)
+    spent: list[tuple[float, float, float]] = []
+    while not spent or (spent[-1][1] >= 3_000 and len(spent) < 3):
+        view = show("large")
+        spent.append(
+            view.page.evaluate(
+                "['ready', 'seen', 'drawn'].map((name) => performance.getEntriesByName(name)[0].startTime)"
+            )
+        )
+    assert min(seen for _, seen, _ in spent) < 3_000, spent
+    assert min(drawn for *_, drawn in spent) < 6_000, spent
     view.page.locator("#series select").select_option(label="metric_199")
     assert view.said == []

@@ -5,6 +5,9 @@
   const wantsDark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
   const figures = new Map();
+  const pen = document.createElement("canvas").getContext("2d");
+  const STANDOFF = 8; // pixels between a name and its row
+  const ROOMY = 720; // pixels of width that all columns of a flow need
   const PAPER = 660; // pixels of width that A4 and letter have room for
   let data = { figures: {}, choosers: {} };
   let before = null; // the theme to go back to while the page is printed
@@ -19,7 +22,9 @@
   async function unpacked(id) {
     const element = document.getElementById(id);
     if (!element) return null;
-    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+    const letters = atob(element.textContent);
+    const bytes = new Uint8Array(letters.length);
+    for (let place = 0; place < letters.length; place += 1) bytes[place] = letters.charCodeAt(place);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
@@ -39,26 +44,34 @@
   function axis(given, narrow) {
     const short = (text) => {
       const letters = text.match(/&(?:lt|gt|amp);|[^]/gu) || []; // an entity is one letter
-      return narrow && letters.length > 15 ? letters.slice(0, 14).join("") + "…" : text;
+      return narrow && letters.length > 17 ? letters.slice(0, 16).join("") + "…" : text;
     };
     const base = { automargin: true, fixedrange: true, gridcolor: "@line", zerolinecolor: "@muted", zerolinewidth: 1.5,
       tickfont: { color: "@muted", size: narrow ? 11 : 12 }, ticks: "", nticks: narrow ? 5 : 9 };
     const merged = { ...base, ...given };
-    if (merged.ticktext) merged.ticktext = merged.ticktext.map(short);
-    if (merged.ticktext) merged.tickfont = { color: "@text", size: narrow ? 11 : 13 };
-    if (merged.ticktext) merged.ticklabelstandoff = 8;
+    if (merged.ticktext) {
+      Object.assign(merged, { ticktext: merged.ticktext.map(short), automargin: false, ticklabelstandoff: STANDOFF,
+        tickfont: { color: "@text", size: narrow ? 11 : 13 } });
+    }
     if (narrow && merged.type === "date") merged.dtick = 2 * merged.dtick;
     if (merged.title) merged.title = { ...merged.title, font: { color: "@muted", size: 12 } };
     return merged;
+  }
+
+  // room for the names beside an axis: Plotly's own automargin draws a long list of them several times over
+  function besideNames(names, font) {
+    pen.font = font;
+    const plain = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+    return Math.ceil(Math.max(...names.map((text) => pen.measureText(plain(text)).width))) + STANDOFF + 6;
   }
 
   // labels of a flow lie between its columns, which are close together where there is little room
   function folded(trace) {
     const lines = (text) => text.split(/ +/).reduce((made, word) => {
       const last = made[made.length - 1];
-      return last !== undefined && (last + " " + word).length <= 10 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
+      return last !== undefined && (last + " " + word).length <= 12 ? [...made.slice(0, -1), last + " " + word] : [...made, word];
     }, []);
-    return { ...trace, textfont: { size: 9 }, node: { ...trace.node, pad: 44, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
+    return { ...trace, textfont: { size: 11 }, node: { ...trace.node, pad: 40, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
   }
 
   function prepare(box, figure) {
@@ -73,6 +86,7 @@
     const figure = figures.get(box);
     if (!figure || !window.Plotly) return;
     drawn.add(box);
+    const width = before ? Math.min(box.clientWidth, PAPER) : box.clientWidth;
     const narrow = box.clientWidth < 560;
     const style = getComputedStyle(root);
     const layout = {
@@ -85,25 +99,46 @@
     };
     if (layout.yaxis2) layout.yaxis2 = axis(layout.yaxis2, narrow);
     if (layout.showlegend) layout.margin.t = 40;
-    if (before) layout.width = Math.min(box.clientWidth, PAPER);
-    const traces = figure.data.map((trace) => (narrow && trace.type === "sankey" ? folded(trace) : trace));
+    const { ticktext, tickfont } = layout.yaxis;
+    if (ticktext) layout.margin.l = besideNames(ticktext, `${tickfont.size}px ${layout.font.family}`);
+    if (before) {
+      layout.width = width;
+      window.Plotly.purge(box); // a change of what is drawn already would still be moving on paper
+    }
+    const traces = width < ROOMY && figure.narrow ? figure.narrow.map(folded) : figure.data;
     window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false, responsive: true });
   }
 
   const undrawn = () => all(".figure:not([hidden])").filter((box) => !drawn.has(box));
 
-  function drawRest() {
-    const next = undrawn()[0];
-    if (!next) { root.dataset.drawn = "true"; return; }
-    draw(next);
-    setTimeout(drawRest);
+  function awayFromView(box) {
+    const { top, bottom } = box.getBoundingClientRect();
+    return Math.max(0, top - innerHeight, -bottom);
+  }
+
+  // how far the page is: `ready` but for its figures, with all figures `seen` that are in view, with all of them `drawn`
+  function reached(stage) {
+    if (root.dataset[stage]) return;
+    root.dataset[stage] = "true";
+    performance.mark(stage);
+  }
+
+  // what is looked at comes first, wherever the reader has scrolled to by then; the rest while nothing else is to do
+  function drawNext() {
+    const waiting = undrawn().map((box) => [awayFromView(box), box]).sort(([near], [far]) => near - far);
+    if (!waiting.length || waiting[0][0] > 0) reached("seen");
+    if (!waiting.length) { reached("drawn"); return; }
+    const [[away, box]] = waiting;
+    draw(box);
+    if (away > innerHeight && "requestIdleCallback" in window) requestIdleCallback(drawNext, { timeout: 100 });
+    else setTimeout(drawNext);
   }
 
   async function drawAll() {
     const plotly = document.createElement("script");
     plotly.textContent = await unpacked("plotly");
     document.head.append(plotly);
-    setTimeout(drawRest);
+    drawNext();
   }
 
   // tables
@@ -252,16 +287,15 @@
         box.querySelector("select")?.addEventListener("change", (event) => choose(box, Number(event.target.value), true));
       });
     }
-    performance.mark("ready");
-    root.dataset.ready = "true"; // all but the figures, which take longer to draw than the rest to read
+    reached("ready");
     if (given !== null) setTimeout(drawAll);
   }
 
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     all("details").forEach((part) => { part.open = true; });
-    undrawn().forEach(draw);
     setTheme("light");
+    undrawn().forEach(draw);
   });
   addEventListener("afterprint", () => { const theme = before; before = null; setTheme(theme || "light"); });
   start();

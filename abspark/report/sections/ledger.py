@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from abspark.reasons import drop_words
 from abspark.report import numbers
@@ -22,6 +22,9 @@ _HEADINGS: Final = (
     Heading("Rows", "rows", numeric=True),
     Heading("Units", "units", numeric=True),
 )
+_FIRST: Final = "first exposures"
+_SMALL: Final = 0.02
+"""Share of the rows read below which a reason has no room of its own on a narrow screen."""
 
 
 @dataclass
@@ -46,6 +49,30 @@ class Flow:
         """Rows that go from a node, which is there, to another."""
         if rows > 0:
             self.links.append((self.nodes.index(source), self.node(target, rows, kept=kept), rows))
+
+    def brief(self) -> Flow:
+        """The same rows for a narrow screen: units follow the rows directly, and small reasons are one."""
+        before = {self.nodes[end]: self.nodes[start] for start, end, _ in self.links}
+        ends = set(self.nodes) - set(before.values()) - self.kept
+        small = [name for name in ends if self.sizes[name] < _SMALL * self.sizes[self.nodes[0]]]
+        names = {name: name for name in self.nodes}
+        if len(small) > 1:
+            names |= dict.fromkeys(small, f"{len(small)} other reasons")
+        if before.get(_FIRST) is not None:
+            names[_FIRST] = before[_FIRST]
+        links: Counter[tuple[str, str]] = Counter()
+        for start, end, rows in self.links:
+            links[names[self.nodes[start]], names[self.nodes[end]]] += rows
+        made = Flow()
+        made.node(self.nodes[0], self.sizes[self.nodes[0]], kept=True)
+        into: Counter[str] = Counter()
+        for (source, target), rows in links.items():
+            into[target] += rows if source != target else 0
+        for (source, target), rows in links.items():
+            if source != target:
+                made.node(target, into[target], kept=target in self.kept)
+                made.add(source, target, rows)
+        return made
 
 
 def ledger(data: ReportData) -> Section:
@@ -100,13 +127,13 @@ def _exposure_flow(data: ReportData, drops: Sequence[Row], given: Row | None) ->
         flow.node("rows of this experiment", mine, kept=True)
     if mine == 0:
         return flow
-    flow.add("rows of this experiment", "first exposures", assigned, kept=True)
+    flow.add("rows of this experiment", _FIRST, assigned, kept=True)
     for reason, rows in own.items():
         flow.add("rows of this experiment", reason, rows)
     if assigned:
-        flow.add("first exposures", "units analysed", assigned - lost.total(), kept=True)
+        flow.add(_FIRST, "units analysed", assigned - lost.total(), kept=True)
         for reason, rows in lost.items():
-            flow.add("first exposures", reason, rows)
+            flow.add(_FIRST, reason, rows)
     return flow
 
 
@@ -141,9 +168,17 @@ def _pairs(drops: Sequence[Row]) -> str:
 
 
 def _figure(flow: Flow, source: str) -> Figure:
+    """Where there is little room, `narrow` is drawn: labels of four columns would touch."""
+    told = [f"{name} {rows:,}" for name, rows in flow.sizes.items()]
+    alt = f"Flow of the rows of {source}: {'; '.join(told)}."
+    drawn = figure([_trace(flow)], {}, alt=alt, height=150 + 26 * len(flow.nodes))
+    return drawn | {"narrow": [_trace(flow.brief())]}
+
+
+def _trace(flow: Flow) -> dict[str, Any]:
     labels = [plot_text(f"{name.replace('_', ' ')}  {flow.sizes[name]:,}") for name in flow.nodes]
     colours = [ACCENT if name in flow.kept else MUTED for name in flow.nodes]
-    trace = {
+    return {
         "type": "sankey",
         "arrangement": "snap",
         "node": {"label": labels, "color": colours, "pad": 18, "thickness": 12, "line": {"width": 0},
@@ -156,9 +191,6 @@ def _figure(flow: Flow, source: str) -> Figure:
             "hovertemplate": "%{source.label} to %{target.label}<extra></extra>",
         },
     }  # fmt: skip
-    told = [f"{name} {rows:,}" for name, rows in flow.sizes.items()]
-    return figure([trace], {}, alt=f"Flow of the rows of {source}: {'; '.join(told)}.",
-                  height=150 + 26 * len(flow.nodes))  # fmt: skip
 
 
 def _cells(row: Row) -> list[Cell]:

@@ -218,7 +218,7 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
             "title": {"text": "statistic"},
             "zeroline": True,
         },
-        "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero"},
+        "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero", "nticks": 4},
         "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},
     }
     alt = f"{label}: the test statistic against its stopping boundaries at {len(looks)} looks, and the alpha spent."

@@ -18,7 +18,7 @@ EXPERIMENT_FAULTS = [
     ("id: button", "id: 7", [':1 id = 7: must be text; put it in quotes: "…"']),
     ("id: button", "id: '*'", [":1 id = *: must not be '*', which means: no experiment"]),
     ("id: button", "id: ' '", [":1 id =  : must not be blank"]),
-    ("id: button", f"id: {'x' * 201}", [f":1 id = {'x' * 79}…: must have at most 200 characters"]),
+    ("id: button", f"id: {'x' * 501}", [f":1 id = {'x' * 79}…: must have at most 500 characters"]),
     (
         "id: button\n", "id: button\nstatus: runing\n",
         [":2 status = runing: is not among the choices ['draft', 'running', 'paused' or 'completed']"],
