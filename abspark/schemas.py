@@ -7,6 +7,7 @@ has experiment_id `*`. NULL means not applicable or undefined. Columns may be ad
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 SCHEMA_VERSION: Final = 1
@@ -364,6 +365,9 @@ RUNS: Final = Table(
         ("costs", _COST, "what each stage cost by Spark's metrics, which are NULL where it tells none"),
     ),
 )
+
+RUNNING_AT_MOST: Final = timedelta(hours=24)
+"""A run whose last record still says `running` is taken for dead this long after its start."""
 
 COMMITS: Final = Table(
     "commits",

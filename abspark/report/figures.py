@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import date
+from statistics import median
 from typing import Any, Final
 
 from abspark.report.data import Standing
@@ -27,6 +28,7 @@ ROW_HEIGHT: Final = 30
 _LABEL: Final = 28
 _ROOM: Final = 0.08
 _MUCH_WIDER: Final = 1.5
+_MUCH_WIDER_THAN_USUAL: Final = 8
 _INSET: Final = 0.025
 _DAYS_LABELLED: Final = 7
 
@@ -71,6 +73,17 @@ def settled_range(days: Sequence[Sequence[float | None]]) -> tuple[float, float]
             break
         ends = wider
     return ends
+
+
+def common_scale(intervals: Sequence[Sequence[float | None]]) -> tuple[float, float]:
+    """The range of an axis for many intervals, which leaves out those beside which the usual one would be a dot."""
+    known = [[value for value in given if value is not None] for given in intervals]
+    widths = [max(values) - min(values) if values else 0.0 for values in known]
+    usual = median([width for width in widths if width > 0] or [0.0])
+    kept = [
+        values for values, width in zip(known, widths, strict=True) if width <= _MUCH_WIDER_THAN_USUAL * usual
+    ]
+    return value_range(value for values in kept for value in values)
 
 
 def edges_beyond(values: Iterable[float | None], ends: tuple[float, float]) -> list[float]:

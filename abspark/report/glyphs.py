@@ -7,6 +7,9 @@ from typing import Final
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _ZERO: Final = "┆"
+OFF_LEFT: Final = "◂"
+OFF_RIGHT: Final = "▸"
+"""Where an interval goes on beyond the scale."""
 
 
 def sparkline(values: Sequence[float | None], width: int = 14) -> str:
@@ -32,8 +35,8 @@ def interval_bar(
 ) -> str:
     """An interval with its estimate on a scale from `ends[0]` to `ends[1]`, where zero is dotted.
 
-    An open end reaches the edge; where both are, there is no interval, and the estimate stands alone. Empty where
-    there is no estimate.
+    An open end reaches the edge; where both are, there is no interval, and the estimate stands alone. What lies beyond
+    an edge is an arrow there. Empty where there is no estimate.
     """
     if value is None:
         return ""
@@ -49,5 +52,10 @@ def interval_bar(
         cells[first : last + 1] = "━" * (last - first + 1)
         if first <= place(0.0) <= last:
             cells[place(0.0)] = "┿"
-    cells[place(value)] = "●"
+    if ends[0] <= value <= ends[1]:
+        cells[place(value)] = "●"
+    if min(value, value if low is None else low) < ends[0]:
+        cells[0] = OFF_LEFT
+    if max(value, value if high is None else high) > ends[1]:
+        cells[-1] = OFF_RIGHT
     return "".join(cells).rstrip()

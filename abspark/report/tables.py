@@ -10,22 +10,21 @@ from datetime import date, datetime
 from typing import Any, Final, Literal, TextIO
 
 from abspark.reasons import reason_sentence
-from abspark.report import numbers
 from abspark.report.data import BAYESIAN
-from abspark.report.figures import value_range
-from abspark.report.glyphs import interval_bar, sparkline
+from abspark.report.figures import common_scale, edges_beyond
+from abspark.report.glyphs import OFF_LEFT, OFF_RIGHT, interval_bar, sparkline
 from abspark.report.numbers import probability
 from abspark.report.order import ROLES
+from abspark.report.run_table import show_runs
+from abspark.report.terminal import NARROW, Row, grouped, new_table, show_notes, show_table, width
+from abspark.report.words import plural
 from abspark.schemas import NO_EXPERIMENT
 
-Row = Mapping[str, Any]
-
-_VARIANTS_SHOWN: Final = 3
 _RELATIVE: Final = ("relative_effect", "relative_low", "relative_high")
 _BAR: Final = 17
-_NARROW: Final = 76
-"""Columns of a terminal below which tables leave out what does not decide."""
-
+_LONGEST_REASON: Final = 20
+_LONGEST_VARIANT: Final = 14
+_NAMED: Final = 5
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
 _WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
 
@@ -63,21 +62,21 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
     """
     from rich.markup import escape
 
-    narrow = _width(out) < _NARROW
+    narrow = width(out) < NARROW
     ordered = sorted(rows, key=_by_segment)
-    for (experiment, treatment, segment), everything in _grouped(
+    for (experiment, treatment, segment), everything in grouped(
         ordered, "experiment_id", "treatment", "segment_name"
     ):
-        series = _grouped(everything, "metric", "segment_name", "segment_value", "method", "estimator")
+        series = grouped(everything, "metric", "segment_name", "segment_value", "method", "estimator")
         paths = [sorted(days, key=_place) for _, days in series]
         mine = [days[-1] for days in paths]
-        ends = value_range(row[name] for row in mine for name in _RELATIVE)
+        ends = common_scale([[row[name] for name in _RELATIVE] for row in mine])
         first = mine[0]
         decisive = (
             ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
         )
         by = "" if segment is None else f", by {segment}"
-        table = _table(f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}")
+        table = new_table()
         means = () if narrow else ("control", "treated")
         for name in ("metric", *means, "effect", "interval", *decisive, ""):
             side: Literal["left", "right"] = "left" if name in ("metric", "") else "right"
@@ -89,24 +88,24 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
             metric, *numbered = _result_cells(days, ends, decisive)
             cells = (metric, *numbered[0 if means else 2 :])
             table.add_row(*map(escape, cells), style=_result_style(days[-1]))
-        _print(table, out)
-        for note in dict.fromkeys(_notes(mine)):
-            _print(escape(note), out)
+        title = f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}"
+        show_table(title, table, out)
+        show_notes(_notes(mine, ends), out)
 
 
 def show_health(rows: Sequence[Row], out: TextIO) -> None:
     """Checks of each experiment, worst first, with advice where one does not pass."""
     from rich.markup import escape
 
-    for (experiment,), mine in _grouped(rows, "experiment_id"):
-        table = _table(f"{experiment}: health")
+    for (experiment,), mine in grouped(rows, "experiment_id"):
+        table = new_table()
         for name in ("check", "status", "message"):
             table.add_column(name, overflow="fold")
         ordered = sorted(mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or ""))
-        for (check, status), same in _grouped(ordered, "check", "status"):
+        for (check, status), same in grouped(ordered, "check", "status"):
             for message in _messages(same, status):
                 table.add_row(escape(check), f"[{_STATUS_STYLE[status]}]{status}[/]", escape(message))
-        _print(table, out)
+        show_table(f"{experiment}: health", table, out)
 
 
 def _messages(rows: Sequence[Row], status: str) -> list[str]:
@@ -119,71 +118,41 @@ def _messages(rows: Sequence[Row], status: str) -> list[str]:
 
 
 def show_drops(rows: Sequence[Row], out: TextIO) -> None:
-    """Rows left out: a table per experiment and source, a row per reason, a column per variant."""
+    """Rows left out: a table per experiment and source, a row per reason, columns of variants as far as they fit."""
     from rich.markup import escape
 
-    for (experiment, source), mine in _grouped(rows, "experiment_id", "source"):
+    for (experiment, source), mine in grouped(rows, "experiment_id", "source"):
         owner = "no experiment" if experiment == NO_EXPERIMENT else experiment
-        table = _table(f"{source}: left out, {owner}")
-        variants = [v for v in dict.fromkeys(row["variant"] for row in mine) if v is not None][
-            :_VARIANTS_SHOWN
-        ]
+        table = new_table()
+        known = [name for name in dict.fromkeys(row["variant"] for row in mine) if name is not None]
+        variants = known[: _room_for_variants(mine, known, width(out))]
         for name in ("stage", "reason"):
-            table.add_column(name, overflow="fold")
+            longest = max(len(row[name]) for row in mine)
+            table.add_column(name, overflow="fold", min_width=min(_LONGEST_REASON, longest))
         for name in (*variants, "rows"):
-            table.add_column(escape(name), justify="right", overflow="fold")
-        for (stage, reason), same in _grouped(mine, "stage", "reason"):
+            least = 0 if name == "rows" else min(_LONGEST_VARIANT, len(name))
+            table.add_column(escape(name), justify="right", overflow="fold", min_width=least)
+        for (stage, reason), same in grouped(mine, "stage", "reason"):
             counts = {row["variant"]: row["rows"] for row in same}
             cells = [f"{counts[name]:,}" if name in counts else "" for name in variants]
             table.add_row(escape(stage), escape(reason), *cells, f"{sum(counts.values()):,}")
-        _print(table, out)
+        show_table(f"{source}: left out, {owner}", table, out)
+        if more := len(known) - len(variants):
+            told = f"{plural(more, 'variant')} had no room: a wider terminal or --format csv shows them"
+            show_notes([told], out)
 
 
-def show_runs(rows: Sequence[Row], out: TextIO) -> None:
-    """Runs, newest first, with what they cost, and of each experiment what did not become of the whole run.
-
-    Of the cost, what Spark does not tell is left out, and on a narrow terminal the data.
-    """
-    from rich.markup import escape
-
-    table, narrow = _table("runs"), _width(out) < _NARROW
-    for name in ("run", "status", "seconds", *(() if narrow else ("data",)), "experiments"):
-        numeric = name in ("seconds", "data")
-        justify: Literal["left", "right"] = "right" if numeric else "left"
-        least = {"run": 24, "status": 9, "experiments": 11}.get(name)
-        table.add_column(name, overflow="fold", justify=justify, no_wrap=numeric, min_width=least)
-    for row in rows:
-        fates = "\n".join(
-            name if status == row["status"] else f"{name}: {status}"
-            for name, status in sorted((row["experiments"] or {}).items())
-        )
-        run = f"{row['run_id']}\nas of {row['as_of']:%Y-%m-%d %H:%M}"
-        costs = _cost_cells(row)[: 1 if narrow else 2]
-        table.add_row(escape(run), row["status"], *costs, escape(fates))
-    _print(table, out)
-
-
-def _cost_cells(row: Row) -> tuple[str, str]:
-    """Wall time over CPU time; bytes read, shuffled and, where there are any, spilled.
-
-    Stages overlap: only for a run that has not ended is their sum given.
-    """
-    cpu, spilled = _total(row, "cpu_seconds"), _total(row, "bytes_spilled_disk")
-    ended, begun = row["finished_at"], row["started_at"]
-    spent = (ended - begun).total_seconds() if ended and begun else sum((row["seconds"] or {}).values())
-    times = [f"{spent:.1f}", f"{cpu or 0:.1f} CPU"]
-    sizes = (
-        (_total(row, "bytes_read"), "read"), (_total(row, "bytes_shuffled"), "shuffled"),
-        (spilled or None, "spilled"),
-    )  # fmt: skip
-    moved = [f"{numbers.size(size)} {verb}" for size, verb in sizes if size is not None]
-    return "\n".join(times if cpu is not None else times[:1]), "\n".join(moved)
-
-
-def _total(row: Row, name: str) -> float | None:
-    """A figure of a run's cost over the stages that have it; None where none has."""
-    known = [stage[name] for stage in row["costs"] or () if stage[name] is not None]
-    return sum(known) if known else None
+def _room_for_variants(rows: Sequence[Row], variants: Sequence[str], columns: int) -> int:
+    """How many columns of variants fit beside stage, reason and rows."""
+    total = max(len(f"{sum(row['rows'] for row in rows):,}"), 4)
+    text = [min(_LONGEST_REASON, max(len(row[name]) for row in rows)) for name in ("stage", "reason")]
+    room = columns - sum(text) - total - 8
+    for place, variant in enumerate(variants):
+        counts = [len(f"{row['rows']:,}") for row in rows if row["variant"] == variant]
+        room -= max(*counts, min(_LONGEST_VARIANT, len(variant))) + 2
+        if room < 0:
+            return place
+    return len(variants)
 
 
 SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
@@ -244,25 +213,49 @@ def _mark(row: Row) -> str:
     return "*" if row["significant"] else ""
 
 
-def _notes(rows: Sequence[Row]) -> list[str]:
+def _notes(rows: Sequence[Row], ends: tuple[float, float]) -> list[str]:
+    """What has to be known to read the table, each with the metrics that it is about."""
     notes = {
-        "not_finished": "· no verdict yet: the experiment or its last window has not ended",
-        "below_min_sample_size": "· no verdict yet: a variant has fewer units than min_sample_size",
+        "not_finished": "no verdict yet: the experiment or its last window has not ended",
+        "below_min_sample_size": "no verdict yet: a variant has fewer units than min_sample_size",
     }
-    reasons = [row["reason"] for row in rows if row["reason"]]
-    told = [notes.get(reason, f"· {reason_sentence(reason)}") for reason in reasons]
-    futile = [
-        f"· {row['metric']}: futile at the last look (advice; going on keeps alpha)"
-        for row in rows
-        if row["futile"]
+    about = {
+        reason: [row for row in rows if row["reason"] == reason]
+        for reason in dict.fromkeys(row["reason"] for row in rows if row["reason"])
+    }
+    told = [
+        ("" if len(mine) == len(rows) else _of(mine)) + notes.get(reason, reason_sentence(reason))
+        for reason, mine in about.items()
     ]
+    adjusted = [row for row in rows if row["p_adjusted"] is not None]
+    if all(row["p_adjusted"] == row["p_value"] for row in adjusted):
+        adjusted = []
     touching = [
-        f"· {row['metric']}: p tests the effect itself; the relative interval also counts the doubt about "
-        "the control's mean"
-        for row in rows
-        if row["significant"] and row["p_value"] is not None and _crosses_zero(row)
+        row for row in rows if row["significant"] and row["p_value"] is not None and _crosses_zero(row)
     ]
-    return [*told, *futile, *touching]
+    futile = [row for row in rows if row["futile"]]
+    beyond = [row for row in rows if edges_beyond((row[name] for name in _RELATIVE), ends)]
+    return [
+        *told,
+        *_note(futile, "futile at the last look (advice; going on keeps alpha)"),
+        *_note(adjusted, "p is adjusted for there being several primary comparisons; intervals are not"),
+        *_note(
+            touching,
+            "p tests the effect itself; the relative interval also counts the doubt about the control's mean",
+        ),
+        *_note(beyond, f"{OFF_LEFT} or {OFF_RIGHT}: the interval goes beyond the scale of the others"),
+    ]  # fmt: skip
+
+
+def _note(about: Sequence[Row], text: str) -> list[str]:
+    return [_of(about) + text] if about else []
+
+
+def _of(about: Sequence[Row]) -> str:
+    """The metrics that a note is about."""
+    names = list(dict.fromkeys(row["metric"] for row in about))
+    shown = names if len(names) <= _NAMED else [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    return f"{', '.join(shown)}: "
 
 
 def _crosses_zero(row: Row) -> bool:
@@ -288,34 +281,6 @@ def _interval(low: float | None, high: float | None) -> str:
         return ""
     ends = ["" if end is None else f"{end:+.1%}" for end in (low, high)]
     return " … ".join(ends)
-
-
-def _grouped(rows: Sequence[Row], *keys: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
-    """Rows by the values of some columns, in order of appearance."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return list(groups.items())
-
-
-def _table(title: str) -> Any:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    return Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-
-
-def _width(out: TextIO) -> int:
-    from rich.console import Console
-
-    return Console(file=out).width
-
-
-def _print(item: Any, out: TextIO) -> None:
-    from rich.console import Console
-
-    Console(file=out, soft_wrap=False).print(item)
 
 
 def _text(value: Any) -> str:

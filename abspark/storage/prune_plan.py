@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
-RUNNING_AT_MOST: Final = timedelta(hours=24)
-"""A run whose last record still says `running` is taken for dead this long after its start."""
+from abspark.schemas import RUNNING_AT_MOST
 
 _NO_START: Final = datetime.min.replace(tzinfo=UTC)
 

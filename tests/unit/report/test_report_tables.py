@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from report_rows import (
 )
 from rich.cells import cell_len
 
-from abspark.report import order, tables
+from abspark.report import order, run_table, tables
 from abspark.schemas import TABLES
 
 LONG = "a_metric_with_a_name_that_is_a_good_deal_longer_than_a_terminal_is_wide_" * 2
@@ -137,7 +138,8 @@ def test_segments_have_a_table_of_their_own() -> None:
     assert "0001" in by_country
 
 
-def test_runs_say_what_they_cost() -> None:
+def test_runs_say_what_they_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     unended = {"finished_at": None, "costs": None, "seconds": {"moments": 2.0}}
     text = shown("runs", [run_record(), run_record() | unended | {"run_id": "older"}])
     lines = [line.split() for line in text.splitlines() if line.strip()][3:]
@@ -203,7 +205,7 @@ def test_sixty_columns_keep_what_decides(table: str, monkeypatch: pytest.MonkeyP
         "results": ["conversion", "+14.75%", "+5.8% … +23.7%", "0.0019"],
         "health": ["srm", "fail", "Look."],
         "drops": ["null_id", "12,345,678"],
-        "runs": [RUN, "as of 2026-03-20 12:00", "partly_committed"[:9], "61.5"],
+        "runs": [RUN, "as of 2026-03-20 12:00", "partly", "committed", "failed"],
     }[table]
     assert [part for part in told if part not in text] == []
 
@@ -215,3 +217,97 @@ def test_why_all_slices_were_skipped_is_told() -> None:
     text = shown("health", slices)
     assert "No times." in text
     assert "2 slices: skipped" in text
+
+
+WHY = "failed: source web: there is no column 'variant' in /lake/raw/exposures; there is: user_id, ts, group."
+
+
+def run_of(hour: int, status: str, experiments: dict[str, str]) -> dict[str, Any]:
+    begun = MADE_AT + timedelta(hours=hour)
+    ended = None if status == "running" else begun + timedelta(minutes=2)
+    times = {"started_at": begun, "finished_at": ended}
+    return run_record() | times | {"run_id": f"run-{hour}", "status": status, "experiments": experiments}
+
+
+def fates(*runs: dict[str, Any], after_hours: float) -> list[str]:
+    return [run_table.fate(run, runs, MADE_AT + timedelta(hours=after_hours)) for run in runs]
+
+
+def test_a_run_that_others_have_overtaken_is_lost() -> None:
+    """Its commit would be refused: it is conditional on the predecessor that the run saw at its start."""
+    killed = run_of(2, "running", {"a": "running", "b": "running"})
+    first = run_of(3, "committed", {"a": "committed"})
+    assert fates(killed, first, after_hours=4) == ["running", "committed"]
+    second = run_of(3, "partly_committed", {"b": "committed", "c": WHY})
+    assert fates(killed, first, second, after_hours=4) == ["lost", "committed", "partly_committed"]
+    failed = run_of(3, "failed", {"a": WHY, "b": WHY})
+    assert fates(killed, failed, after_hours=4) == ["running", "failed"]
+    before = run_of(1, "committed", {"a": "committed", "b": "committed"})
+    assert fates(killed, before, after_hours=4) == ["running", "committed"]
+
+
+def test_a_run_that_says_nothing_for_a_day_is_lost() -> None:
+    killed = run_of(2, "running", {"a": "running"})
+    assert fates(killed, after_hours=25) == ["running"]
+    assert fates(killed, after_hours=27) == ["lost"]
+
+
+def test_why_experiments_failed_stands_below_the_runs_once() -> None:
+    mixed = {"a": WHY, "b": WHY, "c": "committed", "d": "conflict: another run committed it"}
+    text = shown("runs", [run_of(1, "partly_committed", mixed)])
+    assert " ".join(text.split()).count(WHY) == 1
+    table, notes = text.split("·", 1)
+    assert "a: failed" in table
+    assert "c: committed" in table
+    assert "run-1: a, b: failed: source web" in notes
+    assert "run-1: d: conflict: another run committed it" in notes
+
+
+def test_many_experiments_of_a_run_are_counted() -> None:
+    text = shown("runs", [run_of(1, "committed", {f"exp_{place:02d}": "committed" for place in range(12)})])
+    assert "exp_03\n" in text.replace(" ", "")
+    assert "and 8 more" in text
+    assert "exp_04" not in text
+
+
+def test_one_very_wide_interval_does_not_flatten_the_others() -> None:
+    spans = {"DE": (0.10, 0.05), "US": (0.02, 0.03), "LI": (0.5, 3.0)}
+    rows = [
+        result(
+            segment_name="country", segment_value=name, relative_effect=at, relative_low=at - by, relative_high=at + by
+        )
+        for name, (at, by) in spans.items()
+    ]  # fmt: skip
+    lines = shown("results", rows).splitlines()
+    bars = {
+        name: lines[place + 1] for name in spans for place, line in enumerate(lines) if f" {name} " in line
+    }
+    assert bars["DE"].count("━") > 5
+    assert bars["LI"].split()[0].startswith("◂")
+    assert bars["LI"].split()[-1].endswith("▸")
+    assert "◂ or ▸" in "".join(lines)
+
+
+def test_results_say_that_p_is_adjusted() -> None:
+    adjusted = result("conversion", p_value=0.01, p_adjusted=0.02)
+    alone = result("revenue", p_value=0.03, p_adjusted=None)
+    text = " ".join(shown("results", [adjusted, alone]).split())
+    assert (
+        "· conversion: p is adjusted for there being several primary comparisons; intervals are not" in text
+    )
+    assert "p is adjusted" not in shown("results", [result(), alone])
+
+
+@pytest.mark.parametrize(("columns", "fitting"), [(80, 2), (60, 1), (120, 4)])
+def test_columns_of_variants_that_do_not_fit_are_counted(
+    monkeypatch: pytest.MonkeyPatch, columns: int, fitting: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = [f"variant_{place:06d}" for place in range(4)]
+    text = shown(
+        "drops", [drop("exposures", "repeated_exposure", 12_345_678, variant=name) for name in names]
+    )
+    assert [name in text for name in names] == [place < fitting for place in range(4)]
+    assert "49,382,712" in text  # 4 x 12,345,678: the sum is of all variants
+    assert ("had no room" in text) == (fitting < 4)
+    assert "repeated_exposure" in text
