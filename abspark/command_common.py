@@ -168,4 +168,4 @@ def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
     elif rows:
         tables.SHOW[table](rows, sys.stdout)
     else:
-        click.echo("nothing committed yet", err=True)
+        click.echo("nothing to show yet: no run has committed anything; abspark run", err=True)

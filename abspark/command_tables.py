@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from abspark.command_common import require_pyspark, session
-from abspark.errors import UsageError
+from abspark.errors import UsageError, no_committed_run
 from abspark.report.order import in_order
 from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES
 
@@ -67,11 +67,7 @@ def require_committed(tables: LakeTables, experiments: Sequence[str]) -> None:
     """
     heads = tables.commits()
     if missing := [name for name in experiments if name not in heads]:
-        raise UsageError(
-            f"no committed run of {', '.join(missing)}",
-            allowed=", ".join(sorted(heads)) or "none: nothing is committed yet",
-            advice="abspark run",
-        )
+        raise no_committed_run(missing, heads)
 
 
 class _WithoutSpark:

@@ -5,7 +5,7 @@ The exit code of the command line is an attribute of the class, so that the plac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -72,6 +72,16 @@ class UsageError(AbsparkError):
     """The command was asked for something that does not exist or does not go together. Exit code 2."""
 
     exit_code = 2
+
+
+def no_committed_run(missing: Sequence[str], known: Iterable[str]) -> UsageError:
+    """What to say of experiments whose results are asked for before any run of theirs is committed."""
+    named = ", ".join(missing)
+    return UsageError(
+        f"there are no results of {named} yet: no run has committed any",
+        allowed=f"experiments with results: {', '.join(sorted(known)) or 'none so far'}",
+        advice=f"abspark run --experiment {missing[0]}; abspark runs says how earlier runs ended",
+    )
 
 
 class DataError(AbsparkError):

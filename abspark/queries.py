@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from abspark.config import Project
-from abspark.errors import UsageError
+from abspark.errors import no_committed_run
 from abspark.report.notebook import TableRows
 from abspark.report.order import in_order
 from abspark.runner import lake_of
@@ -25,11 +25,7 @@ def frame(spark: SparkSession, project: Project, table: str, *, experiments: Seq
     heads = lake.heads()
     missing = [name for name in experiments if name not in heads]
     if missing:
-        raise UsageError(
-            f"no committed run of {', '.join(missing)}",
-            allowed=", ".join(sorted(heads)) or "none: nothing is committed yet",
-            advice="abspark run",
-        )
+        raise no_committed_run(missing, heads)
     return lake.current(table, list(experiments) or None)
 
 

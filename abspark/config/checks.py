@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from abspark.config.dimension_checks import dimension_faults, known_attributes
+from abspark.config.dimension_checks import dimension_faults, exposure_source, known_attributes
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
 from abspark.config.metric_checks import covariate_faults, metric_faults
@@ -33,8 +33,9 @@ def check_items(items: Items) -> Iterator[Fault]:
     for source in items.of("exposures"):
         yield from dimension_faults(items, source)
     for source in (*items.of("exposures"), *items.of("events"), *items.of("dimensions")):
-        if source.model is not None:
-            yield from written_expression(source.place, source.data, "filter", source.model.expression_types)
+        model = source.reading("columns", "properties", "attributes")
+        if model is not None:
+            yield from written_expression(source.place, source.data, "filter", model.expression_types)
 
 
 def _repeated_names(items: list[Item]) -> Iterator[Fault]:
@@ -68,7 +69,7 @@ def _metric_references(items: Items, experiment: Item) -> Iterator[Fault]:
 
 def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     wanted, segments = experiment.data.get("exposures"), experiment.data.get("segments")
-    source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
+    source = exposure_source(items, wanted)
     if source is None or not isinstance(segments, list):
         return
     for index, name in enumerate(segments):
@@ -90,7 +91,7 @@ def _assignment_references(items: Items, experiment: Item) -> Iterator[Fault]:
     if not isinstance(given, Mapping):
         return
     place = experiment.place.inside("assignment")
-    source = next((item.model for item in items.of("exposures") if item.name == wanted), None)
+    source = exposure_source(items, wanted)
     if source is not None and "unit" in given:
         yield from _attribute(source, given["unit"], place.inside("unit"), tuple(source.attributes))
     forced = given.get("overrides")
@@ -100,13 +101,18 @@ def _assignment_references(items: Items, experiment: Item) -> Iterator[Fault]:
 
 def _complete_windows(items: Items, experiment: Item) -> Iterator[Fault]:
     """Sequential methods refuse metrics that count units whose window is still open."""
-    if experiment.model is None or not experiment.model.analysis.sequential:
+    model = experiment.reading("analysis", "metrics")
+    if model is None or not model.analysis.sequential:
         return
-    method = experiment.model.analysis.method
-    models = {item.name: item.model for item in items.of("metrics") if item.model is not None}
-    all_units = {name for name, model in models.items() if model.window_policy == "all"}
-    open_ended = {name for name, model in models.items() if any(w.closes is None for w in model.windows)}
-    for role, names in experiment.model.metrics.by_role:
+    method = model.analysis.method
+    metrics = items.of("metrics")
+    by_policy = {item.name: item.reading("window_policy") for item in metrics}
+    by_window = {item.name: item.reading("window", "numerator", "denominator") for item in metrics}
+    all_units = {name for name, known in by_policy.items() if known and known.window_policy == "all"}
+    open_ended = {
+        name for name, known in by_window.items() if known and any(w.closes is None for w in known.windows)
+    }
+    for role, names in model.metrics.by_role:
         for index, name in enumerate(names):
             place = experiment.place.inside("metrics").inside(role).inside(index)
             place = place.inside("metric") if role == "guardrails" else place
@@ -126,7 +132,7 @@ def _shared_sources(items: Items) -> Iterator[Fault]:
     exclusive = {
         item.name
         for item in items.of("exposures")
-        if item.model is not None and item.model.columns.experiment is None
+        if (model := item.reading("columns")) is not None and model.columns.experiment is None
     }
     first: dict[str, Item] = {}
     for experiment in items.of("experiments"):

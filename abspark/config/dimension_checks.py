@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from abspark.config.faults import near_miss
 from abspark.config.items import Item, Items
 from abspark.config.references import reference
 from abspark.config.source import DimensionSource, ExposureSource
 from abspark.errors import Fault
+
+_ATTRIBUTES: Final = ("name", "attributes", "dimensions", "combinations")
+"""Fields of an exposure source from which its attributes follow."""
+
+
+def exposure_source(items: Items, name: Any) -> ExposureSource | None:
+    """The exposure source of a name, to read its attributes; None where there is none, or they are at fault."""
+    return next((item.reading(*_ATTRIBUTES) for item in items.of("exposures") if item.name == name), None)
 
 
 def known_attributes(items: Items, source: ExposureSource) -> tuple[str, ...]:
@@ -22,7 +31,7 @@ def dimension_faults(items: Items, item: Item) -> Iterator[Fault]:
     listed = item.data.get("dimensions")
     for index in range(len(listed) if isinstance(listed, list) else 0):
         yield from reference(items, item.place.inside("dimensions"), listed, index, kind="dimensions")
-    source = item.model
+    source = item.reading(*_ATTRIBUTES)
     if source is None:
         return
     names = known_attributes(items, source)
@@ -38,5 +47,5 @@ def dimension_faults(items: Items, item: Item) -> Iterator[Fault]:
 
 
 def _dimensions(items: Items, source: ExposureSource) -> list[DimensionSource]:
-    models = {item.name: item.model for item in items.of("dimensions")}
+    models = {item.name: item.reading("attributes") for item in items.of("dimensions")}
     return [model for name in source.dimensions if (model := models.get(name)) is not None]

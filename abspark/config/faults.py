@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, get_args
+from typing import Any, Final, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from abspark.config.base import PROBLEMS, ConfigModel, Path
+from abspark.config.partial import TAGS, errors_of, hidden_problems
 from abspark.config.yaml_reader import Document
 from abspark.errors import Fault
 
@@ -36,8 +36,6 @@ _ONE_TYPE: Final = {
     "too_short": "must not be empty",
     "union_tag_not_found": "must say its scheme",
 }
-_TAGS: Final = ("scheme", "version")
-"""Keys whose value chooses the model."""
 _BOUNDS: Final = {
     "greater_than": ("gt", "above {}"),
     "greater_than_equal": ("ge", "at least {}"),
@@ -99,18 +97,17 @@ def faults_of(model: type[ConfigModel], error: ValidationError, data: Any, place
 
     `data` is what was validated, `place` where it stands.
     """
-    broken: set[str] = set()
-    for details in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for details in found:
         if details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]:
             continue  # long enough, but for entries that are faulty, which are told
-        broken.update(_field_names(model, details["loc"][:1]))
         yield from _faults_of_details(details, place, model)
-    if broken and isinstance(data, Mapping):
-        values = dict(_valid_fields(model, data, broken))
-        for problem in model.problems_of(values, without=broken):
-            yield place.at(*problem.path).fault(
-                problem.message, allowed=problem.allowed, show_value=bool(problem.path)
-            )
+    for path, problem in hidden_problems(model, data, errors_of(found)):
+        yield (
+            place.at(*path)
+            .at(*problem.path)
+            .fault(problem.message, allowed=problem.allowed, show_value=bool(problem.path))
+        )
 
 
 def unknown_key(place: Place, known: Sequence[str]) -> Fault:
@@ -126,7 +123,7 @@ def known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str,
     models = [model]
     for part in loc:
         below = [m for owner in models for m in _models_in(_annotation(owner, part))]
-        tagged = [m for m in models for tag in _TAGS if part in get_args(_annotation(m, tag))]
+        tagged = [m for m in models for tag in TAGS if part in get_args(_annotation(m, tag))]
         models = below or tagged or models
     return tuple(dict.fromkeys(f.alias or name for m in models for name, f in m.model_fields.items()))
 
@@ -142,20 +139,6 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
-
-
-def _valid_fields(
-    model: type[BaseModel], data: Mapping[str, Any], broken: set[str]
-) -> Iterator[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        if key in data and name not in broken:
-            adapter: TypeAdapter[Any] = TypeAdapter(_annotated(field))
-            yield name, adapter.validate_python(data[key])
-
-
-def _annotated(field: FieldInfo) -> Any:
-    return Annotated[field.annotation, field]
 
 
 def _field_names(model: type[BaseModel], loc: tuple[str | int, ...]) -> Iterator[str]:
@@ -177,6 +160,8 @@ def _faults_of_details(details: ErrorDetails, place: Place, model: type[BaseMode
         yield unknown_key(here, known_keys(model, details["loc"][:-1]))
         return
     message, allowed = _worded(details, context)
+    if details["type"] in ("model_type", "model_attributes_type"):
+        allowed = f"keys {', '.join(known_keys(model, details['loc']))}"
     yield here.fault(message, allowed=allowed, show_value=details["type"] != "missing")
 
 
@@ -188,6 +173,9 @@ def _worded(details: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str
         return str(context["error"]), None
     if kind == "string_type" and isinstance(details["input"], bool | int | float):
         return 'must be text; put it in quotes: "…"', None
+    one_of_several = "[" in str(details["loc"][-1])  # pydantic names the alternative that it tried
+    if kind in ("list_type", "tuple_type") and isinstance(details["input"], str) and not one_of_several:
+        return f"must be a list, e.g. [{details['input'][:40]}]", None
     if kind in _BOUNDS:
         key, form = _BOUNDS[kind]
         return "is out of range", form.format(context[key])

@@ -14,6 +14,7 @@ from abspark.config.faults import Place, faults_of, unknown_key
 from abspark.config.files import ConfigFile
 from abspark.config.inheritance import extended
 from abspark.config.metric import Metric
+from abspark.config.partial import broken_fields, errors_of, valid_values
 from abspark.config.source import DimensionSource, EventSource, ExposureSource
 from abspark.errors import Fault
 
@@ -27,12 +28,23 @@ LISTS: Final[Mapping[str, Mapping[str, type[ConfigModel]]]] = {
 
 @dataclass(frozen=True)
 class Item:
-    """One definition. `name` is None where it has no usable name, `model` where it is not valid."""
+    """One definition. `name` is None where it has no usable name, `model` where it is not valid.
+
+    `part` is what is valid of it, and lacks the fields in `broken`.
+    """
 
     place: Place
     data: Mapping[str, Any]
     name: str | None
     model: Any
+    part: Any = None
+    broken: frozenset[str] = frozenset()
+
+    def reading(self, *fields: str) -> Any:
+        """The definition for a check that reads these fields alone; None where one of them is at fault."""
+        if self.model is not None:
+            return self.model
+        return None if self.part is None or self.broken & set(fields) else self.part
 
 
 @dataclass
@@ -63,16 +75,18 @@ class Items:
             elif kind == "metrics":
                 self._written.append((place, data, file))
             else:
-                made = self._made(model, data, place, file)
-                self.of(kind).append(Item(place, data, _name(data, kind), made))
+                self.of(kind).append(self._item(kind, model, data, place, file))
 
     def extend_metrics(self) -> None:
         """Make the metrics, once all files are in: each takes what it doesn't state from the one that it extends."""
         written = [(place, data) for place, data, _ in self._written]
         for (place, _, file), (data, faults) in zip(self._written, extended(written), strict=True):
             self.faults.extend(faults)
-            made = None if faults else self._made(Metric, data, place, file)
-            self.of("metrics").append(Item(place, data, _name(data, "metrics"), made))
+            self.of("metrics").append(
+                Item(place, data, _name(data, "metrics"), None)
+                if faults
+                else self._item("metrics", Metric, data, place, file)
+            )
 
     def _definitions(
         self, file: ConfigFile, folder: str
@@ -94,12 +108,18 @@ class Items:
             else:
                 yield from ((key, lists[key], place.inside(i), entry) for i, entry in enumerate(data))
 
-    def _made(
-        self, model: type[ConfigModel], data: Any, place: Place, file: ConfigFile
-    ) -> ConfigModel | None:
-        made, faults = validated(model, data, place)
-        self.faults.extend(without_unset(faults, file))
-        return made
+    def _item(
+        self, kind: str, model: type[ConfigModel], data: Mapping[str, Any], place: Place, file: ConfigFile
+    ) -> Item:
+        name = _name(data, kind)
+        try:
+            return Item(place, data, name, model.model_validate(data))
+        except ValidationError as error:
+            self.faults.extend(without_unset(faults_of(model, error, data, place), file))
+            errors = errors_of(error.errors(include_url=False))
+            broken = frozenset(broken_fields(model, errors))
+            part = model.model_construct(**valid_values(model, data, errors))
+            return Item(place, data, name, None, part, broken)
 
 
 def _name(data: Mapping[str, Any], kind: str) -> str | None:

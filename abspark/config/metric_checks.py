@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from abspark.config.dimension_checks import known_attributes
+from abspark.config.dimension_checks import exposure_source, known_attributes
 from abspark.config.expressions import Role
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
@@ -20,12 +20,12 @@ def metric_faults(items: Items, metric: Item) -> Iterator[Fault]:
     default = metric.data.get("source")
     for place, data in _parts(metric):
         yield from reference(items, place, data, "source", kind="events")
-        source = _event_source(items, data.get("source", default))
-        if source is not None:
-            yield from written_expression(place, data, "where", source.expression_types)
+        types = _event_types(items, data.get("source", default))
+        if types is not None:
+            yield from written_expression(place, data, "where", types)
             role: Role = "key" if data.get("kind") == "distinct" else "value"
-            yield from written_expression(place, data, "value", source.expression_types, role)
-            yield from written_expression(place, data, "distinct", source.expression_types)
+            yield from written_expression(place, data, "value", types, role)
+            yield from written_expression(place, data, "distinct", types)
     yield from _covariate_metric(items, metric)
     yield from _step_names(items, metric)
 
@@ -41,15 +41,16 @@ def _step_names(items: Items, metric: Item) -> Iterator[Fault]:
 
 def covariate_faults(items: Items, experiment: Item) -> Iterator[Fault]:
     """Faults of covariates that are attributes: the experiment's exposure source has to have them."""
-    model = experiment.model
-    source = None if model is None else _exposure_source(items, model.exposures)
+    model = experiment.reading("exposures", "metrics")
+    source = None if model is None else exposure_source(items, model.exposures)
     if source is None:
         return
     known = known_attributes(items, source)
     metrics = {item.name: item for item in items.of("metrics")}
     for name in model.metrics.names:
         item = metrics.get(name)
-        covariate = None if item is None or item.model is None else item.model.covariate
+        metric = None if item is None else item.reading("covariate")
+        covariate = None if metric is None else metric.covariate
         wanted = None if covariate is None else covariate.attribute
         if item is None or wanted is None or wanted in known:
             continue
@@ -78,15 +79,22 @@ def _covariate_metric(items: Items, metric: Item) -> Iterator[Fault]:
     place = metric.place.inside("covariate")
     yield from reference(items, place, covariate, "metric", kind="metrics")
     other = next((item for item in items.of("metrics") if item.name == covariate.get("metric")), None)
-    if other is not None and other.model is not None and other.model.kind not in _COVARIATE_KINDS:
+    kind = getattr(None if other is None else other.reading("kind"), "kind", None)
+    if kind is not None and kind not in _COVARIATE_KINDS:
         yield place.inside("metric").fault(
-            f"is of kind {other.model.kind}", allowed=f"a metric of kind {', '.join(_COVARIATE_KINDS)}"
+            f"is of kind {kind}", allowed=f"a metric of kind {', '.join(_COVARIATE_KINDS)}"
         )
 
 
-def _event_source(items: Items, name: Any) -> Any:
-    return next((item.model for item in items.of("events") if item.name == name), None)
+def _event_types(items: Items, name: Any) -> Mapping[str, str | None] | None:
+    """The names that expressions over an event source may use, with their types; None where they are not known.
 
-
-def _exposure_source(items: Items, name: Any) -> Any:
-    return next((item.model for item in items.of("exposures") if item.name == name), None)
+    Where its properties are at fault, no types of theirs are.
+    """
+    for item in (item for item in items.of("events") if item.name == name):
+        if (model := item.reading("columns", "properties")) is not None:
+            return dict(model.expression_types)
+        model, properties = item.reading("columns"), item.data.get("properties")
+        if model is not None and isinstance(properties, Mapping):
+            return dict.fromkeys((*model.columns.mapped, *map(str, properties)))
+    return None

@@ -28,6 +28,10 @@ _PINNED_BY_THE_RUN: Final = ("versionasof", "timestampasof", "path")
 
 
 def _attributes_by_name(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(  # noqa: TRY004  # pydantic reports ValueError, not TypeError
+            f"must be a list of column names, e.g. [{value}], or a mapping of name to raw column"
+        )
     if not isinstance(value, list | tuple):
         return value
     if not all(isinstance(name, str) for name in value):

@@ -92,12 +92,15 @@ def test_results_of_an_experiment_before_any_run(fails: Fails) -> None:
         "--experiment",
         "button",
         code=2,
-        match=r"no committed run of button\n +allowed: none: nothing is",
+        match=r"no results of button yet: no run has committed any\n +allowed: experiments with results: none so far",
     )
 
 
 def test_results_before_any_run(tiny: TinyProject, capsys: pytest.CaptureFixture[str]) -> None:
-    for form, out, err in (("table", "", "nothing committed yet\n"), ("json", "[]\n", "")):
+    for form, out, err in (
+        ("table", "", "nothing to show yet: no run has committed anything; abspark run\n"),
+        ("json", "[]\n", ""),
+    ):
         assert invoke(cli, tiny.command("results", "--format", form)) == 0
         output = capsys.readouterr()
         assert (output.out, output.err) == (out, err)

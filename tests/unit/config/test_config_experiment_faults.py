@@ -100,7 +100,14 @@ EXPERIMENT_FAULTS = [
         ],
     ),
     ("segments: [country]", "segments: [country, country]", [":11 segments[1] = country: is listed twice"]),
-    ("segments: [country]", "segments: country", [":11 segments = country: must be a list"]),
+    (
+        ROLES, "  primary: []\n  guardrails: [{metric: revenue}]\n",
+        [
+            ":7 metrics: nothing could decide the experiment: it has no primary metric and no guardrail with a margin "
+            "[a metric under primary, a margin for a guardrail, or status: draft]"
+        ],
+    ),
+    ("segments: [country]", "segments: country", [":11 segments = country: must be a list, e.g. [country]"]),
 ]  # fmt: skip
 
 ADDED_TO_EXPERIMENT = [
@@ -231,7 +238,13 @@ ADDED_TO_EXPERIMENT = [
         "analysis: {estimator: best}",
         ["analysis.estimator = best: is not among the choices ['cuped' or 'unadjusted']"],
     ),
-    ("analysis: fixed", ["analysis = fixed: must be a mapping of key: value"]),
+    (
+        "analysis: fixed",
+        [
+            "analysis = fixed: must be a mapping of key: value [keys method, alpha, sides, correction, estimator, "
+            "interval, relative_interval, group_sequential, anytime, prior, ship_when]"
+        ],
+    ),
     ("health: {srm: {threshold: 1}}", ["health.srm.threshold = 1: is out of range [below 1.0]"]),
     (
         "health: {srm: {severity: stop}}",

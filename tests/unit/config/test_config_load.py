@@ -97,13 +97,49 @@ def test_all_faults_of_all_files_are_told_at_once(conf: Conf) -> None:
         "experiments/button.yaml:2 variants",
         "experiments/button.yaml:3 control",
         "experiments/button.yaml:8 metrics.primary[1]",
+        "experiments/button.yaml:11 segments[0]",
         "experiments/button.yaml:12 analysis.alpha",
         "experiments/button.yaml:13 min_sample_size",
         "metrics/empty.yaml ",
         "metrics/shop.yaml:3 metrics[0].kind",
+        "metrics/shop.yaml:5 metrics[0].where",
         "metrics/torn.yaml:3 ",
         "sources/web.yaml:5 exposures[0].time_zone",
         "sources/web.yaml:16 events[0].properties.pieces",
+    ]
+
+
+def test_a_fault_hides_no_other_of_its_file(conf: Conf) -> None:
+    """Rules over fields that are valid are checked, in the definition that has the fault and inside of it."""
+    conf.edit(BUTTON, "id: button", "id: button\nstatus: runing\nowned_by: growth")
+    conf.edit(BUTTON, "end: 2026-03-15", "end: 2026-02-15")
+    conf.edit(BUTTON, "margin: {relative: 0.05}", "margin: {relative: 0.05, absolute: 1, both: true}")
+    places = [" ".join(told.split(" ")[:2]).rstrip(":") for told in conf.told()]
+    assert places == [
+        "experiments/button.yaml:2 status",
+        "experiments/button.yaml:3 owned_by",
+        "experiments/button.yaml:7 end",
+        "experiments/button.yaml:12 metrics.guardrails[0].margin",
+        "experiments/button.yaml:12 metrics.guardrails[0].margin.both",
+    ]
+
+
+def test_a_fault_hides_no_fault_of_another_file(conf: Conf) -> None:
+    """What others take from a definition at fault is checked as far as that is valid."""
+    conf.edit(WEB, "format: csv", "format: tsv")
+    conf.edit(WEB, "path: raw/shown", "path: raw/shown\n    table: raw.shown")
+    conf.edit(SHOP, "value: value * pieces", "value: value * items\n    direction: up")
+    conf.edit(BUTTON, "segments: [country]", "segments: [land]\nstatus: runing\nanalysis: {method: anytime}")
+    conf.edit(SHOP, "window: {start: 1h, end: 14d}", "window: {start: 1h, end: open}")
+    places = [" ".join(told.split(" ")[:2]).rstrip(":") for told in conf.told()]
+    assert places == [
+        "experiments/button.yaml:9 metrics.secondary[0]",
+        "experiments/button.yaml:11 segments[0]",
+        "experiments/button.yaml:12 status",
+        "metrics/shop.yaml:10 metrics[1].value",
+        "metrics/shop.yaml:11 metrics[1].direction",
+        "sources/web.yaml:5 exposures[0].table",
+        "sources/web.yaml:12 events[0].format",
     ]
 
 

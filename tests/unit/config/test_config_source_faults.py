@@ -62,6 +62,13 @@ SOURCE_FAULTS = [
     ("unit: uid, ", "", [":5 exposures[0].columns.unit: is missing"]),
     ("variant: arm", "variant: 5", [':5 exposures[0].columns.variant = 5: must be text; put it in quotes: "…"']),
     ("variant: arm", "variant: ''", [":5 exposures[0].columns.variant = : must not be empty"]),
+    (
+        "[country, platform]", "Land",
+        [
+            ":6 exposures[0].attributes = Land: must be a list of column names, e.g. [Land], or a mapping of name to raw "
+            "column"
+        ],
+    ),
     ("[country, platform]", "[country, country]", [":6 exposures[0].attributes: names 'country' twice"]),
     (
         "[country, platform]", "[country, Unit]",
