@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from abspark.config.dimension_checks import dimension_faults, exposure_source, known_attributes
 from abspark.config.faults import Place, near_miss
+from abspark.config.fixed_times import fixed_time_faults
 from abspark.config.items import Item, Items
 from abspark.config.metric_checks import covariate_faults, metric_faults
 from abspark.config.references import reference, written_expression
@@ -29,6 +30,7 @@ def check_items(items: Items) -> Iterator[Fault]:
         yield from covariate_faults(items, experiment)
         yield from _assignment_references(items, experiment)
         yield from _complete_windows(items, experiment)
+        yield from fixed_time_faults(items, experiment)
     yield from _shared_sources(items)
     for source in items.of("exposures"):
         yield from dimension_faults(items, source)

@@ -143,6 +143,48 @@ def test_a_fault_hides_no_fault_of_another_file(conf: Conf) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fixed", "window", "sound"),
+    [
+        ("2026-03-15T00:00:00Z", "{end: open}", True),
+        (
+            "2026-03-15T00:00:00Z",
+            "{end: 14d}",
+            False,
+        ),  # of a unit exposed on the 1st it ends on the 15th, excluded
+        ("2026-03-15T00:00:00Z", "{end: 15d}", True),
+        ("2026-03-10T00:00:00Z", "{end: open}", False),  # before the exposure of a unit of the 11th
+        ("2026-03-10T00:00:00Z", "{start: -14d, end: open}", True),
+        ("2026-03-15T00:00:00Z", "{start: 1d, end: open}", False),  # of a unit of the 14th it begins later
+    ],
+)
+def test_a_fixed_time_lies_in_the_windows_of_all_units(
+    conf: Conf, fixed: str, window: str, sound: bool
+) -> None:
+    """The experiment runs from 1 March to 15 March, the end excluded."""
+    conf.edit(WEB, "time: bought_at, ", "")
+    conf.edit(WEB, "path: /lake/orders", f"path: /lake/orders\n    fixed_time: {fixed}")
+    text = (conf.directory / SHOP).read_text()
+    for old in ("{end: 7d}", "{start: 1h, end: 14d}"):
+        text = text.replace(old, window)
+    conf.write(SHOP, text)
+    if sound:
+        conf.load()
+    else:
+        told = conf.told()
+        assert [line.split(":")[0] for line in told] == [SHOP] * 3
+        assert f"leaves out the rows of 'orders', whose fixed_time is {fixed}" in told[0]
+
+
+def test_a_fixed_time_is_compared_with_that_of_the_exposures(conf: Conf) -> None:
+    conf.edit(WEB, "time: bought_at, ", "")
+    conf.edit(WEB, "path: /lake/orders", "path: /lake/orders\n    fixed_time: 2026-03-02T00:00:00Z")
+    conf.edit(WEB, "time: at, ", "")
+    conf.edit(WEB, "path: raw/shown", "path: raw/shown\n    fixed_time: 2026-03-02T00:00:00Z")
+    conf.edit(SHOP, "start: 1h, ", "")
+    conf.load()
+
+
 @pytest.mark.parametrize("folder", ["sources", "metrics", "experiments", "environments"])
 def test_a_missing_folder_and_an_empty_one(conf: Conf, folder: str) -> None:
     (conf.directory / folder).rename(conf.directory / "elsewhere")

@@ -65,8 +65,8 @@ SOURCE_FAULTS = [
     (
         "[country, platform]", "Land",
         [
-            ":6 exposures[0].attributes = Land: must be a list of column names, e.g. [Land], or a mapping of name to raw "
-            "column"
+            ":6 exposures[0].attributes = Land: must be a list of column names, e.g. [Land], or a mapping of name to "
+            "raw column"
         ],
     ),
     ("[country, platform]", "[country, country]", [":6 exposures[0].attributes: names 'country' twice"]),
