@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from abspark.errors import AbsparkError, DataError, LakeError
-from abspark.storage.conditions import causes, condition_of, first_line
+from abspark.storage.conditions import condition_of, first_line
 from abspark.storage.places import what_is_at
 
 if TYPE_CHECKING:
@@ -18,12 +18,21 @@ _FILE: Final = re.compile(r"reading file (\S.*?)\.(?: |$|\n)")
 _PATH: Final = re.compile(
     r"(?:does not exist: |CSV file: |[Pp]ermission denied: )(\S[^\n;]*?)(?:\.? SQLSTATE|[;\n]|$)"
 )
+_TYPES: Final = re.compile(r"column: \[([^\]]+)\], physicalType: (\w+), logicalType: (\w+)")
+_NO_PARQUET: Final = "it is no Parquet file, or its end is missing"
+_CUT: Final = "it ends too early: it was not written or copied to its end"
+_PACKED_DAMAGED: Final = "what is packed in it is damaged"
+_NOT_PACKED: Final = "its name says that it is packed (.gz, .bz2 …), and its content is not"
 _WRONG_CONTENT: Final = (
     ("CSV header does not conform", "its header differs from the other files' header"),
-    ("is not a Parquet file", "it is no Parquet file, or its end is missing"),
-    ("Could not read footer", "it is no Parquet file, or its end is missing"),
+    ("is not a Parquet file|Could not read footer|footer is too large|corrupted? footer", _NO_PARQUET),
     ("FILE_NOT_EXIST", "it was removed after the run had started"),
+    ("[Pp]ermission denied", "there is no permission to read it"),
+    ("not a gzip file|not in GZIP format|incorrect header check|bad magic|Stream is not BZip2", _NOT_PACKED),
+    ("[Uu]nexpected end of|Premature EOF|java.io.EOFException", _CUT),
+    ("invalid (?:distance|block|code|bit|stored|literal)|incorrect (?:data|length) check", _PACKED_DAMAGED),
 )  # fmt: skip
+_REWRITE: Final = "write the file again, or take it out of the source's path"
 
 
 def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError | None:
@@ -55,14 +64,21 @@ def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> Absp
 def _file_error(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
     text = str(error)
     found = _FILE.search(text)
-    why = next((words for sign, words in _WRONG_CONTENT if sign in text), None)
-    if why is None:
-        why = next(reversed(causes(error)), first_line(error))[:300]
     file = found.group(1) if found else _path_in(text, sources)
-    return DataError(
-        f"{_named(sources, file)}: cannot read {file}: {why}",
-        advice="write the file again, or take it out of the source's path",
-    )
+    if types := _TYPES.search(text):
+        column, stored, first = types.groups()
+        return DataError(
+            f"{_named(sources, file)}: cannot read {file}: its column {column} is of type {stored}, which in the first "
+            f"file of the source is {first}",
+            advice="write the file again with that type, or make a source of its own of it",
+        )
+    why = next((words for signs, words in _WRONG_CONTENT if re.search(signs, text)), None)
+    return DataError(f"{_named(sources, file)}: cannot read {file}: {why or _damaged(file)}", advice=_REWRITE)
+
+
+def _damaged(file: str) -> str:
+    kind = "a Parquet file" if file.endswith(".parquet") else "a file of its format"
+    return f"its content is damaged: it begins and ends like {kind}, and what lies between cannot be read"
 
 
 def _absent(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:

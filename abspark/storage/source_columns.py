@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
@@ -13,6 +14,8 @@ from abspark.config import Source
 from abspark.errors import DataError
 
 _COLUMNS_SHOWN: Final = 40
+_SEPARATORS: Final = (";", "\t", "|")
+_NOISE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffd]")
 
 
 def require_columns(source: Source, frame: DataFrame) -> None:
@@ -29,10 +32,32 @@ def require_columns(source: Source, frame: DataFrame) -> None:
     shown = ", ".join(present[:_COLUMNS_SHOWN])
     more = f" and {len(present) - _COLUMNS_SHOWN} more" if len(present) > _COLUMNS_SHOWN else ""
     plural = "s that are" if len(missing) > 1 else " that is"
+    _require_legible(source, present)
     raise DataError(
         "\n".join([f"source {source.name} names {len(missing)} column{plural} not there:", *lines]),
         allowed=f"{shown}{more}" if present else "there are no columns at all",
-        advice=f"correct the source {source.name}, or what writes {source.table or source.path}",
+        advice=_separator(source, present)
+        or f"correct the source {source.name}, or what writes {source.table or source.path}",
+    )
+
+
+def _require_legible(source: Source, present: list[str]) -> None:
+    """The header of a text is text: that of a packed file or of one in UTF-16 would be a screen of noise."""
+    if source.format == "csv" and any(_NOISE.search(name) for name in present):
+        raise DataError(
+            f"source {source.name}: {source.path} is no text in UTF-8, so it has no columns.",
+            advice="unpack it (zip, xlsx), or name its encoding, e.g. options: {encoding: UTF-16}",
+        )
+
+
+def _separator(source: Source, present: list[str]) -> str | None:
+    """What to do about a text that is one column, as its columns are separated by something else than a comma."""
+    used = "" if source.format != "csv" or len(present) != 1 else present[0]
+    found = next((mark for mark in _SEPARATORS if mark in used), None)
+    return (
+        None
+        if found is None
+        else f"its columns seem to be separated by {found!r}: options: {{sep: {found!r}}}"
     )
 
 

@@ -13,7 +13,7 @@ from abspark.config import Source
 from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.faults import as_data_error
-from abspark.storage.places import delta_path_name, glob_free, tables_beside, what_is_at
+from abspark.storage.places import delta_path_name, glob_free, local_path, tables_beside, what_is_at
 
 _LISTING_OPTIONS: Final = frozenset(
     {"basepath", "pathglobfilter", "recursivefilelookup", "modifiedbefore", "modifiedafter"}
@@ -137,6 +137,11 @@ def _table_error(spark: SparkSession, source: Source, error: Exception) -> Excep
 def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
     rows = _listed(spark, source, path)
     if not rows:
+        if (file := local_path(path)) is not None and file.is_file():
+            raise DataError(
+                f"source {source.name}: the file {path} is empty.",
+                advice="write it again, or correct the path",
+            )
         raise DataError(
             f"source {source.name}: no files, or only empty ones, at {path}.",
             allowed=what_is_at(path),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,8 +38,11 @@ def test_parquet_broken_inside(spark: SparkSession, tmp_path: Path) -> None:
     cut_in_half(file)
     told = as_data_error(failure(frame), [OTHER, pinned])
     assert isinstance(told, DataError)
-    assert str(told).startswith(f"source purchases: cannot read file://{file}: ")
-    assert len(str(told).splitlines()) == 2
+    assert str(told).splitlines() == [
+        f"source purchases: cannot read file://{file}: its content is damaged: it begins and ends like a Parquet file, "
+        "and what lies between cannot be read",
+        "  do: write the file again, or take it out of the source's path",
+    ]
 
 
 def test_parquet_without_its_end(spark: SparkSession, tmp_path: Path) -> None:
@@ -51,6 +56,36 @@ def test_parquet_without_its_end(spark: SparkSession, tmp_path: Path) -> None:
     assert str(told).startswith(
         f"source purchases: cannot read file://{pinned.files[1][5:]}: it is no Parquet file"
     )
+
+
+def test_parquet_files_of_two_types(spark: SparkSession, tmp_path: Path) -> None:
+    for folder, user in (("log/a", "'u1'"), ("log/b", "7")):
+        spark.sql(f"SELECT {user} AS user").coalesce(1).write.parquet(str(tmp_path / folder))
+    source = events(tmp_path / "log/*", format="parquet")
+    told = as_data_error(failure(read(spark, source, pinned := pin(spark, source))), [pinned])
+    assert "/log/b/" in str(told)
+    assert "its column user is of type INT32, which in the first file of the source is string" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        (lambda packed: packed[: len(packed) // 2], "it ends too early: it was not written or copied to its end"),
+        (lambda packed: packed[:40] + b"\xff" * 60 + packed[100:], "what is packed in it is damaged"),
+        (lambda packed: gzip.decompress(packed), "its name says that it is packed (.gz, .bz2 …), and its content is not"),
+    ],
+)  # fmt: skip
+def test_packed_files(
+    spark: SparkSession, tmp_path: Path, spoilt: Callable[[bytes], bytes], why: str
+) -> None:
+    rows = "".join(f"u{number},{number * 7919 % 1000}\n" for number in range(400))
+    (tmp_path / "log.csv.gz").write_bytes(spoilt(gzip.compress(f"user,ts\n{rows}".encode())))
+    source = events(tmp_path / "log.csv.gz", format="csv")
+    pinned = pin(spark, source)
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - Spark's classes differ by kind of session
+        read(spark, source, pinned).collect()
+    told = raised.value if isinstance(raised.value, DataError) else as_data_error(raised.value, [pinned])
+    assert str(told).splitlines()[0].endswith(f"log.csv.gz: {why}")
 
 
 def test_file_removed_during_the_run(spark: SparkSession, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import types as T
 from storage_samples import events, exposures
 
 from abspark.errors import DataError
@@ -50,3 +51,20 @@ def test_columns_are_found_in_any_case_and_in_structs(spark: SparkSession) -> No
 def test_frame_without_columns(spark: SparkSession) -> None:
     with pytest.raises(DataError, match="allowed: there are no columns at all"):
         require_columns(events("/logs", format="csv"), spark.createDataFrame([], ""))
+
+
+@pytest.mark.parametrize(("columns", "mark"), [("`user;ts;arm` string", "';'"), ("`user|ts` string", "'|'")])
+def test_a_separator_that_was_not_told_is_guessed(spark: SparkSession, columns: str, mark: str) -> None:
+    with pytest.raises(DataError) as raised:
+        require_columns(events("/logs", format="csv"), spark.createDataFrame([], columns))
+    assert raised.value.advice == f"its columns seem to be separated by {mark}: options: {{sep: {mark}}}"
+
+
+@pytest.mark.parametrize("header", ["PK\x03\x04\x14", "\ufffd\ufffdu\x00s\x00e\x00r\x00"])
+def test_what_is_no_text_is_not_shown(spark: SparkSession, header: str) -> None:
+    """A zip archive, and UTF-16 read as UTF-8."""
+    frame = spark.createDataFrame([], T.StructType([T.StructField(header, T.StringType())]))
+    with pytest.raises(DataError) as raised:
+        require_columns(events("/logs", format="csv"), frame)
+    assert raised.value.message == "source purchases: /logs is no text in UTF-8, so it has no columns."
+    assert "encoding: UTF-16" in str(raised.value)
