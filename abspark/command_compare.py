@@ -142,6 +142,8 @@ def _require_numbers(path: Path, file: FileColumn, sample: Sample, metric: str) 
     """
     if len(sample.values):
         return
+    if not sample.rows:
+        raise DataError(f"{path} has a header and no rows", allowed="a row per unit")
     seen = next((value for value in file.values if value is not None), None)
     raise DataError(
         f"{path}: none of its {sample.rows:,} rows has a number in column {metric}"

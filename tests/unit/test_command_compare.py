@@ -94,7 +94,7 @@ def test_parquet(tell: Tell, tmp_path: Path) -> None:
         ("", "is empty"),
         ("a,b\n1,2\n", "has no column clicked\n  allowed: a, b"),
         ("clicked,clicked\n1,2\n", "has several columns clicked"),
-        ("clicked\n", "none of its 0 rows has a number in column clicked\n  allowed: numbers"),
+        ("clicked\n", "has a header and no rows\n  allowed: a row per unit"),
         ("clicked\n5%\n6%\n", "none of its 2 rows has a number in column clicked; the first has '5%'"),
         ('clicked\n1\n"0\n1\n', "is no CSV: unexpected end of data"),
     ],

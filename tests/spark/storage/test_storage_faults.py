@@ -72,7 +72,7 @@ def test_parquet_files_of_two_types(spark: SparkSession, tmp_path: Path) -> None
     [
         (lambda packed: packed[: len(packed) // 2], "it ends too early: it was not written or copied to its end"),
         (lambda packed: packed[:40] + b"\xff" * 60 + packed[100:], "what is packed in it is damaged"),
-        (lambda packed: gzip.decompress(packed), "its name says that it is packed (.gz, .bz2 …), and its content is not"),
+        (gzip.decompress, "its name says that it is packed (.gz, .bz2 …), and its content is not"),
     ],
 )  # fmt: skip
 def test_packed_files(
