@@ -123,8 +123,21 @@ def _no_time(source: Source, name: str, role: str, kind: T.DataType) -> DataErro
     return DataError(
         f"source {source.name}: column {name}, the {role}, is {kind.simpleString()}",
         allowed="timestamp, date or text without time_unit; a number, or text of one, with time_unit: s, ms or us",
-        advice="state time_unit in the source where the column counts from 1970, or map another column",
+        advice=_time_advice(source, kind),
     )
+
+
+def _time_advice(source: Source, kind: T.DataType) -> str:
+    if isinstance(kind, T.NullType):
+        return "the column has no value and so no type: write it as a timestamp, or map another column"
+    if isinstance(kind, T.NumericType):
+        return (
+            "state time_unit in the source where the column counts from 1970, or map another column; one without any "
+            "value is often stored as int: write it as a timestamp"
+        )
+    if source.time_unit is not None:
+        return "leave time_unit out, or map another column"
+    return "map another column"
 
 
 def _counted(count: Column, seconds_per_unit: float) -> Column:

@@ -15,6 +15,8 @@ from abspark.errors import DataError
 
 _COLUMNS_SHOWN: Final = 40
 _SEPARATORS: Final = (";", "\t", "|")
+_UNPARSED: Final = "_corrupt_record"
+"""Spark's name for what it could not parse as JSON, where there is nothing else."""
 _NOISE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffd]")
 
 
@@ -42,7 +44,12 @@ def require_columns(source: Source, frame: DataFrame) -> None:
 
 
 def _require_legible(source: Source, present: list[str]) -> None:
-    """The header of a text is text: that of a packed file or of one in UTF-16 would be a screen of noise."""
+    """A text has a header of text, where that of a packed file or of one in UTF-16 is noise, and JSON has objects."""
+    if source.format == "json" and present == [_UNPARSED]:
+        raise DataError(
+            f"source {source.name}: no line of {source.path} is a JSON object, so it has no columns.",
+            advice="write an object per line; for files that are one array or object: options: {multiLine: true}",
+        )
     if source.format == "csv" and any(_NOISE.search(name) for name in present):
         raise DataError(
             f"source {source.name}: {source.path} is no text in UTF-8, so it has no columns.",

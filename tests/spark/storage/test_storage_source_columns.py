@@ -68,3 +68,9 @@ def test_what_is_no_text_is_not_shown(spark: SparkSession, header: str) -> None:
         require_columns(events("/logs", format="csv"), frame)
     assert raised.value.message == "source purchases: /logs is no text in UTF-8, so it has no columns."
     assert "encoding: UTF-16" in str(raised.value)
+
+
+def test_json_without_objects_says_how_an_array_is_read(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([], "_corrupt_record string")
+    with pytest.raises(DataError, match=r"no line of /logs is a JSON object.*\n.*multiLine: true"):
+        require_columns(events("/logs", format="json"), frame)
