@@ -29,9 +29,11 @@ def fixed_time_faults(items: Items, experiment: Item) -> Iterator[Fault]:
         for place, source, window in _windows(item.place, metric):
             fixed = _fixed_time(items, "events", source)
             if fixed is not None and not _holds(window, fixed, *exposed):
+                first, last = exposed
+                exposure = format_instant(first if last + window.start <= fixed else last + _TICK)
                 yield place.at("window").fault(
                     f"leaves out the rows of {source!r}, whose fixed_time is {format_instant(fixed)}, for units of "
-                    f"{experiment.name!r} exposed from {format_instant(exposed[0])} to {format_instant(exposed[1])}",
+                    f"{experiment.name!r} that are exposed close to {exposure}",
                     allowed="window: {end: open} with a fixed_time at the experiment's end or later",
                 )
 
