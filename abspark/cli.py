@@ -136,7 +136,9 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
         if form == "table":
             return
     show("results", on_last_days(rows) if days == "last" and form != "table" else rows, form)
-    for line in _doubts(chain.from_iterable(checks)):
+    if form != "table":
+        return
+    for line in (*_without_units(rows), *_doubts(chain.from_iterable(checks))):
         click.echo(line, err=True)
 
 
@@ -248,6 +250,19 @@ def _tell_unforeseen(error: Exception) -> None:
         f"error: {type(error).__name__}: {first}{notes}\n  do: run again with --debug for the traceback",
         err=True,
     )
+
+
+def _without_units(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """A line for each experiment that has no unit at all: what is undefined then is for one and the same reason."""
+    units: dict[str, int] = {}
+    for row in rows:
+        name = row["experiment_id"]
+        units[name] = units.get(name, 0) + (row["n_control"] or 0) + (row["n_treatment"] or 0)
+    return [
+        f"{name}: no units: none of the exposures that were read counts. abspark drops says why"
+        for name, count in units.items()
+        if not count
+    ]
 
 
 def _doubts(checks: Iterable[dict[str, Any]]) -> list[str]:

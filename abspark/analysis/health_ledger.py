@@ -122,6 +122,11 @@ def event_checks(
     return rows
 
 
+_COMPARE_IDS: Final = (
+    "Compare the unit ids of the event log with those of the exposures: their form, and what they name."
+)
+
+
 def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment) -> HealthRow:
     check, where = "unmatched_events", {"slice_name": "source", "slice_value": source.source}
     if source.matched is None or not source.matched + unmatched:
@@ -133,7 +138,9 @@ def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment) -> H
         check,
         experiment.health.unmatched_events,
         share,
-        advice="Compare the unit ids of the event log with those of the exposures: their form, and what they name.",
+        advice=_COMPARE_IDS
+        if source.matched
+        else f"See in abspark drops whether any exposure was kept. {_COMPARE_IDS}",
         observed=f"{unmatched:,} of {total:,} events ({share:.4%})",
         message=f"{share:.4%} of the events in {source.source} are of units that are in no experiment of the run.",
         **where,

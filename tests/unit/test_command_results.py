@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from report_rows import exposure_series, series
+from report_rows import exposure_series, result, series
 
 from abspark import cli
 
@@ -38,6 +38,16 @@ def test_failing_checks_are_told_beside_the_results(monkeypatch: pytest.MonkeyPa
     )
     as_json = CliRunner().invoke(cli.cli, ["results", "--env", "here", "--format", "json"])
     assert as_json.stderr == ""
+
+
+def test_an_experiment_without_units_is_told_beside_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [result(metric, n_control=0, n_treatment=0) for metric in ("conversion", "revenue")]
+    others = [result("conversion", experiment_id="other", n_control=0, n_treatment=5)]
+    monkeypatch.setattr(cli, "_committed", lambda *_: ([*rows, *others], []))
+    shown = CliRunner().invoke(cli.cli, ["results", "--env", "here"], catch_exceptions=False)
+    assert shown.stderr == (
+        "exp: no units: none of the exposures that were read counts. abspark drops says why\n"
+    )
 
 
 @pytest.mark.parametrize(
