@@ -3,20 +3,22 @@
   const root = document.documentElement;
   const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
   const wantsDark = matchMedia("(prefers-color-scheme: dark)");
-  const drawn = new Set();
+  const drawn = new Map(); // the width of each figure that is drawn
+  const stale = new Set();
   const figures = new Map();
   const pen = document.createElement("canvas").getContext("2d");
   const STANDOFF = 8; // pixels between a name and its row
   const ROOMY = 720; // pixels of width that all columns of a flow need
   const PAPER = 660; // pixels of width that A4 and letter have room for
   let data = { figures: {}, choosers: {} };
+  let waiting = 0;
   let before = null; // the theme to go back to while the page is printed
 
   function setTheme(name) {
     root.dataset.theme = name;
     const button = document.querySelector("[data-theme-switch]");
     if (button) { button.hidden = false; button.textContent = name === "dark" ? "Light" : "Dark"; }
-    drawn.forEach(draw);
+    drawn.forEach((_, box) => draw(box));
   }
 
   async function unpacked(id) {
@@ -82,17 +84,28 @@
     box.setAttribute("aria-label", figure.alt);
   }
 
+  // a figure is made for its width: in another one its labels need another place, so that it is drawn anew
+  const resized = new ResizeObserver((entries) => {
+    clearTimeout(waiting);
+    entries.forEach(({ target }) => stale.add(target));
+    waiting = setTimeout(() => {
+      stale.forEach((box) => { if (!before && box.clientWidth && box.clientWidth !== drawn.get(box)) draw(box); });
+      stale.clear();
+    }, 100);
+  });
+
   function draw(box) {
     const figure = figures.get(box);
     if (!figure || !window.Plotly) return;
-    drawn.add(box);
+    if (!drawn.has(box)) resized.observe(box);
     const width = before ? Math.min(box.clientWidth, PAPER) : box.clientWidth;
     const narrow = box.clientWidth < 560;
+    drawn.set(box, width);
     const style = getComputedStyle(root);
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false, hovermode: "closest",
       font: { family: getComputedStyle(document.body).fontFamily, color: "@text", size: narrow ? 11 : 13 },
-      margin: { l: 8, r: 16, t: 12, b: 32 }, bargap: 0.5, height: figure.height,
+      margin: { l: 8, r: 16, t: 12, b: 32 }, bargap: 0.5, height: figure.height, width,
       legend: { orientation: "h", y: 1.12, x: 0, font: { color: "@muted", size: 12 } },
       hoverlabel: { bgcolor: "@card", bordercolor: "@line", font: { color: "@text", size: 13 }, align: "left" },
       ...figure.layout, xaxis: axis(figure.layout.xaxis, narrow), yaxis: axis(figure.layout.yaxis, narrow),
@@ -101,12 +114,9 @@
     if (layout.showlegend) layout.margin.t = 40;
     const { ticktext, tickfont } = layout.yaxis;
     if (ticktext) layout.margin.l = besideNames(ticktext, `${tickfont.size}px ${layout.font.family}`);
-    if (before) {
-      layout.width = width;
-      window.Plotly.purge(box); // a change of what is drawn already would still be moving on paper
-    }
+    if (before) window.Plotly.purge(box); // a change of what is drawn already would still be moving on paper
     const traces = width < ROOMY && figure.narrow ? figure.narrow.map(folded) : figure.data;
-    window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false, responsive: true });
+    window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false });
   }
 
   const undrawn = () => all(".figure:not([hidden])").filter((box) => !drawn.has(box));
@@ -125,10 +135,10 @@
 
   // what is looked at comes first, wherever the reader has scrolled to by then; the rest while nothing else is to do
   function drawNext() {
-    const waiting = undrawn().map((box) => [awayFromView(box), box]).sort(([near], [far]) => near - far);
-    if (!waiting.length || waiting[0][0] > 0) reached("seen");
-    if (!waiting.length) { reached("drawn"); return; }
-    const [[away, box]] = waiting;
+    const rest = undrawn().map((box) => [awayFromView(box), box]).sort(([near], [far]) => near - far);
+    if (!rest.length || rest[0][0] > 0) reached("seen");
+    if (!rest.length) { reached("drawn"); return; }
+    const [[away, box]] = rest;
     draw(box);
     if (away > innerHeight && "requestIdleCallback" in window) requestIdleCallback(drawNext, { timeout: 100 });
     else setTimeout(drawNext);
