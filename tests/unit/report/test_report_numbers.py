@@ -66,4 +66,6 @@ def test_bars_show_interval_estimate_and_zero() -> None:
     assert interval_bar(5, 2, 8, ends=(-10, 10), width=21) == "          ┆ ━━━●━━━"
     assert interval_bar(5, -2, None, ends=(-10, 10), width=21) == "        ━━┿━━━━●━━━━━"
     assert interval_bar(5, None, None, ends=(-10, 10), width=21) == "          ┆    ●"
+    assert interval_bar(5, -20, 30, ends=(-10, 10), width=21) == "◂━━━━━━━━━┿━━━━●━━━━▸"
+    assert interval_bar(15, 5, 30, ends=(-10, 10), width=21) == "          ┆    ━━━━━▸"
     assert interval_bar(None, None, None, ends=(-1, 1)) == ""
