@@ -72,8 +72,8 @@ def demo(out: Path, units: int, seed: int) -> None:
         ]
         show(name, everyone, "table")
     click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
-    _tell_report(project, out / "report")
     click.echo(f"next: abspark results --conf {out / 'conf'} --env local")
+    _tell_report(project, out / "report")
 
 
 def _tell_report(project: Project, folder: Path) -> None:
