@@ -53,7 +53,7 @@ def _require_legible(source: Source, present: list[str]) -> None:
     if source.format == "csv" and any(_NOISE.search(name) for name in present):
         raise DataError(
             f"source {source.name}: {source.path} is no text in UTF-8, so it has no columns.",
-            advice="unpack it (zip, xlsx), or name its encoding, e.g. options: {encoding: UTF-16}",
+            advice="unpack it (zip, xlsx), or name its encoding, e.g. options: {encoding: UTF-16, multiLine: true}",
         )
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from storage_samples import events
 
 from abspark.errors import DataError
-from abspark.storage import pin, read, row_count
+from abspark.storage import pin, read, require_columns, row_count
 
 pytestmark = pytest.mark.spark
 
@@ -207,3 +207,27 @@ def test_unknown_file_system(spark: SparkSession) -> None:
         pin(spark, events("s3://bucket/log", format="csv"))
     with pytest.raises(DataError, match=r"^source purchases: this session cannot read that file system"):
         pin(spark, events("s3://bucket/log", format="delta"))
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "encoding", "options"),
+    [
+        ("csv", "user,ts\nü1,2026-10-01\nu2,2026-10-02\n", "utf-16", {"encoding": "UTF-16", "multiLine": True}),
+        ("csv", "user;ts\nü1;2026-10-01\nu2;2026-10-02\n", "latin-1", {"encoding": "ISO-8859-1", "sep": ";"}),
+        (
+            "json", '[{"user": "ü1", "ts": "2026-10-01"},\n{"user": "u2", "ts": "2026-10-02"}]', "utf-8",
+            {"multiLine": True},
+        ),
+    ],
+)  # fmt: skip
+def test_options_that_messages_and_docs_name(
+    spark: SparkSession, tmp_path: Path, form: str, text: str, encoding: str, options: dict[str, Any]
+) -> None:
+    (tmp_path / "log").write_bytes(text.encode(encoding))
+    source = events(tmp_path / "log", format=form, options=options)
+    frame = read(spark, source, pin(spark, source))
+    require_columns(source, frame)
+    assert {(row["user"], row["ts"]) for row in frame.collect()} == {
+        ("ü1", "2026-10-01"),
+        ("u2", "2026-10-02"),
+    }
