@@ -167,16 +167,6 @@ class Experiment(ConfigModel):
         elif self.max_duration_days and self.end - self.start > timedelta(days=self.max_duration_days):
             yield Problem(("end",), f"is more than max_duration_days = {self.max_duration_days} after start")
 
-    @rule("status", "metrics")
-    def _something_decides(self) -> Iterator[Problem]:
-        guarded = any(guardrail.margin is not None for guardrail in self.metrics.guardrails)
-        if self.metrics.names and not self.metrics.primary and not guarded and self.status != "draft":
-            yield Problem(
-                ("metrics",),
-                "nothing could decide the experiment: it has no primary metric and no guardrail with a margin",
-                "a metric under primary, a margin for a guardrail, or status: draft",
-            )
-
     @rule("metrics", "analysis")
     def _futility_is_of_primary_metrics(self) -> Iterator[Problem]:
         plan, primary = self.analysis.group_sequential, self.metrics.primary

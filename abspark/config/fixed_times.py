@@ -1,4 +1,4 @@
-"""Logs without times beside windows: a fixed time that a window leaves out would silently count as no event."""
+"""Logs without times beside windows: a fixed time that no unit's window can hold would silently count as no event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS: Final = ("source", "window", "numerator", "denominator", "steps", "trig
 
 
 def fixed_time_faults(items: Items, experiment: Item) -> Iterator[Fault]:
-    """Windows that do not hold the fixed time of their source for every unit of the experiment."""
+    """Windows that hold the fixed time of their source for no unit of the experiment."""
     model = experiment.reading("start", "end", "exposures", "metrics")
     exposed = None if model is None else _exposed(items, model)
     if exposed is None:
@@ -28,12 +28,10 @@ def fixed_time_faults(items: Items, experiment: Item) -> Iterator[Fault]:
             continue
         for place, source, window in _windows(item.place, metric):
             fixed = _fixed_time(items, "events", source)
-            if fixed is not None and not _holds(window, fixed, *exposed):
-                first, last = exposed
-                exposure = format_instant(first if last + window.start <= fixed else last + _TICK)
+            if fixed is not None and not _may_hold(window, fixed, *exposed):
                 yield place.at("window").fault(
-                    f"leaves out the rows of {source!r}, whose fixed_time is {format_instant(fixed)}, for units of "
-                    f"{experiment.name!r} that are exposed close to {exposure}",
+                    f"leaves out all rows of {source!r}, whose fixed_time is {format_instant(fixed)}, for every unit "
+                    f"that {experiment.name!r} can expose",
                     allowed="window: {end: open} with a fixed_time at the experiment's end or later",
                 )
 
@@ -65,7 +63,8 @@ def _windows(place: Place, metric: Metric) -> Iterator[tuple[Place, str, Window]
         yield from ((place, source, metric.window) for source in metric.sources)
 
 
-def _holds(window: Window, fixed: datetime, first: datetime, last: datetime) -> bool:
+def _may_hold(window: Window, fixed: datetime, first: datetime, last: datetime) -> bool:
+    """Whether the window of some unit between the first and the last exposure holds the fixed time."""
     if window.anchor != "exposure":
         return True
-    return last + window.start <= fixed and (window.closes is None or fixed < first + window.closes)
+    return first + window.start <= fixed and (window.closes is None or fixed < last + window.closes)

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
@@ -34,6 +35,7 @@ _PAIR_REASONS: Final = {
     Status.after_window: "after_window",
     Status.outside_windows: "outside_windows",
 }
+_OUTSIDE: Final = ("before_window", "after_window", "outside_windows")
 _SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
 """Reasons of events that show that their log was written at their time."""
 _EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
@@ -213,6 +215,16 @@ def pair_drops(rows: Sequence[Row], tallies: Mapping[str, SourceTally], study: S
         if tallies[source].kept != left[source]:
             raise _unequal(f"valid events of {source}", tallies[source].kept, left[source])
     return drops
+
+
+def left_out_by_fixed_times(drops: Sequence[Drop], sources: Sequence[EventSource]) -> dict[str, int]:
+    """Rows outside windows, of logs without times: they are meant for all units, so that losing some is a surprise."""
+    timeless = {source.name for source in sources if source.fixed_time is not None}
+    lost: dict[str, int] = defaultdict(int)
+    for drop in drops:
+        if drop.source in timeless and drop.reason in _OUTSIDE and drop.stage != SAMPLED:
+            lost[drop.source] += drop.rows
+    return dict(lost)
 
 
 def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:

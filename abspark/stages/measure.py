@@ -19,6 +19,7 @@ from abspark.pipeline.ledger import (
     SourceTally,
     event_counts,
     event_drops,
+    left_out_by_fixed_times,
     matched_events,
     merged,
     pair_drops,
@@ -68,8 +69,17 @@ def measure(state: RunState) -> None:
         histories = _histories(state, tallies)
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
-        every = [drop._asdict() for drop in merged(drops)]
-        tables = {"moments": moments, "quantiles": quantiles, "drops": every, "health": histories}
+        every = merged(drops)
+        for name, lost in left_out_by_fixed_times(every, study.event_sources).items():
+            state.progress.say(
+                f"  {name}: its fixed_time is outside the windows of some units: {lost:,} rows do not count for them"
+            )
+        tables = {
+            "moments": moments,
+            "quantiles": quantiles,
+            "drops": [drop._asdict() for drop in every],
+            "health": histories,
+        }
         state.append_rows(tables, told="write moments")
 
 

@@ -44,7 +44,6 @@ def experiment(method: str, roles: dict[str, Any]) -> Experiment:
     return Experiment.model_validate(
         {
             "id": "e", "control": "a", "exposures": "x", "metrics": roles,
-            "status": "running" if "primary" in roles else "draft",  # which nothing has to decide
             "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}],
             "start": "2026-01-01T00:00:00Z", "end": f"2026-01-{DAYS + 1:02}T00:00:00Z",
             "analysis": {"method": method, **PLANS[method]},

@@ -184,7 +184,7 @@ def test_guardrails_alone_ship_when_one_has_a_margin() -> None:
     moments = rows({"speed": (NULL,)})
     alone = guarded({"relative": 0.1}, primary=())
     assert decided(moments, experiment(**alone))[0] == "ship"
-    decision, reasons = decided(moments, experiment(**guarded(None, primary=()), status="draft"))
+    decision, reasons = decided(moments, experiment(**guarded(None, primary=())))
     assert decision == "do_not_ship"
     assert reasons[-1] == "b: There is neither a primary metric nor a guardrail with a margin to ship on."
 

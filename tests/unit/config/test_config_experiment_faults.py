@@ -100,13 +100,6 @@ EXPERIMENT_FAULTS = [
         ],
     ),
     ("segments: [country]", "segments: [country, country]", [":11 segments[1] = country: is listed twice"]),
-    (
-        ROLES, "  primary: []\n  guardrails: [{metric: revenue}]\n",
-        [
-            ":7 metrics: nothing could decide the experiment: it has no primary metric and no guardrail with a margin "
-            "[a metric under primary, a margin for a guardrail, or status: draft]"
-        ],
-    ),
     ("segments: [country]", "segments: country", [":11 segments = country: must be a list, e.g. [country]"]),
 ]  # fmt: skip
 
