@@ -46,6 +46,9 @@ def validate(conf: Path, env: str | None) -> None:
         f"{len(project.exposures)} exposure and {len(project.events)} event sources"
     )
     click.echo(f"{conf}: {counts}: no faults")
+    for experiment in project.experiments.values():
+        for doubt in experiment.doubts:
+            click.echo(f"  {experiment.id}: {doubt}: is that meant?")
 
 
 @cli.command()

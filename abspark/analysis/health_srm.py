@@ -32,8 +32,7 @@ _ADVICE: Final = (
 _SEGMENT_ADVICE: Final = (
     "Do not read the results of this segment; look for what loses or moves its units there."
 )
-
-
+_CONTRADICTED: Final = "The configuration contradicts itself: {}. Correct the one or the other first."
 ALONE: Final = "One variant alone has a share, so there is no ratio to test."
 
 
@@ -54,6 +53,12 @@ def fit(units: Floats, experiment: Experiment) -> SrmResult:
     return srm([units.sum(axis=0)], [expected_weights(units.sum(axis=1), period_shares(experiment))])
 
 
+def _advice(experiment: Experiment) -> str:
+    if experiment.doubts:
+        return _CONTRADICTED.format("; ".join(experiment.doubts))
+    return _ADVICE
+
+
 def _whole(check: str, rows: Iterable[Row], experiment: Experiment, what: str) -> HealthRow:
     units = units_by_period(rows, experiment)
     if units.sum() == 0:
@@ -68,7 +73,7 @@ def _whole(check: str, rows: Iterable[Row], experiment: Experiment, what: str) -
         check,
         settings,
         p,
-        advice=_ADVICE,
+        advice=_advice(experiment),
         statistic=finite(found.statistic[0]),
         observed=by_variant(keys, units.sum(axis=0)),
         expected=by_variant(keys, found.expected[0]),
@@ -131,7 +136,7 @@ def _sequential(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
         check,
         settings,
         p,
-        advice=_ADVICE,
+        advice=_advice(experiment),
         statistic=finite(found.log_e_value[0, -1]),
         observed=by_variant(keys, new[0].sum(axis=0)),
         message=f"Over {days} days the units {verdict} the configured shares{since} "

@@ -72,6 +72,19 @@ class ConfigModel(BaseModel):
         return tuple(cls.model_construct(**values)._broken(given - set(without)))
 
 
+def no_truth_values(*keys: str, allowed: str) -> Any:
+    """A validator for the body of a model: true, which Python takes for 1, is none of the numbers to choose from."""
+
+    def refuse(data: Any) -> Any:
+        given = [key for key in keys if isinstance(data, Mapping) and isinstance(data.get(key), bool)]
+        if given:
+            problems = tuple(Problem((key,), "is not among the choices", allowed) for key in given)
+            raise PydanticCustomError(PROBLEMS, "{text}", {"text": "not a number", "problems": problems})
+        return data
+
+    return model_validator(mode="before")(refuse)
+
+
 def _rules(model: type[ConfigModel]) -> Iterator[Rule]:
     names: dict[str, None] = {}
     for owner in reversed(model.__mro__):

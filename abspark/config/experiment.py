@@ -160,6 +160,11 @@ class Experiment(ConfigModel):
         for key, message in self.assignment.faults(variants, self.start):
             yield Problem(("assignment", key), message)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is allowed, but hardly meant."""
+        return self.assignment.doubts([(variant.key, variant.weight) for variant in self.variants])
+
     @rule("start", "end", "max_duration_days")
     def _interval(self) -> Iterator[Problem]:
         if self.start >= self.end:

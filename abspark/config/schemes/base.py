@@ -23,6 +23,8 @@ Fraction = Annotated[Number, Field(gt=0.0, le=1.0)]
 Weight = Annotated[Number, Field(ge=0.0, le=1.0)]
 
 WEIGHT_TOLERANCE = 1e-6
+SHARE_TOLERANCE = 0.01
+"""How far a variant's share of what a scheme lists may be from its weight: buckets and percentages are whole."""
 _SOURCE = "source"
 
 
@@ -62,6 +64,19 @@ class Scheme(ConfigModel):
     def own_faults(self, variants: Variants) -> Faults:  # noqa: ARG002 - for the schemes that list variants
         """What the scheme's own keys have against the variants, were there no `history`."""
         return []
+
+    def sizes(self) -> dict[str, float]:
+        """How much each variant gets of what is shared out; empty where the variants' weights alone say so."""
+        return {}
+
+    def doubts(self, variants: Variants) -> tuple[str, ...]:
+        """Where the scheme shares units out otherwise than by the weights, by which the checks judge their counts."""
+        found = (
+            doubt
+            for _, scheme, weights in self.periods(variants)
+            for doubt in _other_shares(scheme.sizes(), weights)
+        )
+        return tuple(dict.fromkeys(found))
 
     def _period_faults(self, variants: Variants, start: datetime | None) -> Iterator[tuple[str, str]]:
         for index, period in enumerate(self.history):
@@ -109,6 +124,14 @@ def _broken_rules(during: Scheme, period: Period) -> Iterator[tuple[str, str]]:
                 if problem.allowed is None
                 else f"{problem.message}; allowed: {problem.allowed}",
             )
+
+
+def _other_shares(sizes: Mapping[str, float], variants: Variants) -> Iterator[str]:
+    whole = math.fsum(sizes.values())
+    for name, weight in variants if whole else ():
+        share = sizes.get(name, 0.0) / whole
+        if abs(share - weight) > SHARE_TOLERANCE:
+            yield f"the assignment gives {name!r} {share:.4g} of the units in it, its weight is {weight:.4g}"
 
 
 def _weights(period: Period, variants: Variants) -> Variants:

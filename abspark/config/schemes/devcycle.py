@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from abspark.config.base import Problem, rule
 from abspark.config.schemes.base import Period
-from abspark.config.schemes.parts import Allocated, Owned, Share
+from abspark.config.schemes.parts import Allocated, Owned, Share, over_whole
 
 PositiveShare = Annotated[Share, Field(gt=0)]
 
@@ -17,6 +19,11 @@ class DevCycleShare(Owned):
 
     variation_id: str
     percentage: Share
+
+    @property
+    def amount(self) -> float:
+        """As given."""
+        return self.percentage
 
 
 class DevCyclePeriod(Period):
@@ -38,3 +45,17 @@ class DevCycle(Allocated):
     rollout: PositiveShare = 1.0
     allocations: Annotated[tuple[DevCycleShare, ...], Field(min_length=1)]
     history: tuple[DevCyclePeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations, 1.0, "shares")
+
+    @rule("allocations")
+    def _ids_give_the_order(self) -> Iterator[Problem]:
+        seen = set[str]()
+        for index, given in enumerate(self.allocations):
+            if given.variation_id in seen:
+                yield Problem(
+                    ("allocations", index, "variation_id"), "is the id of two, which give the order"
+                )
+            seen.add(given.variation_id)

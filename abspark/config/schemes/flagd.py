@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from abspark.config.base import Problem, rule
+from abspark.config.base import Problem, no_truth_values, rule
 from abspark.config.schemes.base import Period
 from abspark.config.schemes.parts import Allocated, VariantWeight
 
@@ -25,6 +25,8 @@ class _Flagd(Allocated):
     flag_key: str
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[FlagdPeriod, ...] = ()
+
+    _number = no_truth_values("version", allowed="1, 2 or 3")
 
     @rule("allocations")
     def _some_weight(self) -> Iterator[Problem]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AliasChoices, Field
 
-from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.base import ConfigModel, Problem, no_truth_values, rule
 from abspark.config.schemes.base import Faults, Fraction, Hashed, Period, Variants
 from abspark.config.schemes.parts import (
     Share,
     ShareRange,
     VariantShareRange,
     allocation_faults,
+    sizes_of,
     unknown_variants,
 )
 from abspark.config.values import Name
 
 HashVersion = Literal[1, 2]
+VERSIONS: Final = "1 or 2"
 
 
 class Namespace(ShareRange):
@@ -33,6 +35,8 @@ class Filter(ConfigModel):
     seed: str
     ranges: Annotated[tuple[ShareRange, ...], Field(min_length=1)]
     hash_version: HashVersion = 2
+
+    _number = no_truth_values("hash_version", allowed=VERSIONS)
 
 
 class ForceRule(ConfigModel):
@@ -83,6 +87,8 @@ class GrowthBook(Hashed):
     force: ForceRule | None = None
     history: tuple[GrowthBookPeriod, ...] = ()
 
+    _number = no_truth_values("version", "hash_version", allowed=VERSIONS)
+
     def own_faults(self, variants: Variants) -> Faults:
         """Ranges that do not fit the variants, and a rule that forces others."""
         faults = allocation_faults(variants, self.ranges, "ranges") if self.ranges else []
@@ -90,6 +96,10 @@ class GrowthBook(Hashed):
             return faults
         named = {"force.variant": self.force.variant, "force.otherwise": self.force.otherwise}
         return [*faults, *unknown_variants(variants, named)]
+
+    def sizes(self) -> dict[str, float]:
+        """Parts of the unit interval, where they are listed."""
+        return sizes_of(self.ranges)
 
     @rule("force", "ranges", "coverage", "namespace")
     def _force_or_experiment(self) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from abspark.config.schemes.parts import (
     VariantPercent,
     VariantRange,
     allocation_faults,
+    beyond,
     over_whole,
     unknown_variants,
 )
@@ -56,6 +58,11 @@ class EppoUfc(Allocated):
         """The shards."""
         return self.total_shards
 
+    @rule("total_shards", "traffic")
+    def _traffic_within(self) -> Iterator[Problem]:
+        if self.traffic is not None:
+            yield from beyond(self.traffic.ranges, self.total_shards, "traffic", "ranges")
+
 
 class EppoRacPeriod(Period):
     """The `eppo` scheme, version `rac`, from one instant on."""
@@ -80,6 +87,10 @@ class EppoRac(Allocated):
     def size(self) -> int:
         """The shards."""
         return self.subject_shards
+
+    @rule("subject_shards", "holdouts")
+    def _holdouts_within(self) -> Iterator[Problem]:
+        yield from beyond(self.holdouts, self.subject_shards, "holdouts")
 
 
 Eppo = Annotated[EppoUfc | EppoRac, Field(discriminator="version")]
@@ -130,4 +141,18 @@ class Flagsmith(Allocated):
         named = {"control_value": self.control_value, "segment.outside": outside}
         if faults := unknown_variants(variants, named):
             return faults
-        return allocation_faults([v for v in variants if v[0] not in named.values()], self.allocations)
+        listed = [v for v in variants if v[0] not in named.values()]
+        return allocation_faults(listed, self.allocations)
+
+    def sizes(self) -> dict[str, float]:
+        """As listed, within the segment, and what the control value and the segment's others get."""
+        inside = 100.0 if self.segment is None else self.segment.value
+        sizes = {name: size * inside / 100.0 for name, size in super().sizes().items()}
+        rest = {
+            self.control_value: inside - math.fsum(sizes.values()),
+            None if self.segment is None else self.segment.outside: 100.0 - inside,
+        }
+        for name, size in rest.items():
+            if name is not None:
+                sizes[name] = sizes.get(name, 0.0) + size
+        return sizes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -16,9 +16,13 @@ from abspark.config.schemes.parts import (
     VariantEnd,
     VariantRange,
     VariantWeight,
+    beyond,
+    over_whole,
     weightless,
 )
 
+OPTIMIZELY_BUCKETS: Final = 10_000
+AMPLITUDE_PARTS: Final = 100
 WholePercent = Annotated[Integer, Field(ge=0, le=100)]
 PositivePercent = Annotated[Integer, Field(gt=0, le=100)]
 
@@ -64,7 +68,12 @@ class Optimizely(Allocated):
     @property
     def size(self) -> int:
         """Buckets of a traffic allocation."""
-        return 10_000
+        return OPTIMIZELY_BUCKETS
+
+    @rule("group")
+    def _group_within(self) -> Iterator[Problem]:
+        if self.group is not None and self.group.end > OPTIMIZELY_BUCKETS:
+            yield Problem(("group", "end"), f"is beyond the {OPTIMIZELY_BUCKETS:,} buckets")
 
 
 class UnleashPeriod(Period):
@@ -109,6 +118,10 @@ class Amplitude(Allocated):
     allocation: tuple[BucketRange, ...] = (BucketRange(start=0, end=100),)
     allocations: Annotated[tuple[VariantRange, ...], Field(min_length=1)]
     history: tuple[AmplitudePeriod, ...] = ()
+
+    @rule("allocation")
+    def _within(self) -> Iterator[Problem]:
+        yield from beyond(self.allocation, AMPLITUDE_PARTS, "allocation")
 
     @property
     def size(self) -> int:
@@ -165,3 +178,7 @@ class Harness(Allocated):
     bucket_by: str
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[HarnessPeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations, what="weights")

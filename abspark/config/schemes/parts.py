@@ -19,7 +19,8 @@ Integer = Annotated[int, Strict()]
 Bucket = Annotated[int, Strict(), Field(ge=0)]
 Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 Percent = Annotated[Number, Field(ge=0.0, le=100.0)]
-WHOLE_TOLERANCE: Final = 1e-6
+WHOLE_TOLERANCE: Final = 1e-8
+Span = tuple[float, float]
 
 
 class BucketRange(ConfigModel):
@@ -51,17 +52,37 @@ class Owned(ConfigModel):
 
     variant: Name | None
 
+    @property
+    def span(self) -> Span | None:
+        """Where it begins and ends; None where it is no range of its own."""
+        return None
+
+    @property
+    def amount(self) -> float:
+        """How much it is, of what is no range."""
+        return 0.0
+
 
 class VariantRange(BucketRange, Owned):
     """The buckets of a variant."""
 
     variant: Name
 
+    @property
+    def span(self) -> Span:
+        """As given."""
+        return self.start, self.end
+
 
 class VariantShareRange(ShareRange, Owned):
     """The part of the unit interval that a variant owns."""
 
     variant: Name
+
+    @property
+    def span(self) -> Span:
+        """As given."""
+        return self.start, self.end
 
 
 class VariantEnd(Owned):
@@ -77,12 +98,22 @@ class VariantWeight(Owned):
     variant: Name | None
     weight: Bucket
 
+    @property
+    def amount(self) -> float:
+        """As given."""
+        return self.weight
+
 
 class VariantPercent(Owned):
     """The percentage of a variant."""
 
     variant: Name
     percentage: Percent
+
+    @property
+    def amount(self) -> float:
+        """As given."""
+        return self.percentage
 
 
 def unknown_variants(variants: Variants, named: Mapping[str, str | None]) -> Faults:
@@ -127,11 +158,20 @@ def weightless(allocations: Sequence[VariantWeight]) -> Iterator[Problem]:
         yield Problem(("allocations",), "the weights sum to 0")
 
 
-def over_whole(allocations: Sequence[VariantPercent]) -> Iterator[Problem]:
-    """The problem of percentages of which some lie beyond 100, where nobody is."""
-    total = math.fsum(given.percentage for given in allocations)
-    if total > 100.0 + WHOLE_TOLERANCE:
-        yield Problem(("allocations",), f"the percentages sum to {total:g}", "a sum of at most 100")
+def over_whole(
+    allocations: Sequence[Owned], whole: float = 100.0, what: str = "percentages"
+) -> Iterator[Problem]:
+    """The problem of amounts of which some lie beyond the whole, where nobody is."""
+    total = math.fsum(given.amount for given in allocations)
+    if total > whole * (1.0 + WHOLE_TOLERANCE):
+        yield Problem(("allocations",), f"the {what} sum to {total:.10g}", f"a sum of at most {whole:g}")
+
+
+def beyond(ranges: Sequence[BucketRange], size: int, *path: str) -> Iterator[Problem]:
+    """The problems of ranges that end beyond the buckets, where nobody is; `path` leads to the list."""
+    for index, given in enumerate(ranges):
+        if given.end > size:
+            yield Problem((*path, index, "end"), f"is beyond the {size:,} buckets")
 
 
 def _bound_faults(allocations: Sequence[Owned], key: str, size: int | None) -> Iterator[tuple[str, str]]:
@@ -142,19 +182,36 @@ def _bound_faults(allocations: Sequence[Owned], key: str, size: int | None) -> I
                 yield f"{key}[{index}].end", f"must be above {last}, or nothing is left for it"
             last = given.end
         if isinstance(given, BucketRange | ShareRange):
-            if _covered((given.start, given.end), taken):
+            if not _left((given.start, given.end), taken):
                 yield f"{key}[{index}]", "lies within the entries before it, so nothing is left for it"
             taken.append((given.start, given.end))
         if isinstance(given, VariantEnd | BucketRange) and size is not None and given.end > size:
             yield f"{key}[{index}].end", f"is beyond the {size:,} buckets"
 
 
-def _covered(span: tuple[float, float], taken: Sequence[tuple[float, float]]) -> bool:
+def _left(span: Span, taken: Sequence[Span]) -> float:
+    """How much of a range those before it have not taken."""
     start, end = span
+    left = 0.0
     for low, high in sorted(taken):
-        if low <= start < high:
-            start = high
-    return start >= end
+        left += max(0.0, min(low, end) - start)
+        start = max(start, high)
+    return left + max(0.0, end - start)
+
+
+def sizes_of(allocations: Sequence[Owned]) -> dict[str, float]:
+    """How much of the list each variant owns; where ranges overlap, the earlier one does."""
+    sizes, taken, last = dict[str, float](), list[Span](), 0.0
+    for given in allocations:
+        size = given.amount
+        if isinstance(given, VariantEnd):
+            size, last = given.end - last, float(given.end)
+        if given.span is not None:
+            size = _left(given.span, taken)
+            taken.append(given.span)
+        if given.variant is not None:
+            sizes[given.variant] = sizes.get(given.variant, 0.0) + size
+    return sizes
 
 
 class Allocated(Hashed):
@@ -166,6 +223,10 @@ class Allocated(Hashed):
     def size(self) -> int | None:
         """How many buckets the allocations share out; None where they are no ranges of buckets."""
         return None
+
+    def sizes(self) -> dict[str, float]:
+        """How much each variant gets of what is shared out."""
+        return sizes_of(self.allocations)
 
     def own_faults(self, variants: Variants) -> Faults:
         """Allocations that do not fit the variants, or lie beyond the buckets."""

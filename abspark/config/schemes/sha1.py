@@ -22,6 +22,7 @@ from abspark.config.schemes.parts import (
 )
 from abspark.config.values import Name, Number
 
+LAUNCHDARKLY_WHOLE: Final = 100_000
 MAX_SEGMENTS: Final = 1_000_000
 """As many buckets as a plan lists one by one."""
 
@@ -46,6 +47,18 @@ class LaunchDarkly(Allocated):
     seed: Integer | None = None
     allocations: Annotated[tuple[VariantWeight, ...], Field(min_length=1)]
     history: tuple[LaunchDarklyPeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations, LAUNCHDARKLY_WHOLE, "weights")
+
+    def sizes(self) -> dict[str, float]:
+        """As listed, and what is left for the last."""
+        sizes, last = super().sizes(), self.allocations[-1].variant
+        left = LAUNCHDARKLY_WHOLE - sum(given.weight for given in self.allocations)
+        if last is not None:
+            sizes[last] += max(0, left)
+        return sizes
 
     @rule("flag_key", "salt", "seed", "sdk")
     def _seed_or_key_and_salt(self) -> Iterator[Problem]:
@@ -108,6 +121,11 @@ class Choice(Owned):
 
     variant: Name
     weight: Annotated[Number, Field(ge=0.0)]
+
+    @property
+    def amount(self) -> float:
+        """As given."""
+        return self.weight
 
 
 class PlanOutChange(ConfigModel):
@@ -193,6 +211,13 @@ class PlanOut(Allocated):
     namespace: PlanOutNamespace | None = None
     allocations: Annotated[tuple[Choice, ...], Field(min_length=1)]
     history: tuple[PlanOutPeriod, ...] = ()
+
+    def sizes(self) -> dict[str, float]:
+        """As listed; of a trial the first has its probability, the second the rest."""
+        if self.operation != "bernoulli_trial":
+            return super().sizes()
+        first, second = self.allocations
+        return {second.variant: 1.0 - first.weight, first.variant: first.weight}
 
     @rule("operation", "allocations")
     def _weights_count(self) -> Iterator[Problem]:

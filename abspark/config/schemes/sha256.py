@@ -17,9 +17,12 @@ from abspark.config.schemes.parts import (
     Owned,
     Percent,
     Share,
+    Span,
     VariantEnd,
     VariantWeight,
     allocation_faults,
+    beyond,
+    sizes_of,
     uncovered,
     weightless,
 )
@@ -64,12 +67,20 @@ class Sha256(Hashed):
             *uncovered(self.allocations, SHA256_BUCKETS),
         ]
 
+    def sizes(self) -> dict[str, float]:
+        """Buckets, where they are listed."""
+        return sizes_of(self.allocations)
+
 
 class StatsigLayer(ConfigModel):
     """The buckets of the layer's 1,000 that the experiment has; `salt` is the condition's."""
 
     salt: str
     allocated: Annotated[tuple[BucketRange, ...], Field(min_length=1)]
+
+    @rule("allocated")
+    def _within(self) -> Iterator[Problem]:
+        yield from beyond(self.allocated, STATSIG_BUCKETS, "allocated")
 
 
 class StatsigGate(ConfigModel):
@@ -129,6 +140,10 @@ class StatsigRollout(StatsigGate, Hashed):
         named = (("passed", self.passed), ("failed", self.failed))
         return [(key, f"unknown variant {name!r}") for key, name in named if name not in known]
 
+    def sizes(self) -> dict[str, float]:
+        """Per cent of those who pass, and of the others."""
+        return {self.passed: self.pass_percentage, self.failed: 100.0 - self.pass_percentage}
+
 
 Statsig = Annotated[StatsigExperiment | StatsigRollout, Field(discriminator="version")]
 
@@ -182,6 +197,11 @@ class FirebaseRange(Owned):
     variant: Name
     start: Annotated[Bucket, Field(le=FIREBASE_SIZE)] | None = None
     end: Annotated[Bucket, Field(le=FIREBASE_SIZE)] | None = None
+
+    @property
+    def span(self) -> Span:
+        """From the first to the last micro-percent."""
+        return self.start or 0, FIREBASE_SIZE if self.end is None else self.end
 
     @rule("start", "end")
     def _not_empty(self) -> Iterator[Problem]:

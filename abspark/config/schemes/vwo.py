@@ -9,7 +9,7 @@ from pydantic import Field
 
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.schemes.base import Period
-from abspark.config.schemes.parts import Allocated, Integer, Percent, VariantPercent
+from abspark.config.schemes.parts import Allocated, Integer, Percent, VariantPercent, over_whole
 
 PositivePercent = Annotated[Percent, Field(gt=0)]
 
@@ -40,6 +40,10 @@ class _Vwo(Allocated):
     percent_traffic: PositivePercent = 100.0
     allocations: Annotated[tuple[VariantPercent, ...], Field(min_length=1)]
     history: tuple[VwoPeriod, ...] = ()
+
+    @rule("allocations")
+    def _within_the_whole(self) -> Iterator[Problem]:
+        yield from over_whole(self.allocations)
 
 
 class VwoOld(_Vwo):
