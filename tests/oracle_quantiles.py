@@ -39,6 +39,8 @@ def bounds_of(metric: Metric, values: Sequence[UnitValue]) -> tuple[float | None
     mine = [number for number in numbers if metric.over == "all" or number != 0]
     low = metric.low if metric.low_quantile is None else _interpolated(mine, metric.low_quantile)
     high = metric.high if metric.high_quantile is None else _interpolated(mine, metric.high_quantile)
+    if low is not None and high is not None and low > high:
+        return (high, high) if metric.high_quantile is None else (low, low)
     return low, high
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,14 +99,23 @@ def _picked(wanted: Sequence[float | None], shares: Sequence[float]) -> Column:
 
 
 def found_bounds(rows: Iterable[Row], study: Study) -> dict[Code, Bounds]:
-    """All bounds: those stated, and those that `cap_quantiles` found."""
+    """All bounds: those stated, and those that `cap_quantiles` found.
+
+    A quantile that lies beyond the stated bound of the other side gives way to it: then both bounds are that one.
+    """
     bounds = stated_bounds(study)
     for row in rows:
         code = (row["x"], row["m"])
         stated = bounds.get(code, NO_BOUNDS)
-        low = stated.low if row["lower"] is None else row["lower"]
-        bounds[code] = Bounds(low, stated.high if row["upper"] is None else row["upper"])
+        low = stated.low if row["lower"] is None else _within(row["lower"], stated.high, min)
+        bounds[code] = Bounds(
+            low, stated.high if row["upper"] is None else _within(row["upper"], stated.low, max)
+        )
     return bounds
+
+
+def _within(found: float, stated: float | None, nearer: Callable[[float, float], float]) -> float:
+    return found if stated is None else nearer(found, stated)
 
 
 def default_num(study: Study, code: Code, bounds: Mapping[Code, Bounds]) -> float:
