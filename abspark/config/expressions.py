@@ -39,7 +39,17 @@ _TEXT_RESULTS: Final = (*_LITERALS, "Lower", "Upper", "Trim")
 _BOOLEAN: Final = "a condition"
 _NUMBER: Final = "a number"
 _TEXT: Final = "text"
+_TIME: Final = "a time"
+_NESTED: Final = "no single value"
 _NOT_BOOLEAN: Final = "something else"
+_NO_NUMBERS: Final = (_BOOLEAN, _TEXT, _TIME, _NESTED)
+_TYPES: Final = {
+    **dict.fromkeys(("string", "char", "varchar"), _TEXT),
+    **dict.fromkeys(("date", "timestamp", "timestamp_ltz", "timestamp_ntz"), _TIME),
+    **dict.fromkeys(("array", "map", "struct"), _NESTED),
+    **dict.fromkeys(NUMERIC_TYPES, _NUMBER),
+    "boolean": _BOOLEAN,
+}
 
 Role = Literal["condition", "value", "key"]
 Finding = tuple[str, str | None]
@@ -62,7 +72,7 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
     Args:
         expression: Spark SQL text.
         types: the columns it may read, with their Spark SQL type where that is declared.
-        role: a condition must not be known to be other than boolean, a value not known to be boolean or text,
+        role: a condition must not be known to be other than boolean, a value not known to be other than a number,
             a key (whose values are told apart) may be anything.
     """
     try:
@@ -150,7 +160,7 @@ def _role_faults(
     kind = _kind(words, tree, types)
     if role == "condition" and kind not in (None, _BOOLEAN):
         yield f"is {kind}, not a condition", "an expression that is true or false"
-    if role == "value" and kind in (_BOOLEAN, _TEXT):
+    if role == "value" and kind in _NO_NUMBERS:
         yield f"is {kind}, not a number", "a number; of a condition: case when … then 1 else 0 end"
 
 
@@ -181,13 +191,8 @@ def _kind_of_column(column: Any, types: Mapping[str, str | None]) -> str | None:
         return None
     if declared := types[name]:
         return _kind_of_type(declared)
-    return {"value": _NUMBER, "time": _NOT_BOOLEAN}.get(name, _TEXT)
+    return {"value": _NUMBER, "time": _TIME}.get(name, _TEXT)
 
 
 def _kind_of_type(declared: str) -> str:
-    name = re.split(r"\W", declared.lower(), maxsplit=1)[0]
-    if name in ("string", "char", "varchar"):
-        return _TEXT
-    if name == "boolean":
-        return _BOOLEAN
-    return _NUMBER if name in NUMERIC_TYPES else _NOT_BOOLEAN
+    return _TYPES.get(re.split(r"\W", declared.lower(), maxsplit=1)[0], _NOT_BOOLEAN)

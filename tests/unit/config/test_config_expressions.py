@@ -133,7 +133,7 @@ def test_allowed_values(expression: str, columns: set[str]) -> None:
         ("value + 1", "is a number, not a condition"),
         ("event", "is text, not a condition"),
         ("country", "is text, not a condition"),
-        ("time", "is something else, not a condition"),
+        ("time", "is a time, not a condition"),
         ("quantity", "is a number, not a condition"),
         ("category || 'a'", "is text, not a condition"),
         ("cast(value as string)", "is text, not a condition"),
@@ -152,6 +152,8 @@ def test_refused_conditions(expression: str, message: str) -> None:
         ("contains(category, 'x')", "is a condition, not a number"),
         ("category", "is text, not a number"),
         ("'5'", "is text, not a number"),
+        ("time", "is a time, not a number"),
+        ("cast(category as timestamp)", "is a time, not a number"),
         ("sum(value)", "sum() is an aggregate; the metric's kind aggregates"),
     ],
 )
