@@ -84,9 +84,15 @@ def derivation(_: Path, size: Size) -> list[Measure]:
     return found
 
 
+def planning(_: Path, __: Size) -> list[Measure]:
+    """How long many metrics in many experiments take to plan; see tests/perf/bench_plans.py."""
+    found: list[Measure] = told("bench_plans")
+    return found
+
+
 SECTIONS: Final[dict[str, Section]] = {
     "statistics": statistics, "commands": commands, "million": million, "duckdb": duckdb, "growth": growth,
-    "derivation": derivation,
+    "derivation": derivation, "planning": planning,
 }  # fmt: skip
 
 

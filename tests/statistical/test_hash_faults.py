@@ -7,6 +7,8 @@ Seeds are 1 .. k as they come, nothing is chosen by its outcome: ABSPARK_SEEDS=1
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -90,10 +92,26 @@ def sha256(**given: Any) -> Experiment:
     return experiment("e", HALVES, scheme="sha256", salt="s1", **given)
 
 
-@pytest.fixture(params=SEEDS)
-def frame(spark: SparkSession, request: pytest.FixtureRequest) -> Any:
-    with as_in_a_run(spark):
-        yield units(spark, request.param)
+@contextmanager
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """With code generated as in a run; the session's own tests have too few rows for it to pay."""
+    wanted = {"spark.sql.codegen.factoryMode": "FALLBACK", "spark.sql.codegen.wholeStage": "true"}
+    before = {key: spark.conf.get(key) for key in wanted}
+    for key, value in wanted.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def frame(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[DataFrame]:
+    with as_in_a_run(spark), compiled(spark):
+        kept = units(spark, request.param).persist()
+        yield kept
+        kept.unpersist()
 
 
 def test_nothing_wrong(frame: DataFrame) -> None:
