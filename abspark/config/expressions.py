@@ -24,8 +24,10 @@ from abspark.config.functions import (
     BEFORE_BRACKET,
     BETWEEN_OPERANDS,
     BOOLEAN_FUNCTIONS,
+    COLLECTION_FUNCTIONS,
     FUNCTIONS,
     REFUSALS,
+    TIME_FUNCTIONS,
     UNITS,
 )
 from abspark.config.spark_sql import Word, bare_functions, form, nodes, parse
@@ -182,7 +184,14 @@ def _kind(words: Sequence[Word], tree: Any, types: Mapping[str, str | None]) -> 
     function = words[opened].text.lower()
     if name in FORMS or function in ANY_TYPE_FUNCTIONS:
         return None
-    return _BOOLEAN if function in BOOLEAN_FUNCTIONS else _NOT_BOOLEAN
+    for functions, kind in (
+        (BOOLEAN_FUNCTIONS, _BOOLEAN),
+        (TIME_FUNCTIONS, _TIME),
+        (COLLECTION_FUNCTIONS, _NESTED),
+    ):
+        if function in functions:
+            return kind
+    return _NOT_BOOLEAN
 
 
 def _kind_of_column(column: Any, types: Mapping[str, str | None]) -> str | None:

@@ -22,19 +22,23 @@ _TEXT: Final = """
     substring substring_index to_char to_number to_varchar translate trim try_parse_url try_to_number
     try_url_decode ucase unbase64 upper url_decode url_encode xxhash64
 """
-_TIME: Final = """
-    add_months convert_timezone date_add date_diff date_format date_from_unix_date date_part date_sub
-    date_trunc dateadd datediff datepart day dayname dayofmonth dayofweek dayofyear extract from_unixtime
-    from_utc_timestamp hour last_day make_date make_timestamp make_timestamp_ntz minute month monthname
-    months_between next_day quarter second timestamp_micros timestamp_millis timestamp_seconds to_date
-    to_timestamp to_timestamp_ntz to_unix_timestamp to_utc_timestamp trunc try_to_date try_to_timestamp
-    unix_date unix_micros unix_millis unix_seconds weekday weekofyear year
+_TO_TIME: Final = """
+    add_months convert_timezone date_add date_from_unix_date date_sub date_trunc dateadd from_utc_timestamp
+    last_day make_date make_timestamp make_timestamp_ntz next_day timestamp_micros timestamp_millis
+    timestamp_seconds to_date to_timestamp to_timestamp_ntz to_utc_timestamp trunc try_to_date
+    try_to_timestamp
 """
-_COLLECTIONS: Final = """
-    array array_append array_compact array_distinct array_except array_intersect array_join array_max
-    array_min array_position array_prepend array_remove array_repeat array_size array_union cardinality
-    flatten map map_concat map_entries map_from_arrays map_keys map_values sequence size slice sort_array
+_OF_TIME: Final = """
+    date_diff date_format date_part datediff datepart day dayname dayofmonth dayofweek dayofyear extract
+    from_unixtime hour minute month monthname months_between quarter second to_unix_timestamp unix_date
+    unix_micros unix_millis unix_seconds weekday weekofyear year
 """
+_TO_COLLECTION: Final = """
+    array array_append array_compact array_distinct array_except array_intersect array_prepend array_remove
+    array_repeat array_union flatten map map_concat map_entries map_from_arrays map_keys map_values sequence
+    slice sort_array
+"""
+_OF_COLLECTION: Final = "array_join array_max array_min array_position array_size cardinality size"
 _CASTS: Final = "bigint binary cast date decimal double float int smallint string timestamp tinyint try_cast"
 _BOOLEAN: Final = """
     array_contains arrays_overlap boolean contains endswith equal_null ilike isnan isnotnull isnull like
@@ -54,11 +58,21 @@ _UNITS: Final = """
 BOOLEAN_FUNCTIONS: Final = frozenset(_BOOLEAN.split())
 """Functions that say yes or no."""
 
+TIME_FUNCTIONS: Final = frozenset(_TO_TIME.split()) | {"date", "timestamp"}
+"""Functions that give a time."""
+
+COLLECTION_FUNCTIONS: Final = frozenset(_TO_COLLECTION.split()) | {
+    "split",
+    "regexp_extract_all",
+    "str_to_map",
+}
+"""Functions that give more than one value."""
+
 ANY_TYPE_FUNCTIONS: Final = frozenset(_ANY_TYPE.split()) | {"cast", "try_cast"}
 """Functions whose type depends on their arguments."""
 
 FUNCTIONS: Final = (
-    frozenset(" ".join((_MATHS, _TEXT, _TIME, _COLLECTIONS, _CASTS)).split())
+    frozenset(" ".join((_MATHS, _TEXT, _TO_TIME, _OF_TIME, _TO_COLLECTION, _OF_COLLECTION, _CASTS)).split())
     | BOOLEAN_FUNCTIONS
     | ANY_TYPE_FUNCTIONS
 )

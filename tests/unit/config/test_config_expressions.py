@@ -154,6 +154,10 @@ def test_refused_conditions(expression: str, message: str) -> None:
         ("'5'", "is text, not a number"),
         ("time", "is a time, not a number"),
         ("cast(category as timestamp)", "is a time, not a number"),
+        ("to_date(time)", "is a time, not a number"),
+        ("date_trunc('day', time)", "is a time, not a number"),
+        ("array(value)", "is no single value, not a number"),
+        ("split(category, ',')", "is no single value, not a number"),
         ("sum(value)", "sum() is an aggregate; the metric's kind aggregates"),
     ],
 )
