@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kind_metrics import Logs, elsewhere, kind_metrics
+from kind_metrics import Logs, elsewhere, kind_metrics, quantile_metrics
 from pipeline_runs import raw_frame
+from plan_summary import assert_golden
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
@@ -18,12 +20,23 @@ from world import Experiment, Log, Metric, World
 from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
-from abspark.pipeline.caps import stated_bounds
+from abspark.pipeline.caps import cap_quantiles, stated_bounds
 from abspark.pipeline.cutoffs import Freshness
+from abspark.pipeline.ledger import event_counts, exposure_counts
+from abspark.pipeline.profiles import assignment_profile
+from abspark.pipeline.quantiles import (
+    cluster_moments,
+    event_values,
+    of_events,
+    of_units,
+    unit_values,
+    values_at,
+)
 from abspark.pipeline.segments import SegmentValue, segment_positions
 from abspark.pipeline.station import Analysis, assignment_table, event_rows, exposure_rows
 from abspark.schemas import ASSIGNMENTS
 
+PLANS = Path(__file__).parents[1] / "plans"
 FORBIDDEN = (
     "BatchEvalPython",
     "ArrowEvalPython",
@@ -284,3 +297,65 @@ def test_assignments_are_shuffled_once(
     assert len(_scans(plan)) == 1
     assert len(_exchanges(plan)) == 1
     assert [word for word in FORBIDDEN if word in plan] == []
+
+
+@pytest.fixture
+def large(spark: SparkSession) -> Iterator[None]:
+    """Plans as they are over logs that are too large to broadcast; the driver's own rows are not."""
+    spark.conf.set("spark.sql.autoBroadcastJoinThreshold", "1000b")
+    yield
+    spark.conf.unset("spark.sql.autoBroadcastJoinThreshold")
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(("shape", "world"), [
+    ("moments_two_metrics", _world(2)),
+    ("moments_with_event_ids", _world(2, event_id=True)),
+    ("moments_60_metrics_segments_days", _full_world()),
+])  # fmt: skip
+def test_golden_plan_of_moments(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str], shape: str, world: World
+) -> None:
+    assert_golden(shape, {"summary": _plan(_analysis(spark, lake, world).summary, capsys)}, PLANS)
+
+
+@pytest.mark.usefixtures("large")
+def test_golden_plan_of_assignments_and_counts(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = _world(2, event_id=True)
+    study, shown = study_of(world), exposure_source(world.exposures[0])
+    raws = {name: spark.read.parquet(str(lake / name)) for name in ("log", "shop")}
+    done = event_rows(raws["shop"], event_source(world.events[0]), study, pruned=False)
+    frames = {
+        "assignments": assignment_table({"log": raws["log"]}, {"log": shown}, study),
+        "assignments counted": assignment_profile(_analysis(spark, lake, world).table, study.experiments),
+        "exposures counted": exposure_counts(exposure_rows(raws["log"], shown, study, pruned=False)),
+        "events counted": event_counts(done, study, "shop"),
+    }
+    assert_golden("assignments_and_counts", {n: _plan(f, capsys) for n, f in frames.items()}, PLANS)
+
+
+@pytest.mark.usefixtures("large")
+def test_golden_plan_of_quantiles(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unit metrics are held while quantiles look at them again; an empty folder stands for what is held."""
+    many = quantile_metrics(LOGS, HOUR)
+    names = tuple(metric.name for metric in many)
+    world = replace(_world(2), metrics=many)
+    world = replace(world, experiments=tuple(replace(e, metrics=names) for e in world.experiments))
+    analysis = _analysis(spark, lake, world)
+    folder = lake / "held"
+    folder.mkdir()
+    held = replace(analysis, held=spark.read.schema(analysis.unit_metrics.schema).parquet(str(folder)))
+    given = (held.unit_metrics, held.study, held.segments)
+    of_a_unit, of_an_event = ((0, 0, -1, 0, codes(held.study)[0]) for codes in (of_units, of_events))
+    frames = {
+        "unit metrics": analysis.unit_metrics,
+        "caps": cap_quantiles(held.unit_metrics, held.study, {(0, 0): 1}),
+        "quantiles of units": values_at(unit_values(*given, {}), {of_a_unit: (1, 2, 3)}),
+        "quantiles of events": values_at(event_values(*given), {of_an_event: (1, 2, 3)}),
+        "clusters": cluster_moments(*given, {of_an_event: 1.0}),
+    }
+    assert_golden("quantiles", {n: _plan(f, capsys) for n, f in frames.items()}, PLANS)
