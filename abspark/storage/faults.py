@@ -23,16 +23,20 @@ _NO_PARQUET: Final = "it is no Parquet file, or its end is missing"
 _CUT: Final = "it ends too early: it was not written or copied to its end"
 _PACKED_DAMAGED: Final = "what is packed in it is damaged"
 _NOT_PACKED: Final = "its name says that it is packed (.gz, .bz2 …), and its content is not"
+_REMOVED: Final = "it was removed after the run had started"
 _WRONG_CONTENT: Final = (
     ("CSV header does not conform", "its header differs from the other files' header"),
     ("is not a Parquet file|Could not read footer|footer is too large|corrupted? footer", _NO_PARQUET),
-    ("FILE_NOT_EXIST", "it was removed after the run had started"),
+    ("FILE_NOT_EXIST", _REMOVED),
     ("[Pp]ermission denied", "there is no permission to read it"),
     ("not a gzip file|not in GZIP format|incorrect header check|bad magic|Stream is not BZip2", _NOT_PACKED),
     ("[Uu]nexpected end of|Premature EOF|java.io.EOFException", _CUT),
     ("invalid (?:distance|block|code|bit|stored|literal)|incorrect (?:data|length) check", _PACKED_DAMAGED),
 )  # fmt: skip
 _REWRITE: Final = "write the file again, or take it out of the source's path"
+_RUN_AGAIN: Final = (
+    "run again, which reads what is there now; let no job vacuum or rewrite a log while a run reads it"
+)
 
 
 def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError | None:
@@ -73,7 +77,10 @@ def _file_error(error: BaseException, sources: Sequence[PinnedSource]) -> DataEr
             advice="write the file again with that type, or make a source of its own of it",
         )
     why = next((words for signs, words in _WRONG_CONTENT if re.search(signs, text)), None)
-    return DataError(f"{_named(sources, file)}: cannot read {file}: {why or _damaged(file)}", advice=_REWRITE)
+    return DataError(
+        f"{_named(sources, file)}: cannot read {file}: {why or _damaged(file)}",
+        advice=_RUN_AGAIN if why == _REMOVED else _REWRITE,
+    )
 
 
 def _damaged(file: str) -> str:

@@ -95,7 +95,7 @@ def test_file_removed_during_the_run(spark: SparkSession, tmp_path: Path) -> Non
     frame = read(spark, source, pinned)
     (tmp_path / "log" / Path(pinned.files[0]).name).unlink()
     told = as_data_error(failure(frame), [pinned])
-    assert "it was removed after the run had started" in str(told)
+    assert "it was removed after the run had started\n  do: run again" in str(told)
 
 
 def test_csv_files_with_differing_headers(spark: SparkSession, tmp_path: Path) -> None:
