@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +111,16 @@ def assert_golden(shape: str, plans: Mapping[str, str], folder: Path) -> None:
     if os.environ.get(RENEW):
         path.write_text(made)
     golden = path.read_text() if path.exists() else ""
-    difference = difflib.unified_diff(
-        golden.splitlines(), made.splitlines(), str(path), "now", lineterm="", n=2
-    )
-    told = "\n".join(difference)
-    assert not told, f"the plan of {shape} has changed; if it should, {RENEW}=1 writes it anew:\n{told}"
+    told = "\n".join(difference(golden, made))
+    assert not told, f"the plan in {path} has changed; if it should, {RENEW}=1 writes it anew:\n{told}"
+
+
+def difference(golden: str, made: str) -> list[str]:
+    """What a plan has gained and lost, whatever stands where; then the lines that differ, in their places."""
+    before, now = (Counter(map(str.strip, text.splitlines())) for text in (golden, made))
+    changes = (("gained", now - before), ("lost", before - now))
+    said = [f"{what}: {line}" for what, lines in changes for line in lines.elements()]
+    return [
+        *said,
+        *difflib.unified_diff(golden.splitlines(), made.splitlines(), "golden", "now", lineterm="", n=2),
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kind_metrics import Logs, elsewhere, kind_metrics, quantile_metrics
 from pipeline_runs import raw_frame
-from plan_summary import assert_golden
+from plan_summary import assert_golden, difference, plan_summary
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rule_world import AS_OF, BUYS, DAY, HOUR, START, VALUE, did, seen
@@ -359,3 +359,16 @@ def test_golden_plan_of_quantiles(
         "clusters": cluster_moments(*given, {of_an_event: 1.0}),
     }
     assert_golden("quantiles", {n: _plan(f, capsys) for n, f in frames.items()}, PLANS)
+
+
+def test_what_a_plan_has_gained_is_told_first() -> None:
+    golden, made = "sort [hi]\n  scan shop", "shuffle x\n  sort [hi]\n    scan shop\n    scan shop"
+    assert difference(golden, made)[:2] == ["gained: shuffle x", "gained: scan shop"]
+    assert difference(golden, golden) == []
+
+
+def test_python_stages_are_in_a_summary(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = spark.read.parquet(str(lake / "shop")).select(F.udf(str.upper)("user"))
+    assert plan_summary(_plan(frame, capsys)) == "PYTHON BatchEvalPython\n  scan shop; columns user"

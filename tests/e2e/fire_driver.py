@@ -1,0 +1,119 @@
+"""A driver that a test starts as a process of its own: it runs a project again and again and kills as it is told.
+
+    python fire_driver.py CONF ENV AS_OF WORKER_PID WORKER_PID
+
+Each line on stdin is a run: who is to die and in which stages, as `executor:assignments,moments`, `driver:commit` or
+`nobody:`. Each line on stdout says in JSON how one ended. An executor is killed while it works at a task of the stage;
+the driver, with its Java, dies then. Where nobody dies, the memory is told that is held once the rubbish has been
+collected.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from cluster import executor_process
+from pyspark.sql import SparkSession
+
+from abspark import runner
+from abspark.config import load_project
+from abspark.progress import Progress, Stage
+from abspark.storage import open_session
+
+
+class Deadly(Progress):
+    """Progress that kills in a stage."""
+
+    def __init__(
+        self, spark: SparkSession, victim: str, chosen: list[str], workers: list[psutil.Process]
+    ) -> None:
+        super().__init__()
+        self.victim, self.chosen, self.workers = victim, chosen, workers
+        self.store = spark.sparkContext._jsc.sc().statusStore()
+        self.killed: dict[str, str] = {}
+
+    @contextmanager
+    def stage(self, name: str, *, aside: bool = False) -> Iterator[Stage]:
+        if name not in self.chosen:
+            with super().stage(name, aside=aside) as stage:
+                yield stage
+            return
+        over = threading.Event()
+        killer = threading.Thread(target=self._kill, args=(name, over))
+        killer.start()
+        try:
+            with super().stage(name, aside=aside) as stage:
+                yield stage
+        finally:
+            over.set()
+            killer.join()
+
+    def _kill(self, name: str, over: threading.Event) -> None:
+        while not over.is_set():
+            dead = self.killed.values()
+            busy = [e.id() for e in self.executors() if e.activeTasks() > 0 and e.id() not in dead]
+            if busy and self.victim == "driver":
+                os.killpg(0, signal.SIGKILL)
+            if busy:
+                executor_process(self.workers, busy[0]).kill()
+                self.killed[name] = busy[0]
+                return
+            time.sleep(0.002)
+
+    def executors(self) -> list[Any]:
+        found = self.store.executorList(True)  # noqa: FBT003 - Java: those that are alive
+        every = [found.apply(place) for place in range(found.size())]
+        return [executor for executor in every if executor.id() != "driver"]
+
+
+def one_run(spark: SparkSession, deadly: Deadly, conf: Path, env: str, as_of: str) -> dict[str, Any]:
+    while len(deadly.executors()) < len(deadly.workers):
+        time.sleep(0.1)
+    error = None
+    try:
+        runner.run(
+            spark, load_project(conf, env, environ={}), as_of=datetime.fromisoformat(as_of), progress=deadly
+        )
+    except Exception as found:  # the test tells it
+        error = f"{type(found).__name__}: {found}"[:3000]
+    return {"error": error, "killed": list(deadly.killed)}
+
+
+def held(spark: SparkSession) -> dict[str, float]:
+    """MiB of Java's heap and of this process, after collection."""
+    gc.collect()
+    time.sleep(0.5)  # Java hears of what Python has let go
+    java = spark._jvm.java.lang
+    for _ in range(2):
+        java.System.gc()
+    runtime = java.Runtime.getRuntime()
+    heap = runtime.totalMemory() - runtime.freeMemory()
+    return {"heap": heap / 2**20, "python": psutil.Process().memory_info().rss / 2**20}
+
+
+def main(conf: Path, env: str, as_of: str, *pids: str) -> None:
+    workers = [psutil.Process(int(pid)) for pid in pids]
+    environment = load_project(conf, env, environ={}).environment
+    assert environment is not None
+    with open_session(environment) as spark:
+        for line in sys.stdin:
+            victim, _, stages = line.strip().partition(":")
+            outcome = one_run(spark, Deadly(spark, victim, stages.split(","), workers), conf, env, as_of)
+            outcome |= held(spark) if victim == "nobody" else {}
+            print(json.dumps(outcome), flush=True)  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])
