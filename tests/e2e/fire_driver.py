@@ -73,7 +73,7 @@ class Deadly(Progress):
             time.sleep(0.002)
 
     def executors(self) -> list[Any]:
-        found = self.store.executorList(True)  # noqa: FBT003 - Java: those that are alive
+        found = self.store.executorList(True)
         every = [found.apply(place) for place in range(found.size())]
         return [executor for executor in every if executor.id() != "driver"]
 
