@@ -371,4 +371,4 @@ def test_python_stages_are_in_a_summary(
     spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = spark.read.parquet(str(lake / "shop")).select(F.udf(str.upper)("user"))
-    assert plan_summary(_plan(frame, capsys)) == "PYTHON BatchEvalPython\n  scan shop; columns user"
+    assert plan_summary(_plan(frame, capsys)) == "PYTHON ArrowEvalPython\n  scan shop; columns user"
