@@ -133,10 +133,7 @@ def _described(firsts: DataFrame, study: Study, width: int) -> DataFrame:
         F.timestamp_micros("t0").alias("first_exposure_at"),
         F.timestamp_micros(F.least(*later)).alias("second_variant_at"),
         "exposures",
-        # nearly all units: array_compact is slow, as Spark interprets it
-        F.when(F.least(*later).isNull() & ~F.col("tied"), F.array(F.col("variants")[F.col("v")]))
-        .otherwise(_seen(columns))
-        .alias("variants_seen"),
+        _seen(columns).alias("variants_seen"),
         _excluded(study, F.least(*later)).alias("excluded_reason"),
         "attributes",
     )
@@ -144,9 +141,9 @@ def _described(firsts: DataFrame, study: Study, width: int) -> DataFrame:
 
 def _seen(columns: Sequence[Column]) -> Column:
     # get, not []: with ANSI on, [] fails beyond the end, and experiments of one source may differ in variants.
-    return F.array_compact(
-        F.array(*(F.when(c.isNotNull(), F.get("variants", F.lit(v))) for v, c in enumerate(columns)))
-    )
+    seen = F.array(*(F.when(c.isNotNull(), F.get("variants", F.lit(v))) for v, c in enumerate(columns)))
+    # array_compact would keep the whole projection out of the generated code
+    return F.array_except(seen, F.array(F.lit(None).cast("string")))
 
 
 def _excluded(study: Study, second: Column) -> Column:
