@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from tests.perf.bench_derive import derivation as derived
 from tests.perf.growth import growth
 from tests.perf.measures import AS_OF, ROOT, Measure, abspark, measure, one_run, told
 from tests.perf.projects import FULL, SMALL, Size, project, simulated
@@ -78,10 +79,10 @@ def statistics(_: Path, __: Size) -> list[Measure]:
     return [m | {"ratio": 1 / m["ratio"], "limit": 1 / m["limit"]} for m in told("bench_stats")]
 
 
-def derivation(_: Path, size: Size) -> list[Measure]:
+def derivation(folder: Path, size: Size) -> list[Measure]:
     """What re-deriving every assignment adds; see tests/perf/bench_derive.py."""
-    found: list[Measure] = told("bench_derive", "--assignments", str(size.assignments))
-    return found
+    logs = folder / "logs"
+    return derived(logs if logs.is_dir() else simulated(size, logs))
 
 
 def planning(_: Path, __: Size) -> list[Measure]:
