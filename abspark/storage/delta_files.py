@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 _WRITER: Final = 2
 """Delta's version of a writer that knows no features but constraints and append-only tables."""
-_MOVES: Final = "old.run_id = new.predecessor AND old.run_id <> new.run_id"
-_BEGINS: Final = "new.predecessor IS NULL"
+MOVES: Final = "old.run_id = new.predecessor AND old.run_id <> new.run_id"
+"""When a row of `commits` moves to the run; delta-rs and Spark go by the same conditions."""
+BEGINS: Final = "new.predecessor IS NULL"
+"""When a row is added for an experiment that has none."""
 
 
 def properties_of(table: Table) -> dict[str, str]:
@@ -104,8 +106,8 @@ class DeltaFiles:
             merge = place.merge(
                 wanted, "old.experiment_id = new.experiment_id", source_alias="new", target_alias="old"
             )
-            merge = merge.when_matched_update({**moved, "previous_run_id": "old.run_id"}, _MOVES)
-            merge = merge.when_not_matched_insert({**moved, "experiment_id": "new.experiment_id"}, _BEGINS)
+            merge = merge.when_matched_update({**moved, "previous_run_id": "old.run_id"}, MOVES)
+            merge = merge.when_not_matched_insert({**moved, "experiment_id": "new.experiment_id"}, BEGINS)
             with suppress(CommitFailedError):
                 merge.execute()
         return True

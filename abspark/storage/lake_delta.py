@@ -15,7 +15,7 @@ from abspark.errors import LakeError
 from abspark.local_frame import local_frame
 from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
-from abspark.storage.delta_files import delta_files, properties_of
+from abspark.storage.delta_files import BEGINS, MOVES, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import delta_commits
@@ -26,13 +26,13 @@ from abspark.storage.retry import retried
 
 # more than one is needed only where a file system lets one commit overwrite another
 _COMMIT_ATTEMPTS: Final = 5
-_SWITCH: Final = """
-    MERGE INTO {switch} AS old
-    USING {{wanted}} AS new
+_SWITCH: Final = f"""
+    MERGE INTO {{switch}} AS old
+    USING {{{{wanted}}}} AS new
     ON old.experiment_id = new.experiment_id
-    WHEN MATCHED AND old.run_id = new.predecessor AND old.run_id <> new.run_id THEN
+    WHEN MATCHED AND {MOVES} THEN
         UPDATE SET run_id = new.run_id, previous_run_id = old.run_id, committed_at = current_timestamp()
-    WHEN NOT MATCHED AND new.predecessor IS NULL THEN
+    WHEN NOT MATCHED AND {BEGINS} THEN
         INSERT (experiment_id, run_id, previous_run_id, committed_at)
         VALUES (new.experiment_id, new.run_id, NULL, current_timestamp())
 """

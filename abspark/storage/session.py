@@ -118,7 +118,7 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
-        # each column made in Python would tell Java its line: two thirds of all calls to Java while a query is built
+        # each column made in Python would tell Java its line: over half of all calls while a query is built
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         **(_few_rows() if little else _many_rows()),
