@@ -337,6 +337,19 @@ def test_golden_plan_of_assignments_and_counts(
 
 
 @pytest.mark.usefixtures("large")
+def test_golden_plan_of_assignments_with_event_ids(
+    spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both reads of the attribute sets want the same columns of their shuffle, or Spark could not use it twice."""
+    world = _world(2)
+    shown = exposure_source(world.exposures[0])
+    columns = shown.columns.model_copy(update={"event_id": "user"})
+    shown = shown.model_copy(update={"attributes": {"arm": "arm"}, "columns": columns})
+    table = assignment_table({"log": spark.read.parquet(str(lake / "log"))}, {"log": shown}, study_of(world))
+    assert_golden("assignments_with_event_ids", {"assignments": _plan(table, capsys)}, PLANS)
+
+
+@pytest.mark.usefixtures("large")
 def test_golden_plan_of_quantiles(
     spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
