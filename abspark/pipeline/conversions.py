@@ -6,9 +6,10 @@ and events that do not. Every event leaves the join at least once, so that the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import reduce
+from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -17,14 +18,24 @@ from abspark.local_frame import local_frame
 from abspark.pipeline.attribute_values import attribute_names
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import NEVER, Calendar, day_index
-from abspark.pipeline.events import any_bit, key_names, mask_names, value_names, variant_hash
+from abspark.pipeline.events import (
+    any_bit,
+    carried_names,
+    identity_names,
+    key_names,
+    mask_names,
+    value_names,
+    variant_hash,
+)
 from abspark.pipeline.exposure_days import exposure_depth, since_exposure
 from abspark.pipeline.exposures import experiment_dimension
 from abspark.pipeline.keys import in_sample, same_unit
 from abspark.pipeline.literals import per_code
+from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import DEN, NUM, Slot
+from abspark.pipeline.segments import most_codes
 from abspark.pipeline.signatures import measures
-from abspark.pipeline.study import Study
+from abspark.pipeline.study import BITS_PER_MASK, Study
 from abspark.pipeline.triggers import trigger_names, triggered
 
 
@@ -42,6 +53,11 @@ class Status(IntEnum):
     after_window = 8
     outside_windows = 9
     kept = 10
+
+
+_OPEN: Final = 0
+_SETTLED: Final = {Status.no_metric: 1, Status.bad_value: 2, Status.duplicate_event: 3}
+"""The last two bits of an event's `c`, by what became of it before it met its unit; a duplicate is that above all."""
 
 
 def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -> DataFrame:
@@ -84,35 +100,46 @@ def _leaves(calendars: Sequence[Calendar]) -> Column:
 
 
 def live_events(events: DataFrame, study: Study) -> DataFrame:
-    """Valid coded events of all sources, placed by unit, with `status` where one is settled before the join.
+    """Valid coded events of one source, in as few columns of fixed width as decide all that follows.
 
-    Of the rows of one unit with one event id the earliest counts; of several at that instant the one with the
-    smallest value, then the smallest hash of all mapped columns. Rows without an event id are never duplicates.
+    `c` holds the source's code and, in its last two bits, the status that the event has on its own, 0 for none.
     """
-    columns = [
-        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study), *key_names(study),
-        "claimed", "eh", "el", "tie0", "tie1",
-    ]  # fmt: skip
-    return events.where(F.col("reason").isNull()).select(*columns)
-
-
-def with_event_status(events: DataFrame, study: Study, *, deduplicate: bool) -> DataFrame:
-    """Place live events by unit and settle duplicate_event, no_metric, bad_value; a NULL status goes on to the join."""
-    placed = events.repartition("hi")
     wanted = any_bit(mask_names(study, "w"))
-    status = F.when(~F.col("claimed"), int(Status.no_metric)).when(~wanted, int(Status.bad_value))
-    if deduplicate:
-        placed = placed.withColumn("place", _sort_prefix())
-        copies = Window.partitionBy("place", "hi", "eh", "el", "lo", "s").orderBy(
-            "t", F.asc_nulls_last("tie0"), F.asc("tie1")
-        )
-        copy = F.col("eh").isNotNull() & (F.row_number().over(copies) > 1)
-        placed = placed.withColumn("copy", copy)
-        status = F.when(F.col("copy"), int(Status.duplicate_event)).otherwise(status)
-    return placed.select(
-        "s", "hi", "lo", "t", "xe", "ve", *mask_names(study, "w"), *value_names(study), *key_names(study),
-        status.alias("event_status"),
-    )  # fmt: skip
+    settled = (
+        F.when(~F.col("claimed"), _SETTLED[Status.no_metric])
+        .when(~wanted, _SETTLED[Status.bad_value])
+        .otherwise(_OPEN)
+    )
+    return events.where(F.col("reason").isNull()).select(
+        "hi", "lo", "t", (F.col("s") * 4 + settled).alias("c"), *identity_names(study), *_content(study)
+    )
+
+
+def placed_events(events: DataFrame, study: Study) -> DataFrame:
+    """Live events of all sources, placed by unit; `c` tells duplicates, too.
+
+    Of the rows of one unit and source with one event id the earliest counts; of several at that instant the one with
+    the smallest value, then the least in what else decides where it counts: rows equal in that are the same to every
+    result. Rows without an event id are never duplicates.
+    """
+    placed = events.repartition("hi")
+    if not identity_names(study):
+        return placed
+    content = [F.asc_nulls_last(name) for name in ("tie", *_content(study)) if name in events.columns]
+    copies = Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *content, "c")
+    copy = F.col("e").isNotNull() & (F.row_number().over(copies) > 1)
+    ranked = placed.withColumn("place", _sort_prefix()).withColumn("copy", copy)
+    settled = F.col("c").bitwiseOR(_SETTLED[Status.duplicate_event])
+    return ranked.select(
+        "hi", "lo", "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"), *_content(study)
+    )
+
+
+def _content(study: Study) -> list[str]:
+    """The columns that say where a live event counts, and with what; values first."""
+    return [
+        *value_names(study), *mask_names(study, "w"), *key_names(study), *carried_names(study),
+    ]  # fmt: skip
 
 
 def _sort_prefix() -> Column:
@@ -121,7 +148,7 @@ def _sort_prefix() -> Column:
     Spark's sort holds the first key beside its pointer and fetches rows only where two are equal. With the unit first,
     those are all events of a unit, and fetching them costs more than all else in the sort.
     """
-    event = F.coalesce(F.shiftrightunsigned("eh", 40), F.lit(0).cast("bigint"))
+    event = F.coalesce(F.shiftrightunsigned("e", 40), F.lit(0).cast("bigint"))
     return F.shiftleft(F.shiftright("hi", 24), 24).bitwiseOR(event)
 
 
@@ -141,7 +168,7 @@ def conversions(
 ) -> DataFrame:
     """Signatures: events of one unit in one experiment that count for the same slots, summed up.
 
-    `events` from `with_event_status`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
+    `events` from `placed_events`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
     lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
     windows count from those), a0.. (attributes that are covariates), s, status, h0.., day (index of the events' day,
     where sums grow by the day), since (their day since exposure, where there is such a series). Then the columns of
@@ -174,21 +201,52 @@ def conversions(
         *(column.alias(name) for name, column in days.items()),
         *carried,
     )
-    return keyed.groupBy(*shared, *hit_names, *days).agg(*measures(study))
+    smalls = [*small_names(study), *_small_hits(study), *_small_days(study, calendars, days)]
+    return grouped(keyed, wide_names(study), smalls, measures(study))
+
+
+def wide_names(study: Study) -> list[str]:
+    """The columns that every row of one unit in one experiment shares and that take a long each."""
+    return ["hi", "lo", "t0", *base_names(study), *attribute_names(study), *trigger_names(study)]
+
+
+def small_names(study: Study) -> list[Small]:
+    """The other columns that it shares, and the source and status that its events are told apart by."""
+    experiments = study.experiments
+    segments = max(len(experiment.segments) for experiment in experiments)
+    return [
+        Small("x", len(experiments) - 1),
+        Small("v", max(len(experiment.variants) for experiment in experiments) - 1, low=-1),
+        Small("lead", 1, type="boolean"),
+        Small("leaves", NEVER),
+        Small("s", len(study.event_sources) - 1),
+        Small("status", max(Status)),
+        Small("g", most_codes(segments), type="bigint"),
+    ]
+
+
+def _small_hits(study: Study) -> list[Small]:
+    used = len(study.slots) if study.mask_count == 1 else BITS_PER_MASK
+    return [Small(name, (1 << used) - 1, type="bigint") for name in mask_names(study, "h")]
+
+
+def _small_days(study: Study, calendars: Sequence[Calendar], days: Mapping[str, Column]) -> list[Small]:
+    most = {"day": max(len(calendar.ends) for calendar in calendars), "since": exposure_depth(study)}
+    return [Small(name, most[name] - 1) for name in days]
 
 
 def _paired(events: DataFrame, units: DataFrame, study: Study) -> DataFrame:
     """Each event with each assignment of its unit that it may count for; one that is settled or has none, once."""
     e, u = events.alias("e"), units.alias("u")
-    on = (
-        (F.col("e.hi") == F.col("u.hi"))
-        & same_unit(F.col("e.lo"), F.col("u.lo"))
-        & F.col("e.event_status").isNull()
-        & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
-    )
+    settled = F.col("e.c").bitwiseAND(3)
+    on = (F.col("e.hi") == F.col("u.hi")) & same_unit(F.col("e.lo"), F.col("u.lo")) & (settled == _OPEN)
+    if "xe" in carried_names(study):
+        on = on & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
+    event_status = F.lit(None).cast("int")
+    for status, bits in _SETTLED.items():
+        event_status = F.when(settled == bits, int(status)).otherwise(event_status)
     return e.join(u, on=on, how="left").select(
-        "e.hi", "e.lo", "s", "t", "ve", "event_status",
-        *mask_names(study, "w"), *value_names(study), *key_names(study),
+        "e.hi", "e.lo", F.shiftright("e.c", 2).alias("s"), "t", event_status.alias("event_status"), *_content(study),
         "x", "v", "vu", "excluded", "t0", "lead", "g", "leaves", *mask_names(study, "m"), *base_names(study),
         *attribute_names(study),
     )  # fmt: skip

@@ -25,8 +25,6 @@ from abspark.pipeline.time import epoch_micros
 AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
 """Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
 
-_COMPLEX = (T.MapType, T.ArrayType, T.StructType, T.BinaryType, T.VariantType)
-
 
 def mask_names(study: Study, prefix: str) -> list[str]:
     """Names of the mask columns with this prefix: `w` wants, `m` experiment's slots, `h` hits."""
@@ -43,15 +41,35 @@ def key_names(study: Study) -> list[str]:
     return [f"q{index}" for index in range(study.key_count)]
 
 
+def carried_names(study: Study) -> list[str]:
+    """`xe` and `ve`, where any source has them: what an event says of its unit's assignment.
+
+    xe is the code of the experiment (NULL where the source carries none, -1 where it is not in the run), ve the hash of
+    the variant.
+    """
+    columns = [source.columns for source in study.event_sources]
+    named = {"xe": [c.experiment for c in columns], "ve": [c.experiment and c.variant for c in columns]}
+    return [name for name, mapped in named.items() if any(mapped)]
+
+
+def identity_names(study: Study) -> list[str]:
+    """`e`, hash of source and event id (NULL where there is no id), and `tie`, what decides between copies of one time.
+
+    Of n events of one unit any two share e with probability n**2 / 2**65. tie is left out where d0 says the same.
+    """
+    identified = [source for source in study.event_sources if source.columns.event_id is not None]
+    valued = [source for source in identified if source.columns.value is not None]
+    tie = ["tie"] if any(study.values(source.name)[:1] != ("value",) for source in valued) else []
+    return ["e", *tie] if identified else []
+
+
 def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> DataFrame:
     """One row per canonical event.
 
-    Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; xe, code of the
-    experiment the event carries (NULL where the source carries none, -1 where it is not in the run); ve, hash of
-    the variant it carries; w0.., bits of the slots the event counts for within their windows; claimed, whether any
-    condition held; d0.., values, NULL where not finite; q0.., keys, NULL where the value is; bad, array with one flag
-    per want of a value or key, TRUE where the condition held and that was of no use; eh, el, the event id's key;
-    tie0, tie1, order among duplicates of one instant.
+    Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; those of `carried_names`;
+    w0.., bits of the slots the event counts for within their windows; claimed, whether any condition held; d0..,
+    values, NULL where not finite; q0.., keys, NULL where the value is; bad, array with one flag per want of a value or
+    key, TRUE where the condition held and that was of no use; those of `identity_names`.
     """
     wants = [want for want in study.wants if want.source == source.name]
     evaluated = canonical.select(
@@ -59,7 +77,7 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         F.unix_micros("time").alias("t"),
         _condition(source.filter).alias("passes"),
         *_carried(source, study),
-        *_event_key(canonical, source),
+        *_identity(source, study),
         *(_condition(want.where).alias(f"c{j}") for j, want in enumerate(wants)),
         *_values(source, study),
         *_keys(canonical, source, study),
@@ -73,17 +91,13 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         key_lo(F.col("unit")).alias("lo"),
         "t",
         "passes",
-        "xe",
-        "ve",
+        *carried_names(study),
         *_wanted(study, wants, met),
         _any([F.col(f"c{j}") for j in range(len(wants))]).alias("claimed"),
         *value_names(study),
         *key_names(study),
         F.array(*bad).cast("array<boolean>").alias("bad"),
-        "eh",
-        "el",
-        "tie0",
-        "tie1",
+        *identity_names(study),
     )
     kept = [name for name in coded.columns if name != "passes"]
     return coded.select(_reason(source, study).alias("reason"), *kept)
@@ -106,14 +120,15 @@ def _condition(condition: str | None) -> Column:
 
 
 def _carried(source: EventSource, study: Study) -> list[Column]:
-    none = F.lit(None).cast("bigint").alias("ve")
-    if source.columns.experiment is None:
-        return [F.lit(None).cast("int").alias("xe"), none]
-    ids = F.array(*(F.lit(experiment.id) for experiment in study.experiments))
-    code = F.coalesce(F.array_position(ids, F.col("experiment")), F.lit(0)) - 1
-    if source.columns.variant is None:
-        return [code.cast("int").alias("xe"), none]
-    return [code.cast("int").alias("xe"), variant_hash(F.col("variant")).alias("ve")]
+    experiment, variant = F.lit(None).cast("int"), F.lit(None).cast("bigint")
+    if source.columns.experiment is not None:
+        ids = F.array(*(F.lit(known.id) for known in study.experiments))
+        code = F.coalesce(F.array_position(ids, F.col("experiment")), F.lit(0)) - 1
+        experiment = code.cast("int")
+        if source.columns.variant is not None:
+            variant = variant_hash(F.col("variant"))
+    found = {"xe": experiment, "ve": variant}
+    return [found[name].alias(name) for name in carried_names(study)]
 
 
 def variant_hash(variant: Column) -> Column:
@@ -121,26 +136,14 @@ def variant_hash(variant: Column) -> Column:
     return F.when(variant.isNotNull(), F.xxhash64(variant))
 
 
-def _event_key(canonical: DataFrame, source: EventSource) -> list[Column]:
-    if source.columns.event_id is None:
-        empty = ("eh", "el", "tie1")
-        return [
-            *(F.lit(None).cast("bigint").alias(n) for n in empty),
-            F.lit(None).cast("double").alias("tie0"),
-        ]
-    named = F.when(F.col("event_id") != "", F.col("event_id"))
-    everything = [
-        F.col(field.name).cast("string") if isinstance(field.dataType, _COMPLEX) else F.col(field.name)
-        for field in canonical.schema.fields
-    ]
-    value = F.col("value") if source.columns.value is not None else F.lit(None).cast("double")
-    return [
-        F.when(named.isNotNull(), key_hi(named)).alias("eh"),
-        F.when(named.isNotNull(), key_lo(named)).alias("el"),
-        # the hash skips nulls, so where they are is hashed too
-        F.xxhash64(*everything, *(column.isNull() for column in everything)).alias("tie1"),
-        value.alias("tie0"),
-    ]
+def _identity(source: EventSource, study: Study) -> list[Column]:
+    event, value = F.lit(None).cast("bigint"), F.lit(None).cast("double")
+    if source.columns.event_id is not None:
+        named = F.when(F.col("event_id") != "", F.col("event_id"))
+        event = F.when(named.isNotNull(), F.xxhash64(named, F.lit(study.sources.index(source.name))))
+        value = finite(F.col("value")) if source.columns.value is not None else value
+    found = {"e": event, "tie": value}
+    return [found[name].alias(name) for name in identity_names(study)]
 
 
 def _values(source: EventSource, study: Study) -> list[Column]:

@@ -32,6 +32,11 @@ class SegmentValue(NamedTuple):
     value: str
 
 
+def most_codes(segments: int) -> int:
+    """The largest `g` that so many segments can have."""
+    return (1 << _BITS * segments) - 1
+
+
 def segment_positions(study: Study, attributes: Mapping[str, Sequence[str]]) -> list[tuple[int, int, int]]:
     """(x, position of the segment, index of its attribute) for each segment of each experiment.
 

@@ -17,7 +17,7 @@ from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
 from abspark.pipeline.canonical import canonical, prune
 from abspark.pipeline.caps import Bounds, Code, bounded
-from abspark.pipeline.conversions import conversions, live_events, units, with_event_status
+from abspark.pipeline.conversions import conversions, live_events, placed_events, units
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
 from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, time_range
@@ -127,8 +127,7 @@ class Analysis:
             live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
             for name, raw in self.raws.items()
         ]
-        identified = any(source.columns.event_id is not None for source in sources.values())
-        events = with_event_status(reduce(DataFrame.unionByName, live), self.study, deduplicate=identified)
+        events = placed_events(reduce(DataFrame.unionByName, live), self.study)
         signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)
         given = (self.study, self.cutoffs, self.calendars, self.depth)
         return unit_metrics(signatures, *given, split=self.split)

@@ -13,11 +13,12 @@ from abspark.local_frame import local_frame
 from abspark.pipeline.attribute_values import with_attribute
 from abspark.pipeline.buckets import bucket_names, bucket_sums, bucketed
 from abspark.pipeline.calendar import DAY, Calendar, day_index
-from abspark.pipeline.conversions import Status, anchor_name, unit_names
+from abspark.pipeline.conversions import Status, anchor_name, small_names, unit_names, wide_names
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.events import mask_names
 from abspark.pipeline.exposure_days import age_names, exposure_depth
 from abspark.pipeline.literals import per_code
+from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, Operation, Part
 from abspark.pipeline.signatures import chosen
 from abspark.pipeline.study import Study
@@ -126,7 +127,9 @@ def unit_metrics(
         since = F.col("day") - day_index(anchor_of(study), calendars)
         keyed = keyed.withColumn("age", F.greatest(since, F.lit(0)))
     key = [*shared, "x", "m", "s", "status"]
-    summed = keyed.groupBy(*key).agg(F.sum("early").alias("early"), *_aggregates(study, depth))
+    smalls = [*small_names(study), Small("m", len(study.metrics) - 1, low=LEDGER)]
+    measures = [F.sum("early").alias("early"), *_aggregates(study, depth)]
+    summed = grouped(keyed, wide_names(study), smalls, measures)
     columns = [_value(study, variable).alias(VARIABLES[variable]) for variable in used_variables(study)]
     daily = [
         _binary(study, F.col(name), variable).alias(name)
