@@ -14,6 +14,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from abspark.config import EventSource
 from abspark.local_frame import local_frame
 from abspark.pipeline.attribute_values import attribute_names
 from abspark.pipeline.buckets import bucket_depth
@@ -99,17 +100,20 @@ def _leaves(calendars: Sequence[Calendar]) -> Column:
     return F.when(reason.isNull(), NEVER).when(reason == "multiple_variants", second).otherwise(0)
 
 
-def live_events(events: DataFrame, study: Study) -> DataFrame:
+def live_events(events: DataFrame, source: EventSource, study: Study) -> DataFrame:
     """Valid coded events of one source, in as few columns of fixed width as decide all that follows.
 
-    `c` holds the source's code and, in its last two bits, the status that the event has on its own, 0 for none.
+    `c` holds the source's code and, in its last two bits, the status that the event has on its own, 0 for none. Where
+    events have no id, all are without: the others were dropped.
     """
-    wanted = any_bit(mask_names(study, "w"))
-    settled = (
-        F.when(~F.col("claimed"), _SETTLED[Status.no_metric])
-        .when(~wanted, _SETTLED[Status.bad_value])
-        .otherwise(_OPEN)
-    )
+    settled = F.lit(_OPEN)
+    if source.columns.event_id is not None:
+        wanted = any_bit(mask_names(study, "w"))
+        settled = (
+            F.when(~F.col("claimed"), _SETTLED[Status.no_metric])
+            .when(~wanted, _SETTLED[Status.bad_value])
+            .otherwise(_OPEN)
+        )
     return events.where(F.col("reason").isNull()).select(
         "hi", "lo", "t", (F.col("s") * 4 + settled).alias("c"), *identity_names(study), *_content(study)
     )

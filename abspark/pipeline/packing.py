@@ -45,10 +45,12 @@ def grouped(
     """
     longs = _laid_out(smalls)
     packed = [_packed(columns).alias(f"_packed{j}") for j, columns in enumerate(longs)]
-    apart = [column for j, columns in enumerate(longs) for column in _apart(F.col(f"_packed{j}"), columns)]
+    apart: dict[str, Column] = {}
+    for j, columns in enumerate(longs):
+        apart |= _apart(F.col(f"_packed{j}"), columns)
     found = frame.groupBy(*keys, *packed).agg(*aggregates)
     names = found.columns[len(keys) + len(longs) :]
-    return found.select(*keys, *apart, *names)
+    return found.select(*keys, *(apart[small.name].alias(small.name) for small in smalls), *names)
 
 
 def _laid_out(smalls: Sequence[Small]) -> list[list[Small]]:
@@ -80,10 +82,10 @@ def _packed(columns: Sequence[Small]) -> Column:
     return reduce(lambda a, b: a.bitwiseOR(b), parts)
 
 
-def _apart(packed: Column, columns: Sequence[Small]) -> list[Column]:
-    found = []
+def _apart(packed: Column, columns: Sequence[Small]) -> dict[str, Column]:
+    found = {}
     for column, offset in zip(columns, _offsets(columns), strict=True):
         bits = F.shiftright(packed, offset).bitwiseAND(F.lit((1 << column.bits) - 1).cast("bigint"))
         value = F.when(bits != 0, bits - F.lit(1 - column.low).cast("bigint"))
-        found.append(value.cast(column.type).alias(column.name))
+        found[column.name] = value.cast(column.type)
     return found

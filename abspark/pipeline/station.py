@@ -124,7 +124,7 @@ class Analysis:
             return self.held
         sources = {source.name: source for source in self.study.event_sources}
         live = [
-            live_events(event_rows(raw, sources[name], self.study, pruned=True), self.study)
+            live_events(event_rows(raw, sources[name], self.study, pruned=True), sources[name], self.study)
             for name, raw in self.raws.items()
         ]
         events = placed_events(reduce(DataFrame.unionByName, live), self.study)

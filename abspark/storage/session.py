@@ -24,6 +24,10 @@ from abspark.storage.java import old_java_error, require_java
 
 _GIBIBYTE: Final = 1024**3
 _LITTLE: Final = 64 * 1024**2
+_PER_PARTITION: Final = 4 * 1024**2
+"""Bytes of logs, compressed as they are read."""
+_UNKNOWN: Final = 64
+_MOST_PARTITIONS: Final = 400
 _LAST_WORDS: Final = 180
 """Seconds that Java may take to end, which is when it writes an archive."""
 # Java's quick compiler alone gets room for 48 MB of code, which a run fills: then it throws code away and starts over.
@@ -121,7 +125,7 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
         # each column made in Python would tell Java its line: over half of all calls while a query is built
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
-        **(_few_rows() if little else _many_rows()),
+        **(_few_rows() if little else _many_rows(input_bytes)),
     }
 
 
@@ -134,9 +138,18 @@ def _few_rows() -> dict[str, str]:
     }
 
 
-def _many_rows() -> dict[str, str]:
-    """Adaptive execution merges what is too many partitions, and splits nothing that is too few."""
-    return {"spark.sql.shuffle.partitions": str(max(8, 4 * _cores()))}
+def _many_rows(input_bytes: int | None) -> dict[str, str]:
+    """Partitions small enough to sort and to group near the processor: about 300,000 events each.
+
+    Adaptive execution merges those that turn out smaller. Spark opens a file for each pair of partitions of two stages
+    unless there are too many of them: from some dozens on, that would cost more than all else.
+    """
+    partitions = _UNKNOWN if input_bytes is None else input_bytes // _PER_PARTITION
+    return {
+        "spark.sql.shuffle.partitions": str(min(max(8, 4 * _cores(), partitions), _MOST_PARTITIONS)),
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
+        "spark.shuffle.sort.bypassMergeThreshold": "64",
+    }
 
 
 def _cores() -> int:

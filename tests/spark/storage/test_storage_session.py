@@ -166,5 +166,13 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
     ) == ("2g", True)
     assert "TieredStopAtLevel" not in much["spark.driver.extraJavaOptions"]
     assert little["spark.sql.adaptive.enabled"] == "false"
-    assert not [key for key in much if "adaptive" in key or "skipping" in key]
-    assert local_settings("local[2]") == much
+    assert "spark.sql.adaptive.enabled" not in much
+    assert not [key for key in much if "skipping" in key]
+
+
+@pytest.mark.parametrize(
+    ("input_bytes", "partitions"),
+    [(None, 64), (64 * 2**20, max(16, 4 * (os.cpu_count() or 1))), (660 * 2**20, 165), (2**40, 400)],
+)
+def test_much_input_gets_partitions_by_its_size(input_bytes: int | None, partitions: int) -> None:
+    assert local_settings("local[2]", input_bytes)["spark.sql.shuffle.partitions"] == str(partitions)
