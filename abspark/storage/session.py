@@ -125,6 +125,8 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
         # each column made in Python would tell Java its line: over half of all calls while a query is built
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
+        # Spark remembers the plans and metrics of a thousand queries, 1.4 MiB a run; nobody looks at them here
+        "spark.sql.ui.retainedExecutions": "50",
         **(_few_rows() if little else _many_rows(input_bytes)),
     }
 
