@@ -13,6 +13,9 @@ _NOISE = re.compile(r"\s*SQLSTATE: \w+.*|;\s*line \d+ pos \d+.*", re.DOTALL)
 _EXCEPTION_NAME = re.compile(r"^\(?(?:[\w$]+\.)+[\w$]*(?:Exception|Error)\)?:?\s*")
 _PY4J_HEAD = re.compile(r"^An error occurred while calling \S+\n:\s*")
 
+_FULL = re.compile("no space left on device", re.IGNORECASE)
+_EXECUTOR = re.compile(r"\((\S+) executor (?!driver\b)\S+\)")
+
 _ABSENT = ("PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND",
            "DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE", "NO_SUCH_CATALOG_EXCEPTION",
            "REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND")  # fmt: skip
@@ -51,6 +54,14 @@ def is_conflict(error: BaseException) -> bool:
 def is_half_made(error: BaseException) -> bool:
     """Whether Delta found a folder without a table: another process may be creating it just now."""
     return condition_of(error).startswith("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
+
+
+def full_disk(error: BaseException) -> str | None:
+    """That there is no space left, and on which machine where it was found by an executor; None of any other error."""
+    if not _FULL.search(text := str(error)):
+        return None
+    executor = _EXECUTOR.search(text)
+    return f"no space left on device{f' of the worker {executor.group(1)}' if executor else ''}"
 
 
 def first_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from abspark.errors import AbsparkError, DataError, LakeError
-from abspark.storage.conditions import condition_of, first_line
+from abspark.storage.conditions import condition_of, first_line, full_disk
 from abspark.storage.places import what_is_at
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> Absp
     `sources` are the ones the failed plan reads; the fault is told of the one whose file it names.
     """
     text, condition = str(error), condition_of(error)
-    if re.search("no space left on device", text, re.IGNORECASE):
+    if full := full_disk(error):
         return LakeError(
-            "The disk is full: no space left on device.",
+            f"The disk is full: {full}.",
             advice="free space under the lake and under Spark's temporary files (spark.local.dir, else /tmp)",
         )
     if condition.startswith("FAILED_READ_FILE") or "CSV header does not conform" in text:

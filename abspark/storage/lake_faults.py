@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from abspark.errors import LakeError
-from abspark.storage.conditions import causes, condition_of, first_line, is_absent, is_conflict
+from abspark.storage.conditions import causes, condition_of, first_line, full_disk, is_absent, is_conflict
 from abspark.storage.places import local_path
 
-_FULL: Final = re.compile("no space left on device", re.IGNORECASE)
 _REFUSED: Final = re.compile(
     "permission denied|AccessControlException|Mkdirs failed|Cannot create|Read-only file system",
     re.IGNORECASE,
@@ -22,9 +21,9 @@ _ANOTHER_PLACE: Final = "name another place in the environment's file: lake: {pa
 def as_lake_error(error: Exception, location: str) -> LakeError | None:
     """The error to show instead of Spark's, or None where Spark's is not about writing the lake."""
     text, condition = str(error), condition_of(error)
-    if _FULL.search(text):
+    if full := full_disk(error):
         return LakeError(
-            f"the lake {location} cannot be written: no space left on device.",
+            f"the lake {location} cannot be written: {full}.",
             advice="free space under the lake and under Spark's temporary files (spark.local.dir, else /tmp)",
         )
     if condition == "DATA_SOURCE_NOT_FOUND" or condition.startswith("DELTA_CONFIGURE_SPARK_SESSION"):

@@ -41,6 +41,8 @@ spark:
     spark.sql.shuffle.partitions: 4
     spark.sql.adaptive.coalescePartitions.enabled: "false"
     spark.network.timeout: 800s
+    # workers stand for machines of their own, of which none reads another's files past its process
+    spark.shuffle.readHostLocalDisk: "false"
     spark.shuffle.io.maxRetries: 1
     spark.shuffle.io.retryWait: 1s
 """

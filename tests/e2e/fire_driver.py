@@ -44,7 +44,7 @@ class Deadly(Progress):
         self, spark: SparkSession, victim: str, chosen: list[str], workers: list[psutil.Process]
     ) -> None:
         super().__init__()
-        self.context, self.java = spark.sparkContext, spark._jvm
+        self.context, self.jvm = spark.sparkContext, spark._jvm
         self.victim, self.chosen, self.workers = victim, chosen, workers
         self.tracker = self.context._jsc.sc().statusTracker()
         self.store = self.context._jsc.sc().statusStore()
@@ -108,9 +108,9 @@ class Deadly(Progress):
         stages = {stage for job in jobs for stage in elements(job.stageIds())}
         plain = (
             False,
-            self.java.util.ArrayList(),
+            self.jvm.java.util.ArrayList(),
             False,
-            self.context._gateway.new_array(self.java.double, 0),
+            self.context._gateway.new_array(self.jvm.double, 0),
         )
         return [attempt for stage in stages for attempt in elements(self.store.stageData(stage, *plain))]
 

@@ -139,6 +139,19 @@ def test_full_disk_is_told_of_the_disk() -> None:
     assert str(told).startswith("The disk is full: no space left on device.\n  do: free space")
 
 
+def test_full_disk_of_a_worker_is_told_with_its_name() -> None:
+    text = (
+        "Job aborted due to stage failure: Task 0 in stage 9.0 failed 4 times, most recent failure: Lost task 0.3 in "
+        "stage 9.0 (TID 20) (10.0.0.7 executor 2): java.io.IOException: No space left on device\n\tat java"
+    )
+    told = as_data_error(RuntimeError(text), [OTHER])
+    assert str(told).startswith(
+        "The disk is full: no space left on device of the worker 10.0.0.7.\n  do: free space"
+    )
+    told = as_data_error(RuntimeError(text.replace("executor 2", "executor driver")), [OTHER])
+    assert str(told).startswith("The disk is full: no space left on device.\n")
+
+
 def test_error_of_another_kind_is_left_alone(spark: SparkSession) -> None:
     error = failure(spark.sql("SELECT raise_error('mine')"))
     assert as_data_error(error, [OTHER]) is None
