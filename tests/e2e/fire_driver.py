@@ -3,9 +3,9 @@
     python fire_driver.py CONF ENV AS_OF WORKER_PID WORKER_PID
 
 Each line on stdin is a run: who is to die and in which stages, as `executor:assignments,moments`, `driver:commit` or
-`nobody:`. Each line on stdout says in JSON how one ended. An executor is killed while it works at a task of the stage,
-whose failed tasks are told; the driver, with its Java, dies then. Where nobody dies, the memory is told that is held
-once the rubbish has been collected.
+`nobody:`. Each line on stdout says in JSON how one ended. An executor is killed while it works at a task of the stage;
+the driver, with its Java, dies then. Where nobody dies, the memory is told that is held once the rubbish has been
+collected.
 """
 
 from __future__ import annotations
@@ -33,23 +33,18 @@ from abspark.progress import Progress, Stage
 from abspark.storage import open_session
 
 COLLECTIONS = 6
-MANY = 1000
-"""More tasks than a stage of a tiny project has."""
 
 
 class Deadly(Progress):
-    """Progress that kills in a stage; `lost` counts the tasks that failed in those in which an executor was killed."""
+    """Progress that kills in a stage."""
 
     def __init__(
         self, spark: SparkSession, victim: str, chosen: list[str], workers: list[psutil.Process]
     ) -> None:
         super().__init__()
-        self.context, self.jvm = spark.sparkContext, spark._jvm
         self.victim, self.chosen, self.workers = victim, chosen, workers
-        self.tracker = self.context._jsc.sc().statusTracker()
-        self.store = self.context._jsc.sc().statusStore()
-        self.dead: list[str] = []
-        self.lost: dict[str, int] = {}
+        self.store = spark.sparkContext._jsc.sc().statusStore()
+        self.killed: dict[str, str] = {}
 
     @contextmanager
     def stage(self, name: str, *, aside: bool = False) -> Iterator[Stage]:
@@ -58,9 +53,7 @@ class Deadly(Progress):
                 yield stage
             return
         over = threading.Event()
-        tag = f"deadly {name}"
-        killer = threading.Thread(target=self._kill, args=(name, tag, over))
-        self.context.addJobTag(tag)
+        killer = threading.Thread(target=self._kill, args=(name, over))
         killer.start()
         try:
             with super().stage(name, aside=aside) as stage:
@@ -68,58 +61,23 @@ class Deadly(Progress):
         finally:
             over.set()
             killer.join()
-            self.context.removeJobTag(tag)
 
-    def _kill(self, name: str, tag: str, over: threading.Event) -> None:
-        while not self._killed_one(tag):
-            if over.wait(0.002):
-                return
-        over.wait()
-        self.context._jsc.sc().listenerBus().waitUntilEmpty()
-        self.lost[name] = sum(attempt.numFailedTasks() for attempt in self.attempts(tag))
-
-    def _killed_one(self, tag: str) -> bool:
-        """Whether a process was killed with a task in hand: it is stopped first, so that it can't end the task."""
-        for executor in self.busy(tag) - set(self.dead):
-            if self.victim == "driver":
+    def _kill(self, name: str, over: threading.Event) -> None:
+        while not over.is_set():
+            dead = self.killed.values()
+            busy = [e.id() for e in self.executors() if e.activeTasks() > 0 and e.id() not in dead]
+            if busy and self.victim == "driver":
                 os.killpg(0, signal.SIGKILL)
-            process = executor_process(self.workers, executor)
-            process.suspend()
-            time.sleep(0.1)  # what it has said by now arrives
-            if executor in self.busy(tag):
-                self.dead.append(executor)
-                process.kill()
-                return True
-            process.resume()
-        return False
-
-    def busy(self, tag: str) -> set[str]:
-        """The executors that work at tasks of jobs with a tag."""
-        tasks = [
-            task
-            for attempt in self.attempts(tag)
-            for task in elements(self.store.taskList(attempt.stageId(), attempt.attemptId(), MANY))
-        ]
-        return {task.executorId() for task in tasks if task.status() == "RUNNING"}
-
-    def attempts(self, tag: str) -> list[Any]:
-        """The attempts at stages of jobs with a tag."""
-        jobs = [self.store.job(job) for job in self.tracker.getJobIdsForTag(tag)]
-        stages = {stage for job in jobs for stage in elements(job.stageIds())}
-        plain = (
-            False,
-            self.jvm.java.util.ArrayList(),
-            False,
-            self.context._gateway.new_array(self.jvm.double, 0),
-        )
-        return [attempt for stage in stages for attempt in elements(self.store.stageData(stage, *plain))]
+            if busy:
+                executor_process(self.workers, busy[0]).kill()
+                self.killed[name] = busy[0]
+                return
+            time.sleep(0.002)
 
     def executors(self) -> list[Any]:
-        return [executor for executor in elements(self.store.executorList(True)) if executor.id() != "driver"]
-
-
-def elements(sequence: Any) -> list[Any]:
-    return [sequence.apply(place) for place in range(sequence.size())]
+        found = self.store.executorList(True)
+        every = [found.apply(place) for place in range(found.size())]
+        return [executor for executor in every if executor.id() != "driver"]
 
 
 def one_run(spark: SparkSession, deadly: Deadly, conf: Path, env: str, as_of: str) -> dict[str, Any]:
@@ -132,7 +90,7 @@ def one_run(spark: SparkSession, deadly: Deadly, conf: Path, env: str, as_of: st
         )
     except Exception as found:  # the test tells it
         error = f"{type(found).__name__}: {found}"[:3000]
-    return {"error": error, "lost": deadly.lost}
+    return {"error": error, "killed": list(deadly.killed)}
 
 
 def held(spark: SparkSession) -> dict[str, float]:
