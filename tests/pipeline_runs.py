@@ -36,6 +36,7 @@ from abspark.pipeline.ledger import (
 from abspark.pipeline.profiles import assignment_profile
 from abspark.pipeline.quantiles import of_events, of_units
 from abspark.pipeline.segments import frequent_values, segment_positions, segment_values
+from abspark.pipeline.spreading import Spread
 from abspark.pipeline.station import (
     Analysis,
     assignment_table,
@@ -91,16 +92,17 @@ def run_world(
     *,
     split: bool = False,
     per_unit: bool = True,
+    spread: Spread | None = None,
 ) -> Tables:
     """The stages of a run over all logs of a world; `raws` replaces raw frames by name.
 
-    Without `per_unit` the table unit_metrics, which most runs leave out, stays empty.
+    Without `per_unit` the table unit_metrics, which most runs leave out, stays empty. `spread` is what a run finds out.
     """
     study = study_of(world)
     frames = {log.name: raw_frame(spark, log) for log in (*world.exposures, *world.events)} | dict(raws or {})
     exposures = {log.name: exposure_source(log) for log in world.exposures}
     events = {source.name: source for source in study.event_sources}
-    return run_frames(study, (exposures, events), frames, split=split, per_unit=per_unit)
+    return run_frames(study, (exposures, events), frames, split=split, per_unit=per_unit, spread=spread)
 
 
 def run_frames(
@@ -110,6 +112,7 @@ def run_frames(
     *,
     split: bool = False,
     per_unit: bool = True,
+    spread: Spread | None = None,
 ) -> Tables:
     exposures, events = sources
     drops: list[Drop] = []
@@ -126,7 +129,7 @@ def run_frames(
         found, tallies[name] = event_drops(counted, study, name)
         drops += found
     drops = merged(drops)
-    analysis = _analysis(study, sources, frames, table, tallies, split=split)
+    analysis = replace(_analysis(study, sources, frames, table, tallies, split=split), spread=spread)
     if _looks_twice(study):
         analysis = replace(analysis, held=analysis.unit_metrics.localCheckpoint())
     analysis = replace(analysis, bounds=cap_bounds(analysis)) if quantile_caps(study) else analysis

@@ -36,6 +36,7 @@ from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import DEN, NUM, Slot
 from abspark.pipeline.segments import most_codes
 from abspark.pipeline.signatures import measures
+from abspark.pipeline.spreading import HOME
 from abspark.pipeline.study import BITS_PER_MASK, Study
 from abspark.pipeline.triggers import trigger_names, triggered
 
@@ -135,8 +136,13 @@ def placed_events(events: DataFrame, study: Study) -> DataFrame:
     ranked = placed.withColumn("place", _sort_prefix()).withColumn("copy", copy)
     settled = F.col("c").bitwiseOR(_SETTLED[Status.duplicate_event])
     return ranked.select(
-        "hi", "lo", "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"), *_content(study)
-    )
+        "hi", "lo", *_home(events), "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"),
+        *_content(study),
+    )  # fmt: skip
+
+
+def _home(events: DataFrame) -> list[str]:
+    return [name for name in events.columns if name == HOME]
 
 
 def _content(study: Study) -> list[str]:
@@ -172,7 +178,8 @@ def conversions(
 ) -> DataFrame:
     """Signatures: events of one unit in one experiment that count for the same slots, summed up.
 
-    `events` from `placed_events`, `units` unique by (hi, lo, x). Rows are unique by their key: hi, lo, x, v, t0,
+    `events` from `placed_events`, `units` unique by (hi, lo, x), in both of which `abspark.pipeline.spreading` may have
+    replaced keys; then there is HOME, too. Rows are unique by their key: hi, lo, x, v, t0,
     lead, g (codes of the segment values), leaves, b and r0.. (start of the experiment and first trigger events, where
     windows count from those), a0.. (attributes that are covariates), s, status, h0.., day (index of the events' day,
     where sums grow by the day), since (their day since exposure, where there is such a series). Then the columns of
@@ -180,12 +187,13 @@ def conversions(
     their slots: they count for the days before. Pairs outside the windows say on which side of an experiment's windows
     they lie with `split`; without it those of a sample of the units do that lie before.
     """
-    joined = _paired(events, units, study)
+    home = _home(events)
+    joined = _paired(events, units, study, home)
     pairs = triggered(joined, study, usable=~_disagrees(study) & (F.col("leaves") > 0))
     hits = _hits(study)
     carried = ["t", *value_names(study), *key_names(study)]
     reasoned = pairs.select(
-        "hi", "lo", "x", "v", *unit_names(study), "s",
+        "hi", "lo", *home, "x", "v", *unit_names(study), "s",
         _status(study, hits, split=split).alias("status"),
         *(hit.alias(name) for hit, name in zip(hits, mask_names(study, "h"), strict=True)),
         *carried,
@@ -198,7 +206,7 @@ def conversions(
     days = {"day": day} if bucket_depth(study, calendars) else {}
     if exposure_depth(study):
         days["since"] = F.when(counting, since_exposure(study)).otherwise(0)
-    shared = ["hi", "lo", "x", "v", *unit_names(study), "s", "status"]
+    shared = ["hi", "lo", *home, "x", "v", *unit_names(study), "s", "status"]
     keyed = reasoned.select(
         *shared,
         *(F.when(counting, F.col(name)).otherwise(F.lit(0).cast("bigint")).alias(name) for name in hit_names),
@@ -206,7 +214,7 @@ def conversions(
         *carried,
     )
     smalls = [*small_names(study), *_small_hits(study), *_small_days(study, calendars, days)]
-    return grouped(keyed, wide_names(study), smalls, measures(study))
+    return grouped(keyed, [*home, *wide_names(study)], smalls, measures(study))
 
 
 def wide_names(study: Study) -> list[str]:
@@ -239,7 +247,7 @@ def _small_days(study: Study, calendars: Sequence[Calendar], days: Mapping[str, 
     return [Small(name, most[name] - 1) for name in days]
 
 
-def _paired(events: DataFrame, units: DataFrame, study: Study) -> DataFrame:
+def _paired(events: DataFrame, units: DataFrame, study: Study, home: Sequence[str]) -> DataFrame:
     """Each event with each assignment of its unit that it may count for; one that is settled or has none, once."""
     e, u = events.alias("e"), units.alias("u")
     settled = F.col("e.c").bitwiseAND(3)
@@ -250,7 +258,8 @@ def _paired(events: DataFrame, units: DataFrame, study: Study) -> DataFrame:
     for status, bits in _SETTLED.items():
         event_status = F.when(settled == bits, int(status)).otherwise(event_status)
     return e.join(u, on=on, how="left").select(
-        "e.hi", "e.lo", F.shiftright("e.c", 2).alias("s"), "t", event_status.alias("event_status"), *_content(study),
+        "e.hi", "e.lo", *home, F.shiftright("e.c", 2).alias("s"), "t", event_status.alias("event_status"),
+        *_content(study),
         "x", "v", "vu", "excluded", "t0", "lead", "g", "leaves", *mask_names(study, "m"), *base_names(study),
         *attribute_names(study),
     )  # fmt: skip

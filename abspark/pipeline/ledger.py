@@ -20,7 +20,8 @@ from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
-from abspark.pipeline.events import bad_value_wants
+from abspark.pipeline.events import bad_value_wants, identity_names
+from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
 
@@ -55,13 +56,17 @@ class Drop(NamedTuple):
 
 @dataclass
 class SourceTally:
-    """What the light read of one source found: rows read and kept, and for events the newest valid time by span."""
+    """What the light read of one source found: rows read and kept, and for events the newest valid time by span.
+
+    `busy` are sampled rows by the first half of their unit's key, of units with many events.
+    """
 
     source: str
     read: int
     kept: int
     newest: Newest = ()
     kept_by_experiment: Mapping[str, int] = field(default_factory=dict)
+    busy: Mapping[int, int] = field(default_factory=dict)
 
 
 def exposure_counts(exposures: DataFrame) -> DataFrame:
@@ -82,23 +87,39 @@ def exposure_counts(exposures: DataFrame) -> DataFrame:
     return by_unit.groupBy("reason", "x", "v").agg(F.sum("rows").alias("rows"), F.count("hi").alias("units"))
 
 
-def event_counts(events: DataFrame, study: Study, source: str) -> DataFrame:
+def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool = False) -> DataFrame:
     """Coded events of one source counted by reason (`kept` where valid) and span of time, with the newest time.
 
     Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
-    with a value that some metric wanted and could not use, one column for each group of `_bad_values`.
+    with a value that some metric wanted and could not use, one column for each group of `_bad_values`. With `sampled`
+    there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
+    as `abspark.pipeline.spreading` has to know of them.
     """
     flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
     groups = _bad_values(study, source)
+    bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
-    return events.groupBy(F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")).agg(
+    keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
+    if sampled:
+        told = [name for name in identity_names(study) if name == "e"]
+        keys.append(F.when(F.col("reason").isNull(), sampled_unit(told)).alias("unit"))
+    counted = events.groupBy(*keys).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
-        *(
-            F.count_if(reduce(or_, (flags[j] for j in wants))).alias(f"bad{k}")
-            for k, wants in enumerate(groups)
-        ),
+        *(F.count_if(flag).alias(name) for name, flag in bad.items()),
     )
+    return _with_busy_units(counted, list(bad)) if sampled else counted
+
+
+def _with_busy_units(counted: DataFrame, bad: Sequence[str]) -> DataFrame:
+    """Counts by reason and span, and beside them the sampled rows of units that have many."""
+    sets = counted.groupingSets([["reason", "span"], ["unit"]], "reason", "span", "unit").agg(
+        F.sum("rows").alias("rows"),
+        F.max("newest").alias("newest"),
+        *(F.sum(name).alias(name) for name in bad),
+    )
+    busy = F.col("unit").isNotNull() & (F.col("rows") >= MANY // SAMPLED_ROWS)
+    return sets.where(F.col("reason").isNotNull() | busy)
 
 
 def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
@@ -122,7 +143,11 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     bad = [0] * len(groups)
     counts: dict[str, int] = defaultdict(int)
     newest: dict[int, int] = {}
+    busy: dict[int, int] = {}
     for row in rows:
+        if row["reason"] is None:
+            busy[row["unit"]] = row["rows"]
+            continue
         counts[row["reason"]] += row["rows"]
         if row["reason"] in (KEPT, Status.bad_value.name):
             bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
@@ -132,7 +157,8 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     drops = [Drop(NO_EXPERIMENT, "events", source, reason, None, n, None) for reason, n in left_out.items()]
     for names, count in zip(groups.values(), bad, strict=True):
         drops += [Drop(NO_EXPERIMENT, "values", n, "bad_value", None, count, None) for n in names if count]
-    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], tuple(sorted(newest.values())))
+    times = tuple(sorted(newest.values()))
+    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], times, busy=busy)
 
 
 def _bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:

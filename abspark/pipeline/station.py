@@ -24,6 +24,7 @@ from abspark.pipeline.events import AFTER_BOT, coded_events, time_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
 from abspark.pipeline.segments import SegmentValue, with_segments
+from abspark.pipeline.spreading import Spread, spread_events, spread_units
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros
 from abspark.pipeline.unit_metrics import unit_metrics
@@ -87,7 +88,8 @@ class Analysis:
     `table` are the run's rows of `assignments`; `raws` the event logs and `fresh` their freshness by source name;
     `positions` and `kept` say which segment values have codes; `bounds` the caps of metrics;
     `attributes` the names of those of each exposure source, in configured order. `held` are the unit
-    metrics where they were kept because more than one action reads them.
+    metrics where they were kept because more than one action reads them. `spread` says which units have too many events
+    for one task; a trigger is a unit's first event of all, so that with triggers nothing is spread.
     """
 
     table: DataFrame
@@ -100,6 +102,7 @@ class Analysis:
     split: bool
     attributes: Mapping[str, Sequence[str]]
     held: DataFrame | None = None
+    spread: Spread | None = None
 
     @cached_property
     def calendars(self) -> list[Calendar]:
@@ -127,8 +130,10 @@ class Analysis:
             live_events(event_rows(raw, sources[name], self.study, pruned=True), sources[name], self.study)
             for name, raw in self.raws.items()
         ]
-        events = placed_events(reduce(DataFrame.unionByName, live), self.study)
-        signatures = conversions(events, self.units, self.study, self.calendars, split=self.split)
+        spread = None if self.study.triggers else self.spread
+        events = placed_events(spread_events(reduce(DataFrame.unionByName, live), spread), self.study)
+        units = spread_units(self.units, spread)
+        signatures = conversions(events, units, self.study, self.calendars, split=self.split)
         given = (self.study, self.cutoffs, self.calendars, self.depth)
         return unit_metrics(signatures, *given, split=self.split)
 

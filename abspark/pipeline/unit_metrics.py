@@ -21,6 +21,7 @@ from abspark.pipeline.literals import per_code
 from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, Operation, Part
 from abspark.pipeline.signatures import chosen
+from abspark.pipeline.spreading import HOME, gathered
 from abspark.pipeline.study import Study
 from abspark.schemas import VARIABLES
 
@@ -106,11 +107,11 @@ def unit_metrics(
     hit = reduce(lambda a, b: a | b, (F.col(h).bitwiseAND(F.col(k)) != 0 for h, k in bits))
     in_time = F.col("strict").isNull() | (anchor_of(study) <= F.col("strict"))
     on = (F.col("g.x") == F.col("k.x")) & hit & in_time
-    matched = signatures.alias("g").join(F.broadcast(dimension), on=on, how="left")
+    matched = gathered(signatures).alias("g").join(F.broadcast(dimension), on=on, how="left")
     m = F.coalesce("m", F.when(F.col("status") != int(Status.kept), F.lit(LEDGER)))
     shared = ["hi", "lo", "v", *unit_names(study)]
     kept = {*shared, "x", "s", "status", *mask_names(study, "h")}
-    measured = [name for name in signatures.columns if name not in kept]
+    measured = [name for name in signatures.columns if name not in {*kept, HOME}]
     # what met no part counts for the ledger alone
     variable = F.coalesce("variable", F.lit(NUM)).alias("variable")
     operation = F.coalesce("operation", F.lit(int(Operation.count))).alias("operation")

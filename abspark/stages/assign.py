@@ -23,7 +23,7 @@ from abspark.pipeline.station import assignment_table, exposure_rows
 from abspark.schemas import NO_EXPERIMENT
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import count_by_segment, count_by_value, counted_assignments
-from abspark.stages.inputs import experiments_of, explained, failing, raw, source_of
+from abspark.stages.inputs import experiments_of, explained, failing, raw
 from abspark.stages.state import RunState
 from abspark.storage import row_count
 
@@ -108,13 +108,15 @@ def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
     pruned = prunes(state)
     rows = exposure_counts(exposure_rows(raw(state, name), source, study, pruned=pruned)).collect()
     drops, tally = exposure_drops(rows, study, name)
-    note_unread(state, name, tally, pruned=pruned)
+    there = row_count(state.spark, source, state.inputs[name].pinned)
+    note_unread(state, name, tally, there, pruned=pruned)
     return drops, tally
 
 
-def note_unread(state: RunState, name: str, tally: SourceTally, *, pruned: bool) -> None:
+def note_unread(
+    state: RunState, name: str, tally: SourceTally, independent: int | None, *, pruned: bool
+) -> None:
     """Compare the rows read with an independent count, or, where predicates skip rows, note how many were skipped."""
-    independent = row_count(state.spark, source_of(state, name), state.inputs[name].pinned)
     if not pruned:
         check_read(tally, independent)
         return

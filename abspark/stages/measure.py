@@ -26,6 +26,7 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.quantiles import of_events, of_units
 from abspark.pipeline.segments import segment_positions
+from abspark.pipeline.spreading import MANY, spread_over
 from abspark.pipeline.station import Analysis, event_rows
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
@@ -36,6 +37,7 @@ from abspark.stages.counts import kept_values
 from abspark.stages.inputs import explained, failing, raw
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
+from abspark.storage import row_count
 
 
 def measure(state: RunState) -> None:
@@ -142,9 +144,11 @@ def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict
 def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
     source, study = state.project.events[name], state.study
     pruned = prunes(state)
+    there = row_count(state.spark, source, state.inputs[name].pinned)
     coded = event_rows(raw(state, name), source, study, pruned=pruned)
-    drops, tally = event_drops(event_counts(coded, study, name).collect(), study, name)
-    note_unread(state, name, tally, pruned=pruned)
+    counts = event_counts(coded, study, name, sampled=there is None or there > MANY)
+    drops, tally = event_drops(counts.collect(), study, name)
+    note_unread(state, name, tally, there, pruned=pruned)
     return drops, tally
 
 
@@ -165,6 +169,7 @@ def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) ->
         bounds=stated_bounds(study),
         attributes=attributes,
         split=environment is not None and environment.ledger == "full",
+        spread=spread_over([tallies[name].busy for name in sources]),
     )
 
 
