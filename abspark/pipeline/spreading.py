@@ -18,10 +18,11 @@ SAMPLED_ROWS: Final = 1 << 12
 """One row of so many is sampled."""
 MANY: Final = 1 << 20
 """Events from which on those of a unit are spread: some seconds of one task."""
-_PIECE: Final = 1 << 18
-_MOST_PIECES: Final = 64
-_MOST_UNITS: Final = 1000
-"""More units than this share the work between them."""
+_PIECE: Final = 1 << 14
+"""Events of one key: few, so that tasks get about as many keys each, however many tasks there are."""
+_MOST_PIECES: Final = 1 << 10
+_MOST_KEYS: Final = 1 << 18
+"""Of the heaviest units; where there are more, they share the work between them."""
 HOME: Final = "home"
 """Column of events that holds their unit's own key, where those of some units are spread."""
 
@@ -46,8 +47,8 @@ def spread_over(sampled: Sequence[Mapping[int, int]]) -> Spread | None:
     heavy = sorted((unit for unit in rows if rows[unit] >= MANY), key=lambda unit: (-rows[unit], unit))
     if not heavy:
         return None
-    pieces = -(-rows[heavy[0]] // _PIECE)
-    return Spread(tuple(sorted(heavy[:_MOST_UNITS])), min(pieces, _MOST_PIECES))
+    pieces = min(-(-rows[heavy[0]] // _PIECE), _MOST_PIECES)
+    return Spread(tuple(sorted(heavy[: _MOST_KEYS // pieces])), pieces)
 
 
 def sampled_unit(columns: Sequence[str]) -> Column:

@@ -41,17 +41,15 @@ def test_only_units_with_many_events_are_spread() -> None:
     enough = MANY // SAMPLED_ROWS
     assert spread_over([]) is None
     assert spread_over([{7: enough - 1}, {}]) is None
-    assert spread_over([{7: enough}]) == Spread((7,), 4)
-    assert spread_over([{7: enough // 2, 8: 3}, {7: enough // 2, 9: enough - 1}]) == Spread((7,), 4)
-    assert spread_over([{7: enough, -8: 5 * enough // 2}]) == Spread((-8, 7), 10)
+    assert spread_over([{7: enough}]) == Spread((7,), 64)
+    assert spread_over([{7: enough // 2, 8: 3}, {7: enough // 2, 9: enough - 1}]) == Spread((7,), 64)
+    assert spread_over([{7: enough, -8: 5 * enough // 2}]) == Spread((-8, 7), 160)
 
 
 def test_pieces_and_units_have_a_limit() -> None:
-    crowd = dict.fromkeys(range(1001), MANY // SAMPLED_ROWS)
-    found = spread_over([crowd | {5: 100 * MANY // SAMPLED_ROWS}])
-    assert found is not None
-    assert found.pieces == 64
-    assert found.units == tuple(range(1000))
+    crowd = dict.fromkeys(range(300), MANY // SAMPLED_ROWS)
+    assert spread_over([crowd | {299: 16 * MANY // SAMPLED_ROWS}]) == Spread((*range(255), 299), 1024)
+    assert spread_over([crowd | {299: 900 * MANY // SAMPLED_ROWS}]) == Spread((*range(255), 299), 1024)
 
 
 def test_units_with_many_events_are_found(spark: SparkSession) -> None:

@@ -1,0 +1,162 @@
+"""Logs whose rows crowd on a few units or on one experiment, beside logs as large whose rows don't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from committed_tables import committed, run_records
+from project_builder import AS_OF_INSTANT, START, TinyProject, make_project, variant_of
+from pyspark.sql import SparkSession
+
+from abspark import runner
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
+
+UNITS, EVENTS, ONE_UNIT = 200_000, 6_000_000, 5_000_000
+EXPERIMENTS = ("button", "banner")
+DAY = 86_400_000_000
+WORKING = ("count exposures", "assignments", "count purchases", "moments")
+
+
+class Ran(NamedTuple):
+    """Seconds of the stages that read logs, the worst of their tasks over the median one, and what was committed."""
+
+    seconds: float
+    skew: float
+    events: int
+    units: dict[str, int]
+
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def even_events() -> Rows:
+    """The unit of each event: all have as many."""
+    return np.arange(EVENTS) % UNITS
+
+
+def one_unit() -> Rows:
+    """One unit has five of six million events."""
+    return np.where(np.arange(EVENTS) < ONE_UNIT, 7, np.arange(EVENTS) % UNITS)
+
+
+def few_units() -> Rows:
+    """A hundredth of the units has nine tenths of the events."""
+    number = np.arange(EVENTS)
+    return np.where(number % 10 > 0, number % (UNITS // 100), number % UNITS)
+
+
+def write_exposures(tiny: TinyProject, share: float) -> None:
+    """Two exposures for each unit, `share` of all of them in the first experiment, the rest in the second."""
+    first = int(2 * UNITS * share)
+    experiment = np.repeat([0, 1], [first, 2 * UNITS - first])
+    number = np.arange(2 * UNITS)
+    unit = np.where(experiment == 0, number % UNITS, (number - first) % UNITS)
+    rows = list(zip(experiment.tolist(), unit.tolist(), strict=True))
+    tiny.write_parquet(
+        "exposures",
+        {
+            "experiment": [EXPERIMENTS[x] for x, _ in rows],
+            "user": users(unit),
+            "variant": [variant_of(EXPERIMENTS[x], f"u{u}") for x, u in rows],
+            "ts": times(number % 1000),
+            "id": pc.cast(pa.array(number), pa.string()),
+            "platform": ["web"] * len(rows),
+        },
+    )
+
+
+def users(units: Rows) -> pa.Array:
+    return pc.binary_join_element_wise("u", pc.cast(pa.array(units), pa.string()), "")
+
+
+def times(seconds: Rows) -> pa.Array:
+    return pa.array(int(START.timestamp() * 1e6) + seconds * 1_000_000, pa.timestamp("us", tz="UTC"))
+
+
+LARGE = {
+    "spark.sql.shuffle.partitions": "32",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "1m",
+}
+"""As many partitions as a cluster has; adaptive execution may join and split them, but not make do with a few."""
+
+
+@pytest.fixture(scope="module")
+def large(compiling: SparkSession) -> Iterator[SparkSession]:
+    before = {key: compiling.conf.get(key, None) for key in LARGE}
+    for key, value in LARGE.items():
+        compiling.conf.set(key, value)
+    yield compiling
+    for key, old in before.items():
+        if old is None:
+            compiling.conf.unset(key)
+        else:
+            compiling.conf.set(key, old)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
+    tiny = make_project(tmp_path_factory.mktemp("skewed"))
+    tiny.edit(
+        "sources/logs.yaml",
+        "format: csv\n    path: data/exposures",
+        "format: parquet\n    path: data/exposures",
+    )
+    return tiny
+
+
+def ran(spark: SparkSession, tiny: TinyProject, units: Rows, share: float) -> Ran:
+    write_exposures(tiny, share)
+    number = np.arange(EVENTS)
+    tiny.write_parquet(
+        "purchases",
+        {
+            "user": users(units),
+            "ts": times(1000 + number % (5 * 86_400)),
+            "kind": pa.DictionaryArray.from_arrays(pa.array(number % 2), ["buy", "view"]).cast(pa.string()),
+            "amount": pa.array((number % 100) / 4),
+            "id": pc.cast(pa.array(number), pa.string()),
+        },
+    )
+    runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
+    [record, *_] = run_records(spark, tiny.load())
+    costs = [cost for cost in record["costs"] if cost["stage"] in WORKING]
+    [read] = [row["kept"] for row in record["inputs"] if row["source"] == "purchases"]
+    assigned = committed(spark, tiny.load(), names=["moments"])["moments"]
+    sizes = {
+        e: sum(
+            {
+                r["variant"]: r["n"]
+                for r in assigned
+                if r["experiment_id"] == e and r["metric"] == "conversion"
+            }.values()
+        )
+        for e in EXPERIMENTS
+    }
+    worst = max(cost["skew"] or 1.0 for cost in costs)
+    return Ran(sum(cost["seconds"] for cost in costs), worst, read, sizes)
+
+
+@pytest.fixture(scope="module")
+def even(large: SparkSession, tiny: TinyProject) -> Ran:
+    return ran(large, tiny, even_events(), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("events", "share"),
+    [(one_unit, 0.5), (few_units, 0.5), (even_events, 0.95)],
+    ids=["one unit", "one unit in a hundred", "one experiment"],
+)
+def test_crowded_logs(
+    large: SparkSession, tiny: TinyProject, even: Ran, events: Callable[[], Rows], share: float
+) -> None:
+    crowded = ran(large, tiny, events(), share)
+    assert crowded.events == even.events
+    assert crowded.seconds < 2 * even.seconds
+    assert crowded.skew < 10
