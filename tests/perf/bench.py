@@ -25,17 +25,37 @@ from tests.perf.yardstick import beside_duckdb, beside_queries
 
 BASELINE: Final = Path(__file__).with_name("baseline.json")
 WORSE: Final = 1.25
+FEW: Final = Size(20_000)
 Section = Callable[[Path, Size], list[Measure]]
 
 
 def duckdb(folder: Path, size: Size) -> list[Measure]:
-    """A whole run against DuckDB's moments, and against a query per metric and experiment; and with little memory."""
-    logs = simulated(size, folder / "logs")
-    found = [*beside_duckdb(logs, size, rounds=1), *beside_queries(logs, size)]
+    """A whole run against DuckDB's moments, medians of three rounds, and against a query per metric and experiment."""
+    logs = _logs(folder, size)
+    return [*beside_duckdb(logs, size, rounds=3), *beside_queries(logs, size)]
+
+
+def memory(folder: Path, size: Size) -> list[Measure]:
+    """The same run with a heap of 2 GiB; and what a run over few rows takes for ten thousand groups of results more."""
+    logs = _logs(folder, size)
     roomy = one_run(project(logs, "roomy"))
     tight = one_run(project(logs, "tight", conf={"spark.driver.memory": "2g"}))
-    name = "the same run with a heap of 2 GiB"
-    return [*found, measure(name, tight["wall_s"], roomy["wall_s"], unit="s", limit=2.0)]
+    few = simulated(FEW, folder / "few")
+    plain = one_run(project(few, "plain"))
+    wide = project(few, "groups", metrics=60, segments=3)
+    groups = one_run(wide)
+    results = len(told("read_results", str(wide)))
+    added = 1024 * (groups["peak_gib"] - plain["peak_gib"])
+    return [
+        measure("the same run with a heap of 2 GiB", tight["wall_s"], roomy["wall_s"], unit="s", limit=2.0),
+        measure("  its peak resident memory", tight["peak_gib"], roomy["peak_gib"], unit="GiB"),
+        measure(f"{results:,} rows of results, memory they add", added, 500.0, unit="MiB", limit=1.0),
+    ]
+
+
+def _logs(folder: Path, size: Size) -> Path:
+    logs = folder / "logs"
+    return logs if logs.is_dir() else simulated(size, logs)
 
 
 def million(folder: Path, _: Size) -> list[Measure]:
@@ -81,8 +101,7 @@ def statistics(_: Path, __: Size) -> list[Measure]:
 
 def derivation(folder: Path, size: Size) -> list[Measure]:
     """What re-deriving every assignment adds; see tests/perf/bench_derive.py."""
-    logs = folder / "logs"
-    return derived(logs if logs.is_dir() else simulated(size, logs))
+    return derived(_logs(folder, size))
 
 
 def planning(_: Path, __: Size) -> list[Measure]:
@@ -92,8 +111,8 @@ def planning(_: Path, __: Size) -> list[Measure]:
 
 
 SECTIONS: Final[dict[str, Section]] = {
-    "statistics": statistics, "commands": commands, "million": million, "duckdb": duckdb, "growth": growth,
-    "derivation": derivation, "planning": planning,
+    "statistics": statistics, "commands": commands, "million": million, "duckdb": duckdb, "memory": memory,
+    "growth": growth, "derivation": derivation, "planning": planning,
 }  # fmt: skip
 
 
