@@ -36,13 +36,14 @@ COLLECTIONS = 6
 
 
 class Deadly(Progress):
-    """Progress that kills in a stage."""
+    """Progress that kills in a stage: executors are stopped before it begins, and one that was given a task dies."""
 
     def __init__(
         self, spark: SparkSession, victim: str, chosen: list[str], workers: list[psutil.Process]
     ) -> None:
         super().__init__()
         self.victim, self.chosen, self.workers = victim, chosen, workers
+        self.spark = spark
         self.store = spark.sparkContext._jsc.sc().statusStore()
         self.killed: dict[str, str] = {}
 
@@ -53,7 +54,8 @@ class Deadly(Progress):
                 yield stage
             return
         over = threading.Event()
-        killer = threading.Thread(target=self._kill, args=(name, over))
+        stopped = self.stopped() if self.victim == "executor" else {}
+        killer = threading.Thread(target=self._kill, args=(name, stopped, over))
         killer.start()
         try:
             with super().stage(name, aside=aside) as stage:
@@ -62,35 +64,52 @@ class Deadly(Progress):
             over.set()
             killer.join()
 
-    def _kill(self, name: str, over: threading.Event) -> None:
-        while not over.is_set():
-            dead = self.killed.values()
-            busy = [e.id() for e in self.executors() if e.activeTasks() > 0 and e.id() not in dead]
+    def stopped(self) -> dict[str, psutil.Process]:
+        """All executors, one for each worker, by their ids; none of them gets on with anything."""
+        self.wait_for_executors()
+        found = {e.id(): executor_process(self.workers, e.id()) for e in self.executors()}
+        for process in found.values():
+            process.suspend()
+        return found
+
+    def wait_for_executors(self) -> None:
+        while len(self.executors()) < len(self.workers):
+            time.sleep(0.05)
+
+    def _kill(self, name: str, stopped: dict[str, psutil.Process], over: threading.Event) -> None:
+        while not over.is_set() and name not in self.killed:
+            busy = [e.id() for e in self.executors() if e.activeTasks() > 0]
             if busy and self.victim == "driver":
                 os.killpg(0, signal.SIGKILL)
-            if busy:
-                executor_process(self.workers, busy[0]).kill()
-                self.killed[name] = busy[0]
-                return
+            for executor in [e for e in busy if e in stopped][:1]:
+                self.killed[name] = executor
+                stopped.pop(executor).kill()
             time.sleep(0.002)
+        for process in stopped.values():
+            process.resume()
 
     def executors(self) -> list[Any]:
         found = self.store.executorList(True)
         every = [found.apply(place) for place in range(found.size())]
-        return [executor for executor in every if executor.id() != "driver"]
+        return [e for e in every if e.id() != "driver" and e.id() not in self.killed.values()]
+
+    def failed_tasks(self) -> int:
+        """Tasks of all stages so far that failed, as those of a dead executor do."""
+        nothing = self.spark.sparkContext._gateway.new_array(self.spark._jvm.double, 0)
+        stages = self.store.stageList(None, False, False, nothing, None)
+        return sum(stages.apply(place).numFailedTasks() for place in range(stages.size()))
 
 
 def one_run(spark: SparkSession, deadly: Deadly, conf: Path, env: str, as_of: str) -> dict[str, Any]:
-    while len(deadly.executors()) < len(deadly.workers):
-        time.sleep(0.1)
-    error = None
+    deadly.wait_for_executors()
+    before, error = deadly.failed_tasks(), None
     try:
         runner.run(
             spark, load_project(conf, env, environ={}), as_of=datetime.fromisoformat(as_of), progress=deadly
         )
     except Exception as found:  # the test tells it
         error = f"{type(found).__name__}: {found}"[:3000]
-    return {"error": error, "killed": list(deadly.killed)}
+    return {"error": error, "killed": list(deadly.killed), "lost": deadly.failed_tasks() - before}
 
 
 def held(spark: SparkSession) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 From the first ten runs after the fifth to the last ten, as measured: Java's live heap grows by 7 MiB, and by 1.4 MiB
 with each run more where Spark remembers a thousand queries; Python has some 400 blocks of memory more, of 755,000.
-Resident memory grows by 25 MiB, more slowly with each run: arenas of delta-rs' own allocator (jemalloc), as many more
-appends in a process that does nothing else show.
+Resident memory grows by 25 MiB, more slowly with each run; appends by delta-rs alone, in a process that does nothing
+else, account for part of it, by that library's own allocator.
 """
 
 from __future__ import annotations
