@@ -20,7 +20,7 @@ from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
-from abspark.pipeline.events import bad_value_wants, identity_names
+from abspark.pipeline.events import bad_value_wants, value_names
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
@@ -101,8 +101,7 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
     keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
     if sampled:
-        told = [name for name in identity_names(study) if name == "e"]
-        keys.append(F.when(F.col("reason").isNull(), sampled_unit(told)).alias("unit"))
+        keys.append(F.when(F.col("reason").isNull(), sampled_unit(value_names(study))).alias("unit"))
     counted = events.groupBy(*keys).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),

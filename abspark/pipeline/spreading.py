@@ -52,7 +52,11 @@ def spread_over(sampled: Sequence[Mapping[int, int]]) -> Spread | None:
 
 
 def sampled_unit(columns: Sequence[str]) -> Column:
-    """The key of a coded event's unit where the row is in the sample, by a hash of its time and other `columns`."""
+    """The key of a coded event's unit where the row is in the sample, by a hash of its time and other `columns`.
+
+    Columns that are read anyway: ids would cost more to read than all else. Of events that share all of these, either
+    all are drawn or none.
+    """
     drawn = F.pmod(F.xxhash64("t", *columns), F.lit(SAMPLED_ROWS)) == 0
     return F.when(drawn, F.col("hi"))
 

@@ -14,6 +14,7 @@ from rule_world import WORLD as RULES
 from world import World
 from world_models import study_of
 
+from abspark.pipeline.events import value_names
 from abspark.pipeline.keys import key_hi
 from abspark.pipeline.ledger import event_counts, event_drops
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, Spread, spread_over
@@ -56,7 +57,9 @@ def test_units_with_many_events_are_found(spark: SparkSession) -> None:
     """2,000,000 events of one unit: 488 rows in the sample, give or take 22; 400,000 of 4,000 others."""
     study = study_of(RULES)
     source = study.sources[0]
-    coded = many_events(spark, 2_000_000, 400_000)
+    coded = many_events(spark, 2_000_000, 400_000).withColumns(
+        {name: F.col("t") % 100 for name in value_names(study)}
+    )
     plain, sampled = (event_counts(coded, study, source, sampled=s).collect() for s in (False, True))
     drops, tally = event_drops(sampled, study, source)
     assert (drops, replace(tally, busy={})) == event_drops(plain, study, source)
@@ -73,6 +76,5 @@ def many_events(spark: SparkSession, crowded: int, others: int) -> DataFrame:
         F.lit(None).cast("string").alias("reason"),
         unit.alias("hi"),
         (number * 1000).alias("t"),
-        number.alias("e"),
         F.array().cast("array<boolean>").alias("bad"),
     )
