@@ -31,7 +31,7 @@ def half_of_the_units(spark: SparkSession, world: World) -> Spread:
     return Spread(tuple(sorted(row[0] for row in keyed.collect())[::2]), 3)
 
 
-@pytest.mark.parametrize("world", [RULES, UNTRIGGERED], ids=["rules", "kinds"])
+@pytest.mark.parametrize("world", [RULES, UNTRIGGERED, KINDS], ids=["rules", "kinds", "triggers"])
 def test_spread_units_are_as_others(spark: SparkSession, world: World) -> None:
     with as_in_a_run(spark), planned_once(spark):
         found = run_world(spark, world, spread=half_of_the_units(spark, world))
