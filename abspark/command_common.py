@@ -113,7 +113,7 @@ def session(
     require_pyspark()
     from contextlib import ExitStack
 
-    from abspark.storage import bytes_at, open_session, utc_session
+    from abspark.storage import bytes_at, open_session, run_settings
 
     if environment is None:
         raise UsageError("no environment was chosen", advice="name one with --env")
@@ -128,7 +128,7 @@ def session(
         else:
             with stage("start Spark"):
                 spark = stack.enter_context(opened)
-        stack.enter_context(utc_session(spark))
+        stack.enter_context(run_settings(spark))
         yield spark
 
 

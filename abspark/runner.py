@@ -19,7 +19,7 @@ from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, utc_session
+from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, run_settings
 
 _STAGE_BEFORE: Final = {"moments": "assignments", "results": "moments"}
 """Table that a stage writes first: the stage whose end has to be on record."""
@@ -48,7 +48,7 @@ def run(
     Raises:
         AbsparkError: See `begin`, the stages and `commit`.
     """
-    with utc_session(spark):
+    with run_settings(spark):
         state = begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         state.kept = {}
         with recorded_failure(state):

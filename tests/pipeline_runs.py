@@ -48,12 +48,12 @@ from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_tabl
 from abspark.schemas import ASSIGNMENTS, COVARIANCE_PAIRS, SAMPLED, VARIABLES
 from abspark.stages.measure import cap_bounds
 from abspark.stages.quantiles import quantile_rows
-from abspark.storage import utc_session
+from abspark.storage import run_settings
 
 
 @contextmanager
 def as_in_a_run(spark: SparkSession) -> Iterator[None]:
-    with utc_session(spark):
+    with run_settings(spark):
         yield
 
 

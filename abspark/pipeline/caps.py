@@ -15,6 +15,7 @@ from abspark.pipeline.buckets import bucket_name
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.exposure_days import age_name, pending_name
 from abspark.pipeline.literals import per_code
+from abspark.pipeline.metric_codes import metric_code, metric_codes
 from abspark.pipeline.plans import NUM
 from abspark.pipeline.study import Study
 
@@ -130,8 +131,7 @@ def bounded(frame: DataFrame, study: Study, bounds: Mapping[Code, Bounds]) -> Da
     """Unit metrics with `num` kept within bounds, less what a unit without events has; and `capped`."""
     if not bounds:
         return frame.withColumn("capped", F.lit(False))  # noqa: FBT003 - a literal, not a flag
-    codes = [(x, m) for x in range(len(study.experiments)) for m in range(len(study.metrics))]
-    code = F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m"))
+    codes, code = metric_codes(study), metric_code(study)
     found = [bounds.get(code, NO_BOUNDS) for code in codes]
     low = per_code(code, [bound.low for bound in found], "double")
     high = per_code(code, [bound.high for bound in found], "double")

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from abspark.pipeline.buckets import bucketed, sums
+from abspark.pipeline.buckets import sums
 from abspark.pipeline.calendar import DAY, NEVER, Calendar, day_index
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.study import Study
 from abspark.pipeline.thresholds import passed
 from abspark.pipeline.time import epoch_micros
-from abspark.schemas import VARIABLES
 
 AGE_SLICE: Final = -3
 """In place of a segment's position: `code` is a day since exposure, and the row tells what changes on it."""
@@ -83,58 +82,6 @@ def days_over(
     lists = [ages for _, ages in codes]
     length = per_code(code, [len(ages) for ages in lists], "int")
     return length - passed(F.col("t0"), day_index(F.col("t0"), calendars), code, lists, ends)
-
-
-def age_places(study: Study) -> list[Column]:
-    """The places of a row of unit metrics in the series: each day, and the one after the last that is over."""
-    depth = exposure_depth(study)
-    return [
-        F.struct(F.lit(AGE_SLICE).alias("p"), F.lit(code).alias("code"))
-        for code in range(depth + 1 if depth else 0)
-    ]
-
-
-def entered(study: Study, over: Column, strict: Column) -> dict[str, Column]:
-    """Columns that a row needs before it is spread: `stays`, its number of days, and aged_0.., its variables by day."""
-    stays = F.when(F.col("leaves") < NEVER, 0).when(strict, over).otherwise(NEVER)
-    names = {v: [*age_names(study, v), VARIABLES[v]] for v in bucketed(study)}
-    aged = {f"aged_{v}": F.array(*(F.coalesce(name, F.lit(0.0)) for name in names[v])) for v in names}
-    return {"stays": stays, **aged}
-
-
-def with_ages(
-    rows: DataFrame, study: Study, code: Column, lengths: Sequence[int], variables: Sequence[int]
-) -> DataFrame:
-    """Exploded rows with is_in, was_in, is_0, was_0, ... at the places of this series too.
-
-    `since` is the place, and `code` becomes the day; `lengths` are the days of each experiment and metric by `code`.
-    Rows that change nothing are left out: a unit comes on day 0, grows, and leaves after the last day that is over.
-    """
-    depth = exposure_depth(study)
-    if not depth:
-        return rows
-    aged, since, stays = F.col("p") == AGE_SLICE, F.col("since"), F.col("stays")
-    length = F.coalesce(per_code(code, lengths, "int"), F.lit(0))
-    grows, zero = since < depth, F.lit(0.0)
-    states = {"is_in": F.when(grows, 1).otherwise(0), "was_in": F.when(grows & (since == 0), 0).otherwise(1)}
-    grown = since == 0
-    for v in variables:
-        states[f"is_{v}"] = F.when(grows, _as_of(study, v, since)).otherwise(zero)
-        before = F.when(grows, _as_of(study, v, since - 1)).otherwise(_as_of(study, v, stays - 1))
-        states[f"was_{v}"] = F.when(since == 0, zero).otherwise(before)
-        grown |= F.col(f"is_{v}") != F.col(f"was_{v}")
-    changes = F.when(grows, (since < stays) & (since < length) & grown).otherwise(
-        (stays > 0) & (stays < length)
-    )
-    named = {name: F.when(aged, value).otherwise(F.col(name)) for name, value in states.items()}
-    placed = rows.withColumns(named).where(~aged | F.coalesce(changes, F.lit(False)))  # noqa: FBT003 - a literal
-    return placed.withColumn("code", F.when(aged & ~grows, stays).otherwise(F.col("code")))
-
-
-def _as_of(study: Study, variable: int, day: Column) -> Column:
-    if variable not in bucketed(study):
-        return F.coalesce(VARIABLES[variable], F.lit(0.0))
-    return F.get(f"aged_{variable}", day)
 
 
 def unit_ages(lengths: Sequence[int], code: Column, over: Column) -> list[Column]:

@@ -20,19 +20,18 @@ from pyspark.sql import functions as F
 from abspark.local_frame import local_frame
 from abspark.pipeline.attribute_values import attribute_names, attribute_sums
 from abspark.pipeline.calendar import Calendar
+from abspark.pipeline.conversions import Status
+from abspark.pipeline.courses import course_names, course_places, course_sums, with_course
 from abspark.pipeline.cutoffs import Cutoffs
+from abspark.pipeline.exposure_days import AGE_SLICE, exposure_depth
 from abspark.pipeline.literals import per_code
-from abspark.pipeline.segments import exploded
-from abspark.pipeline.series import (
-    Limit,
-    unit_days,
-    value_slices,
-    with_changes,
-    with_entry,
-    with_unit_days,
-)
+from abspark.pipeline.metric_codes import metric_code, metric_codes
+from abspark.pipeline.packing import Small, grouped
+from abspark.pipeline.segments import exploded, most_codes
+from abspark.pipeline.series import increment_names, with_days
 from abspark.pipeline.study import Study
-from abspark.pipeline.unit_metrics import anchor_of, used_variables
+from abspark.pipeline.unit_days import Limit, unit_days, with_unit_days
+from abspark.pipeline.unit_metrics import LEDGER, anchor_of, used_variables
 from abspark.schemas import VARIABLES
 
 KEY: Final = ["x", "v", "p", "code", "m"]
@@ -61,30 +60,60 @@ def event_moments(
     """
     variables = used_variables(study)
     pairs = variable_pairs(study)
-    slices = value_slices(study, cutoffs, depth)
     rows = _complete(unit_metrics, study, cutoffs)
-    if slices is None:
-        rows = exploded(rows, segments, {}, None)
-    else:
-        entered = with_entry(rows, study, cutoffs, calendars, depth)
-        rows = with_changes(exploded(entered, segments, {}, slices), study, cutoffs, calendars, depth)
+    places = course_places(study, cutoffs, calendars)
+    apart = [] if places is None else course_names(calendars)
+    if places is not None:
+        rows = with_course(rows, study, cutoffs, calendars)
+    spread = exploded(rows, segments, {small.name: F.lit(0) for small in apart}, places)
+    values = {name: F.coalesce(name, F.lit(0.0)) for name in (VARIABLES[v] for v in variables)}
+    filled = spread.withColumn("history", _history(variables)).withColumns(values)
+    smalls = [*_small_key(study, calendars, segments), *apart]
+    totals = _totals(variables, pairs)
+    if places is None:
+        return grouped(filled, [], smalls, list(totals.values()))
+    groups = grouped(filled, [], smalls, [*totals.values(), *course_sums(study, depth, pairs)])
+    changes = with_days(groups, study, cutoffs, calendars, depth, pairs)
     whole = F.col("p") >= -1
-    names = [VARIABLES[variable] for variable in variables]
-    values = {name: F.coalesce(name, F.lit(0.0)) for name in names}
-    filled = rows.withColumn("history", _history(variables)).withColumns(values)
-    return filled.groupBy(*KEY, "s", "status").agg(
-        F.count_if(whole).alias("n1"),
-        F.count_if(whole & F.col("complete")).alias("c1"),
-        F.count_if(whole & F.col("history")).alias("history"),
-        F.count_if(whole & F.col("capped")).alias("capped"),
-        F.count_if(F.col("early") > 0).alias("early_units"),
-        F.sum("early").alias("early"),
-        F.sum("num").alias("total"),
-        F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))).alias("lead_total"),
-        *(F.avg(VARIABLES[a]).alias(f"mean1_{a}") for a in variables),
-        *(_covariance(a, b).alias(f"variance1_{a}{b}") for a, b in pairs),
-        *([] if slices is None else _increments(study, pairs)),
+    # one row for everyone and each segment value, several groups for a day
+    return (
+        changes.repartition(*KEY)
+        .groupBy(*KEY, "s", "status")
+        .agg(
+            *(F.max(F.when(whole, F.col(name))).alias(name) for name in totals),
+            *(F.sum(name).alias(name) for name in increment_names(study, pairs)),
+        )
     )
+
+
+def _totals(variables: Sequence[int], pairs: Sequence[tuple[int, int]]) -> dict[str, Column]:
+    """Aggregates over units with events, by name."""
+    found = {
+        "n1": F.count("*"),
+        "c1": F.count_if("complete"),
+        "history": F.count_if("history"),
+        "capped": F.count_if("capped"),
+        "early_units": F.count_if(F.col("early") > 0),
+        "early": F.sum("early"),
+        "total": F.sum("num"),
+        "lead_total": F.sum(F.when(F.col("lead"), F.col("num")).otherwise(F.lit(0.0))),
+        **{f"mean1_{a}": F.avg(VARIABLES[a]) for a in variables},
+        **{f"variance1_{a}{b}": _covariance(a, b) for a, b in pairs},
+    }
+    return {name: column.alias(name) for name, column in found.items()}
+
+
+def _small_key(study: Study, calendars: Sequence[Calendar], segments: int) -> list[Small]:
+    most = max(len(calendar.ends) for calendar in calendars)
+    return [
+        Small("x", len(study.experiments) - 1),
+        Small("v", max(len(experiment.variants) for experiment in study.experiments) - 1, low=-1),
+        Small("p", segments, low=AGE_SLICE),
+        Small("code", max(most_codes(1), most, exposure_depth(study)), low=-1),
+        Small("m", len(study.metrics) - 1, low=LEDGER),
+        Small("s", len(study.event_sources) - 1),
+        Small("status", max(Status)),
+    ]
 
 
 def _covariance(a: int, b: int) -> Column:
@@ -97,29 +126,10 @@ def _history(variables: Sequence[int]) -> Column:
     return reduce(or_, before, F.lit(False))  # noqa: FBT003 - a literal, not a flag
 
 
-def _increments(study: Study, pairs: Sequence[tuple[int, int]]) -> list[Column]:
-    """What a unit adds to counts, sums and sums of products on a day: its state as it is less as it was."""
-    entered = F.col("is_in") - F.col("was_in")
-    over = [F.sum(F.col("is_over") - F.col("was_over")).alias("dover")] if study.triggers else []
-    return [
-        F.sum(entered).alias("dn"),
-        *over,
-        F.sum(F.when(F.col("history"), entered)).alias("dhistory"),
-        *(F.sum(F.col(f"is_{a}") - F.col(f"was_{a}")).alias(f"d{a}") for a in used_variables(study)),
-        *(
-            F.sum(F.col(f"is_{a}") * F.col(f"is_{b}") - F.col(f"was_{a}") * F.col(f"was_{b}")).alias(
-                f"d{a}{b}"
-            )
-            for a, b in pairs
-        ),
-    ]
-
-
 def _complete(unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs) -> DataFrame:
     """With `complete`, whether the unit's windows are over."""
-    metrics = len(study.metrics)
-    limits = [cutoffs.final.get((x, m)) for x in range(len(study.experiments)) for m in range(metrics)]
-    limit = per_code(F.when(F.col("m") >= 0, F.col("x") * metrics + F.col("m")), limits, "bigint")
+    limits = [cutoffs.final.get(key) for key in metric_codes(study)]
+    limit = per_code(metric_code(study), limits, "bigint")
     return unit_metrics.withColumn("complete", F.coalesce(anchor_of(study) <= limit, F.lit(False)))  # noqa: FBT003
 
 

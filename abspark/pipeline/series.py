@@ -1,246 +1,132 @@
-"""The day series: on which days a unit changes the moments, and by how much.
+"""The day series: groups of units that come and leave on the same days, placed on the days on which they change it.
 
-A unit enters on the day of its anchor, or, where only complete units count, on the first day at whose end its windows
-are over; it leaves on the day of its second variant. In between its sums grow on the days on which it has events. The
-moments of a day are what all changes up to it add up to, so that every day comes out of the same pass.
+In between, a group's sums grow on the days on which its units have events. The moments of a day are what all changes
+up to it add up to, so that every day comes out of the same pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.pipeline.buckets import bucket_names, bucketed, growing, growing_anywhere
-from abspark.pipeline.calendar import Calendar, day_index
+from abspark.pipeline.calendar import Calendar
+from abspark.pipeline.courses import DAY_SLICE, ages_of, complete_only, last_day, products, sums_by_day
 from abspark.pipeline.cutoffs import Cutoffs
-from abspark.pipeline.exposure_days import (
-    age_names,
-    age_places,
-    days_over,
-    entered,
-    exposure_depth,
-    unit_ages,
-    with_ages,
-)
+from abspark.pipeline.exposure_days import AGE_SLICE, exposure_depth
 from abspark.pipeline.literals import per_code
-from abspark.pipeline.plans import FOREVER
 from abspark.pipeline.study import Study
-from abspark.pipeline.thresholds import passed
-from abspark.pipeline.unit_metrics import anchor_of, used_variables
-from abspark.schemas import VARIABLES
 
-DAY_SLICE = -2
-"""In place of a segment's position: `code` is the index of a day, and the row tells what changes on it."""
+_NOTHING = -1
+"""In place of a day since a group came: it is not there."""
 
 
-class Limit(NamedTuple):
-    """What decides on which days units count: the experiment's code and its metrics' cutoffs, as `Cutoffs` has them."""
-
-    x: int
-    final: int
-    reached: tuple[int, ...]
-    ages: tuple[int, ...]
-
-
-def in_series(study: Study, x: int, m: int) -> bool:
-    """Whether a metric of an experiment has days: its units come in complete, or its sums grow day by day.
-
-    Where only complete units count and a window stays open, there are none: no day settles what a unit brings.
-    """
-    experiment = study.experiments[x]
-    closes = all(slot.end != FOREVER for slot in study.plans[m].closing_slots)
-    settles = study.complete_only(experiment, m) and closes
-    return experiment.series.enabled and (settles or growing(study, x, m))
-
-
-def value_slices(study: Study, cutoffs: Cutoffs, depth: int) -> Column | None:
-    """The places of a row of unit metrics in the series, as an array of (p, code); None: there is no series.
-
-    Codes 0 .. depth - 1 are days since the unit's entry, then comes its leaving, then the day on which a triggered
-    unit's windows are over. Those of the series by days since exposure follow. `with_changes` tells what each changes.
-    """
-    if not any(_listed(study, cutoffs)) and not exposure_depth(study):
-        return None
-    count = max(depth, 1) + (2 if study.triggers else 1)
-    places = [F.struct(F.lit(DAY_SLICE).alias("p"), F.lit(code).alias("code")) for code in range(count)]
-    return F.array(*places, *age_places(study))
-
-
-def with_entry(
-    unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
+def with_days(
+    groups: DataFrame,
+    study: Study,
+    cutoffs: Cutoffs,
+    calendars: Sequence[Calendar],
+    depth: int,
+    pairs: Sequence[tuple[int, int]],
 ) -> DataFrame:
-    """Rows with `enters`, the day of the anchor, and `completes`, the first at whose end the windows are over.
+    """Groups of courses, each once for each day on which it may change the series, with what it changes.
 
-    And with until_0.., the variables that grow as of each day since entry, in place of the columns that held them.
-    Likewise what the series by days since exposure needs.
+    `groups` have the columns of `abspark.pipeline.courses.course_sums`; n1, how many units; and history, how many of
+    them with a value before exposure. `code` becomes the day. What changes, in the columns `increment_names`, is what
+    there is as of the day less what there was; NULL for groups that are no courses.
     """
-    anchor = anchor_of(study)
-    reached = [cutoffs.reached.get(key, ()) for key in _codes(study)]
-    ends = [calendars[x].ends for x, _ in _codes(study)]
-    enters = day_index(anchor, calendars)
-    completes = F.greatest(passed(anchor, enters, _code(study), reached, ends), enters)
-    given = {"enters": enters, "completes": completes}
-    if depth:
-        given |= {f"until_{v}": _until(v, depth) for v in bucketed(study)}
-    if exposure_depth(study):
-        ages = [(x, cutoffs.ages.get((x, m), ())) for x, m in _codes(study)]
-        given |= entered(study, days_over(calendars, ages, _code(study)), _strict(study))
-    names = (name for v in bucketed(study) for name in (*bucket_names(v, depth), *age_names(study, v)))
-    return unit_metrics.withColumns(given).drop(*names)
+    steps, ages = max(depth, 1), exposure_depth(study)
+    daily, aged = F.col("p") == DAY_SLICE, F.col("p") == AGE_SLICE
+    most = F.when(daily, steps + 1 if study.triggers else steps).when(aged, ages).otherwise(0)
+    placed = groups.withColumn("since", F.explode(F.sequence(F.lit(0), most)))
+    since, grows, goes = F.col("since"), F.col("since") < steps, F.col("since") == steps
+    day = F.when(grows, F.col("code") + since).when(goes, F.col("until")).otherwise(F.col("over"))
+    is_at, was_at = _by_day(study, steps)
+    is_aged, was_aged = _by_age(ages)
+    dated = placed.withColumns(
+        {
+            "is_at": F.when(daily, is_at).when(aged, is_aged),
+            "was_at": F.when(daily, was_at).when(aged, was_aged),
+            "day": F.when(daily, day).when(aged, F.when(since < ages, since).otherwise(F.col("code"))),
+        }
+    )
+    changes = F.when(daily, _changes(study, calendars, steps)).otherwise(
+        F.when(since < ages, since < F.col("code")).otherwise(F.col("code") < ages_of(study, cutoffs))
+    )
+    kept = dated.where((~daily & ~aged) | changes)
+    course = daily | aged
+    counts = [_there(F.col("n1")), _there(F.col("history"))]
+    over = [F.when(daily, _over(study, steps))] if study.triggers else []
+    gains = [_gain(study, variables, steps, ages) for variables in products(study, pairs)]
+    increments = zip(increment_names(study, pairs), [*counts, *over, *gains], strict=True)
+    found = kept.withColumns({name: F.when(course, column) for name, column in increments})
+    return found.withColumn("code", F.coalesce("day", "code"))
 
 
-def _until(variable: int, depth: int) -> Column:
-    names = [*bucket_names(variable, depth), VARIABLES[variable]]
-    return F.array(*(F.coalesce(name, F.lit(0.0)) for name in names))
+def increment_names(study: Study, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Changes in units, in those with a value before exposure, with triggers in those complete, and in sums."""
+    over = ["dover"] if study.triggers else []
+    return ["dn", "dhistory", *over, *("d" + "".join(map(str, vs)) for vs in products(study, pairs))]
 
 
-def with_changes(
-    rows: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar], depth: int
-) -> DataFrame:
-    """Exploded rows with the unit's state as it is and as it was the day before: is_in, was_in, is_0, was_0, ...
+def _by_day(study: Study, steps: int) -> tuple[Column, Column]:
+    """As of which day since it came a group counts at a place of the day series, and as of which before that.
 
-    `code` of a place in the series becomes the day's index.
-
-    Rows that change nothing are left out. A unit that comes complete brings its final values; one whose sums grow
-    brings on each day what it has by then.
+    It grows for so many steps, then it leaves, then, with triggers, its windows are over. Where only complete units
+    count, all of it comes at once.
     """
-    listed = per_code(_code(study), _listed(study, cutoffs), "boolean")
-    strict = _strict(study)
-    last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
-    entry = F.when(F.col("strict"), F.col("completes")).otherwise(F.col("enters"))
-    placed = rows.withColumns({"strict": strict, "last": last, "since": F.col("code")}).withColumn(
-        "entry", entry
+    since, whole = F.col("since"), complete_only(study)
+    final = steps - 1
+    last_in = F.least(F.col("until") - 1 - F.col("code"), F.lit(final))
+    is_at = F.when(since >= steps, _NOTHING).when(whole, final).otherwise(since)
+    was_at = (
+        F.when(since < steps, since - 1).when(since > steps, _NOTHING).when(whole, final).otherwise(last_in)
     )
-    steps = max(depth, 1)
-    kinds = {
-        "grows": F.col("since") < steps,
-        "goes": F.col("since") == steps,
-    }
-    states = _states(study, kinds, steps)
-    day = (
-        F.when(kinds["grows"], F.col("entry") + F.col("since"))
-        .when(kinds["goes"], F.col("leaves"))
-        .otherwise(F.col("completes"))
+    return is_at, was_at
+
+
+def _by_age(ages: int) -> tuple[Column, Column]:
+    """The same in the series by days since exposure: a group grows, and leaves with the last of its days."""
+    since = F.col("since")
+    return F.when(since < ages, since).otherwise(_NOTHING), F.when(since < ages, since - 1).otherwise(
+        F.col("code") - 1
     )
-    series = F.col("p") == DAY_SLICE
-    named = {name: F.when(series, value) for name, value in states.items()}
-    dated = placed.withColumns(named).withColumn("day", F.when(series, day))
-    changes = listed & (F.col("day") <= F.col("last")) & _in_order(study, kinds)
-    code = F.when(series, F.col("day")).otherwise(F.col("code"))
-    changed = dated.where(~series | F.coalesce(changes, F.lit(False))).withColumn("code", code)  # noqa: FBT003
-    lengths = [len(cutoffs.ages.get(key, ())) for key in _codes(study)]
-    return with_ages(changed, study, _code(study), lengths, used_variables(study))
 
 
-def _strict(study: Study) -> Column:
-    """Whether only complete units count for a row's metric; TRUE for the ledger's rows."""
-    whole = [study.complete_only(study.experiments[x], m) for x, m in _codes(study)]
-    return F.coalesce(per_code(_code(study), whole, "boolean"), F.lit(True))  # noqa: FBT003 - a literal, not a flag
-
-
-def _in_order(study: Study, kinds: Mapping[str, Column]) -> Column:
-    """Whether the place is one at which the row changes: entering and growing before leaving, leaving after entry."""
-    entered = F.col("since") == 0
-    grown = F.lit(False)  # noqa: FBT003 - a literal, not a flag
-    for v in bucketed(study):
-        grown |= F.col(f"is_{v}") != F.col(f"was_{v}")
-    present = F.col("day") < F.col("leaves")
-    waits = _waits(study) & ~F.col("strict") if study.triggers else F.lit(False)  # noqa: FBT003
-    return (
-        F.when(kinds["grows"], present & (entered | (~F.col("strict") & grown)))
-        .when(kinds["goes"], F.col("entry") < F.col("leaves"))
+def _changes(study: Study, calendars: Sequence[Calendar], steps: int) -> Column:
+    """Whether a group is there to change anything at a place of the day series, and that day has come."""
+    since, whole, present = F.col("since"), complete_only(study), F.col("day") < F.col("until")
+    waits = _waits(study) & ~whole if study.triggers else F.lit(False)  # noqa: FBT003 - a literal, not a flag
+    here = (
+        F.when(since < steps, present & ((since == 0) | ~whole))
+        .when(since == steps, F.lit(True))  # noqa: FBT003
         .otherwise(present & waits)
     )
+    return here & (F.col("day") <= last_day(calendars))
 
 
-def _states(study: Study, kinds: Mapping[str, Column], steps: int) -> dict[str, Column]:
-    """The unit's state as it is and was at each place."""
-    since, zero = F.col("since"), F.lit(0.0)
-    grows, goes = kinds["grows"], kinds["goes"]
-    later = since > 0
-    last_in = F.least(F.col("leaves") - 1 - F.col("entry"), F.lit(steps - 1))
-    found = {
-        "is_in": F.when(grows, 1).otherwise(0),
-        "was_in": F.when(goes | (grows & later), 1).otherwise(0),
-    }
-    if study.triggers:
-        over_before = F.col("strict") | (_waits(study) & (F.col("completes") < F.col("leaves")))
-        found["is_over"] = F.when(F.when(grows, F.col("strict")).otherwise(~goes), 1).otherwise(0)
-        found["was_over"] = F.when(goes & over_before, 1).otherwise(0)
-    for v in used_variables(study):
-        found[f"is_{v}"] = F.when(grows, _as_of(study, v, since)).otherwise(zero)
-        before = F.when(grows & later, _as_of(study, v, since - 1)).when(goes, _as_of(study, v, last_in))
-        found[f"was_{v}"] = F.coalesce(before, zero)
-    return found
+def _there(units: Column) -> Column:
+    return F.when(F.col("is_at") >= 0, units).otherwise(0) - F.when(F.col("was_at") >= 0, units).otherwise(0)
+
+
+def _over(study: Study, steps: int) -> Column:
+    """The change in units whose windows are over."""
+    since, whole = F.col("since"), complete_only(study)
+    before = whole | (_waits(study) & (F.col("over") < F.col("until")))
+    is_over = F.when(since < steps, whole).otherwise(since > steps)
+    was_over = (since == steps) & before
+    return F.when(is_over, F.col("n1")).otherwise(0) - F.when(was_over, F.col("n1")).otherwise(0)
+
+
+def _gain(study: Study, variables: Sequence[int], steps: int, ages: int) -> Column:
+    sums = sums_by_day(study, variables, steps)
+    if ages:
+        sums = F.when(F.col("p") == AGE_SLICE, sums_by_day(study, variables, ages)).otherwise(sums)
+    is_then, was_then = (F.coalesce(F.get(sums, F.col(at)), F.lit(0.0)) for at in ("is_at", "was_at"))
+    return is_then - was_then
 
 
 def _waits(study: Study) -> Column:
     waits = per_code(F.col("m"), [plan.trigger is not None for plan in study.plans], "boolean")
     return F.coalesce(waits, F.lit(False))  # noqa: FBT003 - a literal, not a flag
-
-
-def _as_of(study: Study, variable: int, since: Column) -> Column:
-    """The variable some days after entry: what it had grown to, or all of it for a unit that comes complete."""
-    final = F.coalesce(VARIABLES[variable], F.lit(0.0))
-    if not growing_anywhere(study) or variable not in bucketed(study):
-        return final
-    return F.when(F.col("strict"), final).otherwise(F.get(f"until_{variable}", since))
-
-
-def _listed(study: Study, cutoffs: Cutoffs) -> list[bool]:
-    return [key in cutoffs.daily and in_series(study, *key) for key in _codes(study)]
-
-
-def _codes(study: Study) -> list[tuple[int, int]]:
-    return [(x, m) for x in range(len(study.experiments)) for m in range(len(study.metrics))]
-
-
-def _code(study: Study) -> Column:
-    """The position of a row's experiment and metric among `_codes`; NULL for the ledger's rows."""
-    return F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m"))
-
-
-def with_unit_days(
-    units: DataFrame, study: Study, calendars: Sequence[Calendar], limits: Sequence[Limit]
-) -> DataFrame:
-    """Units with `enters`, the day of the first exposure, and `completes`, the first at whose end windows are over.
-
-    And with `ages_over`, how many of its days since exposure are, where there is a series of those. `limits` by the
-    number in column `limit`. Without any series the units as they are. Columns of their own, each used by the next: as
-    one expression, the code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
-    """
-    if not any(experiment.series.enabled for experiment in study.experiments):
-        return units
-    reached, ends = [limit.reached for limit in limits], [calendars[limit.x].ends for limit in limits]
-    dated = units.withColumn("enters", day_index(F.col("t0"), calendars))
-    over = passed(F.col("t0"), F.col("enters"), F.col("limit"), reached, ends)
-    completed = dated.withColumn("completes", F.greatest(over, F.col("enters")))
-    if not exposure_depth(study):
-        return completed
-    ages = days_over(calendars, [(limit.x, limit.ages) for limit in limits], F.col("limit"))
-    return completed.withColumn("ages_over", ages)
-
-
-def unit_days(study: Study, calendars: Sequence[Calendar], limits: Sequence[Limit]) -> Column | None:
-    """The days on which a unit of `with_unit_days` changes n and n_complete, as an array; None: no series."""
-    if not any(experiment.series.enabled for experiment in study.experiments):
-        return None
-    last = per_code(F.col("x"), [len(c.ends) - 1 for c in calendars], "int")
-    listed = per_code(F.col("x"), [e.series.enabled for e in study.experiments], "boolean")
-    entries = []
-    for name, field in (("enters", "one"), ("completes", "over")):
-        since, leaves = F.col(name), F.col("leaves")
-        comes = listed & (since <= last) & (since < leaves)
-        entries.append(_count(F.when(comes, since), field, 1))
-        entries.append(_count(F.when(comes & (leaves <= last), leaves), field, -1))
-    if exposure_depth(study):
-        entries += unit_ages([len(limit.ages) for limit in limits], F.col("limit"), F.col("ages_over"))
-    return F.array(*entries)
-
-
-def _count(day: Column, field: str, change: int) -> Column:
-    counts = [F.lit(change if name == field else 0).alias(name) for name in ("one", "over")]
-    return F.struct(F.lit(DAY_SLICE).alias("p"), day.cast("int").alias("code"), *counts)

@@ -15,10 +15,10 @@ from abspark.pipeline.assembly import daily_moments, whole_moments
 from abspark.pipeline.attribute_values import attribute_names, with_attribute
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.caps import Code, default_num
+from abspark.pipeline.courses import DAY_SLICE, in_series
 from abspark.pipeline.exposure_days import AGE_SLICE, exposure_days
 from abspark.pipeline.plans import NUM, PRE_NUM
 from abspark.pipeline.segments import LABELS
-from abspark.pipeline.series import DAY_SLICE, in_series
 from abspark.pipeline.station import Analysis
 from abspark.pipeline.study import Study
 from abspark.pipeline.unit_metrics import LEDGER, anchor_of, used_variables

@@ -18,6 +18,7 @@ from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.events import mask_names
 from abspark.pipeline.exposure_days import age_names, exposure_depth
 from abspark.pipeline.literals import per_code
+from abspark.pipeline.metric_codes import metric_code, metric_codes
 from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, Operation, Part
 from abspark.pipeline.signatures import chosen
@@ -144,11 +145,12 @@ def unit_metrics(
 
 def _pending(study: Study, cutoffs: Cutoffs) -> Column:
     limits = [
-        cutoffs.final[x, m] if (x, m) in cutoffs.final and study.complete_only(experiment, m) else None
-        for x, experiment in enumerate(study.experiments)
-        for m in range(len(study.metrics))
+        cutoffs.final[x, m]
+        if (x, m) in cutoffs.final and study.complete_only(study.experiments[x], m)
+        else None
+        for x, m in metric_codes(study)
     ]
-    limit = per_code(F.when(F.col("m") >= 0, F.col("x") * len(study.metrics) + F.col("m")), limits, "bigint")
+    limit = per_code(metric_code(study), limits, "bigint")
     return F.coalesce(anchor_of(study) > limit, F.lit(False)).alias("pending")  # noqa: FBT003 - a literal, not a flag
 
 

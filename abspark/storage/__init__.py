@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.places import bytes_at
-    from abspark.storage.session import open_session, utc_session
+    from abspark.storage.session import open_session, run_settings
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, pin, read, row_count
     from abspark.storage.telemetry import meter_of
@@ -41,7 +41,7 @@ __all__ = [
     "read_column",
     "require_columns",
     "row_count",
-    "utc_session",
+    "run_settings",
 ]
 
 _HOMES: Final = {
@@ -64,7 +64,7 @@ _HOMES: Final = {
     "read_column": "csv_values",
     "require_columns": "source_columns",
     "row_count": "sources",
-    "utc_session": "session",
+    "run_settings": "session",
 }
 
 

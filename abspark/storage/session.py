@@ -38,6 +38,10 @@ _QUICK: Final = " ".join(
         "-Xms640m", "-Xmn320m",
     )
 )  # fmt: skip
+# Java leaves methods of more than 8,000 bytes to its interpreter, ten times as slow, and what Spark generates for many
+# metrics is longer. On one machine Java is told to compile them, elsewhere Spark not to make them.
+_COMPILE_ALL: Final = "-XX:-DontCompileHugeMethods"
+_LONGEST_METHOD: Final = ("spark.sql.codegen.hugeMethodLimit", "8000")
 _RUN_SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
@@ -46,6 +50,7 @@ _RUN_SETTINGS: Final = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 _JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+_EXECUTOR_OPTIONS: Final = ("spark.executor.extraJavaOptions", "spark.executor.defaultJavaOptions")
 _PACKAGES: Final = "spark.jars.packages"
 _CLASS_PATH: Final = "spark.driver.extraClassPath"
 _DELTA_SETTINGS: Final = {
@@ -90,10 +95,14 @@ def open_session(
 
 
 @contextmanager
-def utc_session(spark: SparkSession) -> Iterator[None]:
-    """Within it the time zone is UTC, ANSI is off and partition folders are text; restored at the end."""
-    before = {key: spark.conf.get(key, None) for key in _RUN_SETTINGS}
-    for key, value in _RUN_SETTINGS.items():
+def run_settings(spark: SparkSession) -> Iterator[None]:
+    """Within it the time zone is UTC, ANSI is off and partition folders are text; restored at the end.
+
+    And no generated method is longer than Java compiles, unless the session has its own limit or its Java has none.
+    """
+    settings = {**_RUN_SETTINGS, **_method_limit(spark)}
+    before = {key: spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
         spark.conf.set(key, value)
     try:
         yield
@@ -103,6 +112,13 @@ def utc_session(spark: SparkSession) -> Iterator[None]:
                 spark.conf.unset(key)
             else:
                 spark.conf.set(key, old)
+
+
+def _method_limit(spark: SparkSession) -> dict[str, str]:
+    key, limit = _LONGEST_METHOD
+    given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
+    compiled = any(_COMPILE_ALL in options for options in given)
+    return {} if compiled or spark.conf.get(key, None) is not None else {key: limit}
 
 
 def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str]:
@@ -116,7 +132,7 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
     little = input_bytes is not None and input_bytes < _LITTLE
     return {
         "spark.driver.memory": "2g" if little else f"{_driver_gibibytes()}g",
-        _JAVA_OPTIONS: _QUICK if little else "-XX:+UseParallelGC",
+        _JAVA_OPTIONS: f"{_QUICK if little else '-XX:+UseParallelGC'} {_COMPILE_ALL}",
         "spark.driver.host": "localhost",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -12,7 +12,7 @@ from abspark import queries
 from abspark.config import Project
 from abspark.runner import lake_of
 from abspark.schemas import TABLES
-from abspark.storage import utc_session
+from abspark.storage import run_settings
 
 COMMITTED = ("assignments", "moments", "results", "health", "drops")
 """The tables that every run fills, `runs` and `commits` apart."""
@@ -25,7 +25,7 @@ def committed(
     spark: SparkSession, project: Project, experiments: Sequence[str] = (), names: Iterable[str] = COMMITTED
 ) -> Tables:
     """The rows that count, by table, in the order of their keys, without run_id."""
-    with utc_session(spark):
+    with run_settings(spark):
         return {name: _rows(spark, project, name, experiments) for name in names}
 
 
@@ -45,7 +45,7 @@ def heads(spark: SparkSession, project: Project) -> dict[str, str]:
 
 def run_records(spark: SparkSession, project: Project) -> Rows:
     """The latest record of each run, newest first."""
-    with utc_session(spark):
+    with run_settings(spark):
         return queries.runs(spark, project)
 
 

@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from abspark.cli import cli, invoke
-from abspark.storage import utc_session
+from abspark.storage import run_settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
@@ -283,7 +283,7 @@ def test_one_unit_with_a_million_events(spark: SparkSession, tmp_path: Path) -> 
         F.lit(1.0).alias("amount"),
         F.col("id").cast("string").alias("id"),
     )
-    with utc_session(spark):
+    with run_settings(spark):
         rows.write.mode("overwrite").parquet(str(tiny.root / "data" / "purchases"))
     assert invoke(cli, tiny.command("run", "--as-of", AS_OF, "--experiment", "button", "--quiet")) == 0
     found = committed(spark, tiny.load())

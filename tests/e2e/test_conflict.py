@@ -23,7 +23,7 @@ from abspark.errors import ConflictError
 from abspark.stages.analyze import analyze, commit
 from abspark.stages.measure import measure
 from abspark.stages.state import RunState
-from abspark.storage import utc_session
+from abspark.storage import run_settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
@@ -89,7 +89,7 @@ def overlapping(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     """
     tiny = make_project(tmp_path_factory.mktemp("overlapping"))
     poller = Poller(spark, tiny)
-    with utc_session(spark), poller.watching():
+    with run_settings(spark), poller.watching():
         first, second = begin(spark, tiny, "button"), begin(spark, tiny)
         up_to_results(first)
         up_to_results(second)

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from abspark import command_tables, queries
 from abspark.cli import cli, invoke
 from abspark.command_tables import LakeTables, open_tables
-from abspark.storage import utc_session
+from abspark.storage import run_settings
 
 if TYPE_CHECKING:
     from conftest import Undisturbed
@@ -45,7 +45,7 @@ def told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_rows_are_those_that_spark_reads(
     spark: SparkSession, undisturbed: Undisturbed, without_spark: LakeTables, table: str
 ) -> None:
-    with utc_session(spark):
+    with run_settings(spark):
         expected = queries.rows(spark, undisturbed.project.load(), table)
     assert by_text(told(without_spark.rows(table))) == by_text(told(expected))
     assert without_spark.rows(table, ["button"]) == [

@@ -8,11 +8,11 @@ from pathlib import Path
 from abspark.config import load_project
 from abspark.queries import rows
 from abspark.report.tables import as_json
-from abspark.storage import open_session, utc_session
+from abspark.storage import open_session, run_settings
 
 if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "local")
     assert project.environment is not None
-    with open_session(project.environment) as spark, utc_session(spark):
+    with open_session(project.environment) as spark, run_settings(spark):
         found = [row for row in rows(spark, project, "moments") if row["segment_name"] is None]
     sys.stdout.write(as_json(found))

@@ -9,7 +9,7 @@ from typing import Final
 
 from abspark.config import load_project
 from abspark.queries import rows
-from abspark.storage import open_session, utc_session
+from abspark.storage import open_session, run_settings
 
 KEY: Final = (
     "experiment_id",
@@ -24,6 +24,6 @@ KEY: Final = (
 if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "local")
     assert project.environment is not None
-    with open_session(project.environment) as spark, utc_session(spark):
+    with open_session(project.environment) as spark, run_settings(spark):
         found = [[row[name] for name in KEY] for row in rows(spark, project, "results")]
     sys.stdout.write(json.dumps(found))

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abspark.config.environment import Lake as LakeConfig
-from abspark.storage import open_lake, utc_session
+from abspark.storage import open_lake, run_settings
 from abspark.storage.lake import Lake
 
 
@@ -16,7 +16,7 @@ def _as_in_a_run(request: pytest.FixtureRequest) -> Iterator[None]:
     if "spark" not in request.fixturenames:
         yield
         return
-    with utc_session(request.getfixturevalue("spark")):
+    with run_settings(request.getfixturevalue("spark")):
         yield
 
 

@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
 from abspark.errors import AbsparkError
-from abspark.storage import open_session, utc_session
+from abspark.storage import open_session, run_settings
 from abspark.storage.java import java_version, old_java_error, require_java
 from abspark.storage.session import local_settings
 
@@ -145,11 +147,48 @@ def test_session_that_is_there_is_used_and_left_running(spark: SparkSession) -> 
 def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     try:
-        with pytest.raises(AbsparkError, match="UTC"), utc_session(spark):
+        with pytest.raises(AbsparkError, match="UTC"), run_settings(spark):
             raise AbsparkError(spark.sql("SELECT current_timezone()").collect()[0][0])
         assert spark.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+@pytest.mark.spark
+def test_generated_methods_are_no_longer_than_java_compiles(spark: SparkSession) -> None:
+    limit = "spark.sql.codegen.hugeMethodLimit"
+    before = spark.conf.get(limit, None)
+    spark.conf.unset(limit)
+    try:
+        with run_settings(spark):
+            assert spark.conf.get(limit) == "8000"
+        assert spark.conf.get(limit, None) is None
+    finally:
+        if before is not None:
+            spark.conf.set(limit, before)
+
+
+class Settings(dict[str, str]):
+    """The part of a session's `conf` that a run needs; a real one cannot change its executors' options."""
+
+    set = dict.__setitem__
+    unset = dict.__delitem__
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "within"),
+    [
+        ("spark.sql.codegen.hugeMethodLimit", "70000", "70000"),
+        ("spark.executor.extraJavaOptions", "-Xss4m -XX:-DontCompileHugeMethods", "65535"),
+        ("spark.executor.defaultJavaOptions", "-XX:-DontCompileHugeMethods", "65535"),
+        ("spark.executor.extraJavaOptions", "-Xss4m", "8000"),
+    ],
+)
+def test_a_limit_of_ones_own_stays(key: str, value: str, within: str) -> None:
+    conf = Settings({key: value})
+    with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
+        assert conf.get("spark.sql.codegen.hugeMethodLimit", "65535") == within
+    assert conf == {key: value}
 
 
 def test_a_cluster_gets_no_settings() -> None:
@@ -165,6 +204,8 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
         "TieredStopAtLevel=1" in little["spark.driver.extraJavaOptions"],
     ) == ("2g", True)
     assert "TieredStopAtLevel" not in much["spark.driver.extraJavaOptions"]
+    for settings in (little, much):
+        assert "-XX:-DontCompileHugeMethods" in settings["spark.driver.extraJavaOptions"]
     assert little["spark.sql.adaptive.enabled"] == "false"
     assert "spark.sql.adaptive.enabled" not in much
     assert not [key for key in much if "skipping" in key]
