@@ -73,6 +73,8 @@ def bucket_names(variable: int, depth: int) -> list[str]:
     return [bucket_name(variable, day) for day in range(depth - 1)]
 
 
-def bucket_sums(names: Sequence[str], amount: Column, age: str) -> list[Column]:
-    """Sums of `amount` over the rows up to each day, by the column `age`, one for each of the names."""
-    return [F.sum(F.when(F.col(age) <= day, amount)).alias(name) for day, name in enumerate(names)]
+def bucket_sums(names: Sequence[str], amount: str, age: str) -> list[Column]:
+    """Sums of a column over the rows up to each day, by the column `age`, one for each of the names."""
+    return [
+        F.expr(f"sum(CASE WHEN {age} <= {day} THEN {amount} END) AS {name}") for day, name in enumerate(names)
+    ]

@@ -117,24 +117,38 @@ def course_names(calendars: Sequence[Calendar]) -> list[Small]:
     return [Small("until", NEVER), Small("over", max(len(calendar.ends) for calendar in calendars))]
 
 
-def course_sums(study: Study, depth: int, pairs: Sequence[tuple[int, int]]) -> list[Column]:
-    """Sums of variables and of products of `pairs`, in the end and as of each day since a unit came.
+def with_values_by_day(places: DataFrame, study: Study, depth: int) -> DataFrame:
+    """Rows at their places with the variables as of each day since the unit came: columns `value_name`.
 
-    Columns: sum0.. and sum00.., by variables, in the end; sum0_0.. and sum00_0.., as of each day on which they can
-    differ. NULL but for courses.
+    NULL but for courses. Of a variable that does not grow there is the value in the end alone.
     """
-    course = F.col("p") < -1
-    days = max(depth, exposure_depth(study)) - 1
+    return places.select(
+        "*",
+        *(
+            F.expr(f"CASE WHEN p < -1 THEN {_as_of(study, v, depth, day)} END AS {value_name(v, day)}")
+            for v in used_variables(study)
+            for day in _days_told(study, (v,), depth)
+        ),
+    )
+
+
+def course_sums(study: Study, depth: int, pairs: Sequence[tuple[int, int]]) -> list[Column]:
+    """Sums of the variables and of products of `pairs`, in the end and as of each day since a unit came: `sum_name`.
+
+    Written as text, as there may be hundreds: a column made of its parts costs a call to Java for each.
+    """
     found = []
     for variables in products(study, pairs):
-        name = course_sum(variables)
-        found.append(F.sum(F.when(course, _product(study, variables, depth, None))).alias(name))
-        if grows(study, variables):
-            found += [
-                F.sum(F.when(course, _product(study, variables, depth, day))).alias(f"{name}_{day}")
-                for day in range(days)
-            ]
+        for day in _days_told(study, variables, depth):
+            factors = [value_name(v, day if grows(study, (v,)) else None) for v in variables]
+            found.append(F.expr(f"sum({' * '.join(factors)}) AS {sum_name(variables, day)}"))
     return found
+
+
+def _days_told(study: Study, variables: Sequence[int], depth: int) -> list[int | None]:
+    """The days as of which a product can differ, and None for the end."""
+    days = max(depth, exposure_depth(study)) - 1
+    return [*range(days), None] if grows(study, variables) else [None]
 
 
 def products(study: Study, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
@@ -147,32 +161,29 @@ def grows(study: Study, variables: Sequence[int]) -> bool:
     return any(v in bucketed(study) for v in variables)
 
 
-def course_sum(variables: Sequence[int]) -> str:
-    """The column with the sum in the end."""
-    return "sum" + "".join(str(v) for v in variables)
+def value_name(variable: int, day: int | None) -> str:
+    """The column with a variable as of a day since the unit came; None: in the end."""
+    return f"y{variable}" if day is None else f"y{variable}_{day}"
+
+
+def sum_name(variables: Sequence[int], day: int | None) -> str:
+    """The column with a variable's sum, or that of a product, as of a day; None: in the end."""
+    name = "sum" + "".join(str(v) for v in variables)
+    return name if day is None else f"{name}_{day}"
 
 
 def sums_by_day(study: Study, variables: Sequence[int], days: int) -> Column:
     """The sums as of each of so many days since a unit came, as an array; the last is the sum in the end."""
-    name = course_sum(variables)
-    before = [f"{name}_{day}" for day in range(days - 1)] if grows(study, variables) else [name] * (days - 1)
-    return F.array(*(F.coalesce(column, F.lit(0.0)) for column in [*before, name]))
+    told = [*range(days - 1), None] if grows(study, variables) else [None] * days
+    return F.expr(f"array({', '.join(f'coalesce({sum_name(variables, day)}, 0D)' for day in told)})")
 
 
-def _product(study: Study, variables: Sequence[int], depth: int, day: int | None) -> Column:
-    factors = [_as_of(study, v, depth, day) for v in variables]
-    return factors[0] if len(factors) == 1 else factors[0] * factors[1]
-
-
-def _as_of(study: Study, variable: int, depth: int, day: int | None) -> Column:
+def _as_of(study: Study, variable: int, depth: int, day: int | None) -> str:
     """A variable as of a day since the unit came; None: in the end, as beyond the last day of its series."""
-    final = F.col(VARIABLES[variable])
+    final = VARIABLES[variable]
     if day is None or variable not in bucketed(study):
         return final
     by_day = dict(enumerate(bucket_names(variable, depth)))
     by_age = dict(enumerate(age_names(study, variable)))
-    since = F.col(by_day[day]) if day in by_day else final
-    if not by_age:
-        return since
-    aged = F.col(by_age[day]) if day in by_age else final
-    return F.when(F.col("p") == AGE_SLICE, aged).otherwise(since)
+    since = by_day.get(day, final)
+    return f"CASE p WHEN {AGE_SLICE} THEN {by_age.get(day, final)} ELSE {since} END" if by_age else since

@@ -21,7 +21,7 @@ from abspark.local_frame import local_frame
 from abspark.pipeline.attribute_values import attribute_names, attribute_sums
 from abspark.pipeline.calendar import Calendar
 from abspark.pipeline.conversions import Status
-from abspark.pipeline.courses import course_names, course_places, course_sums, with_course
+from abspark.pipeline.courses import course_names, course_places, course_sums, with_course, with_values_by_day
 from abspark.pipeline.cutoffs import Cutoffs
 from abspark.pipeline.exposure_days import AGE_SLICE, exposure_depth
 from abspark.pipeline.literals import per_code
@@ -72,7 +72,8 @@ def event_moments(
     totals = _totals(variables, pairs)
     if places is None:
         return grouped(filled, [], smalls, list(totals.values()))
-    groups = grouped(filled, [], smalls, [*totals.values(), *course_sums(study, depth, pairs)])
+    valued = with_values_by_day(filled, study, depth)
+    groups = grouped(valued, [], smalls, [*totals.values(), *course_sums(study, depth, pairs)])
     changes = with_days(groups, study, cutoffs, calendars, depth, pairs)
     whole = F.col("p") >= -1
     # one row for everyone and each segment value, several groups for a day

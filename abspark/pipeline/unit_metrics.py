@@ -128,6 +128,7 @@ def unit_metrics(
     if depth:
         since = F.col("day") - day_index(anchor_of(study), calendars)
         keyed = keyed.withColumn("age", F.greatest(since, F.lit(0)))
+    keyed = keyed.withColumns(_amounts(study))
     key = [*shared, "x", "m", "s", "status"]
     smalls = [*small_names(study), Small("m", len(study.metrics) - 1, low=LEDGER)]
     measures = [F.sum("early").alias("early"), *_aggregates(study, depth)]
@@ -174,13 +175,10 @@ def _aggregates(study: Study, depth: int) -> list[Column]:
     found = []
     for variable in used_variables(study):
         fed = F.col("variable") == variable
-        added = F.when(_is(Operation.count), F.col("c").cast("double")).when(
-            _is(Operation.sum), chosen("d", study.value_count)
-        )
-        found.append(F.sum(F.when(fed, added)).alias(f"sum_{variable}"))
+        found.append(F.sum(_amount_name(variable)).alias(f"sum_{variable}"))
         if variable in bucketed(study):
-            found += bucket_sums(bucket_names(variable, depth), F.when(fed, added), "age")
-            found += bucket_sums(age_names(study, variable), F.when(fed, added), "since")
+            found += bucket_sums(bucket_names(variable, depth), _amount_name(variable), "age")
+            found += bucket_sums(age_names(study, variable), _amount_name(variable), "since")
         if Operation.distinct in study.operations:
             sets = F.when(fed & _is(Operation.distinct), chosen("qs", study.key_count))
             found.append(
@@ -202,6 +200,19 @@ def _aggregates(study: Study, depth: int) -> list[Column]:
         instants = F.when(_is(Operation.step) & (F.col("step") == step), F.col("tt"))
         found.append(F.flatten(F.collect_list(instants)).alias(f"step_{step}"))
     return found
+
+
+def _amount_name(variable: int) -> str:
+    """The column with what a row adds to a variable."""
+    return f"amount_{variable}"
+
+
+def _amounts(study: Study) -> dict[str, Column]:
+    """What each row adds to each variable, as columns: worked out once, not in the sum of each day again."""
+    value = F.when(_is(Operation.count), F.col("c").cast("double")).when(
+        _is(Operation.sum), chosen("d", study.value_count)
+    )
+    return {_amount_name(v): F.when(F.col("variable") == v, value) for v in used_variables(study)}
 
 
 def _is(operation: Operation) -> Column:
