@@ -143,6 +143,9 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
         "spark.databricks.delta.snapshotPartitions": "1",
         # Spark remembers the plans and metrics of a thousand queries, 1.4 MiB a run; nobody looks at them here
         "spark.sql.ui.retainedExecutions": "50",
+        # a run has Spark generate some 260 classes; of those beyond the hundred that it keeps the next run in the
+        # session would find none, and Java would begin with its interpreter again
+        "spark.sql.codegen.cache.maxEntries": "500",
         **(_few_rows() if little else _many_rows(input_bytes)),
     }
 

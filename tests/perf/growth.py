@@ -16,13 +16,16 @@ def growth(folder: Path, size: Size) -> list[Measure]:
     """Seconds of runs that ask for more, over those of the run that asks for less."""
     logs = simulated(size, folder / "growth")
     small = simulated(Size(size.units // 10, size.experiments), folder / "tenth")
-    many = simulated(Size(size.units // 4, 4 * size.experiments), folder / "experiments")
+    many = simulated(Size(size.units, 4 * size.experiments, size.share / 4), folder / "experiments")
     plain = one_run(project(logs, "plain"))
     return [
         _ratio("rows x 10", plain, one_run(project(small, "plain")), limit=11.0),
         _ratio("metrics 6 -> 60", one_run(project(logs, "metrics", metrics=60)), plain, limit=2.0),
         _ratio(
-            "experiments 20 -> 80, as many assignments", one_run(project(many, "plain")), plain, limit=1.5
+            "experiments 20 -> 80, as many assignments and events",
+            one_run(project(many, "plain")),
+            plain,
+            limit=1.5,
         ),
         _ratio("segments 0 -> 3", one_run(project(logs, "segments", segments=3)), plain, limit=1.3),
         _ratio("day series", one_run(project(logs, "series", series=True)), plain, limit=1.3),

@@ -19,15 +19,16 @@ START, END, HORIZON = "2025-03-03", "2025-03-17", "2025-03-24"
 
 @dataclass(frozen=True)
 class Size:
-    """How much is logged: `units` exist, each experiment has a fifth of them, with 5 exposures each."""
+    """How much is logged: `units` exist, each experiment has a `share` of them, with 5 exposures each."""
 
     units: int
     experiments: int = 20
+    share: float = 0.2
 
     @property
     def assignments(self) -> int:
         """Pairs of a unit and an experiment, about."""
-        return self.units * self.experiments // 5
+        return round(self.units * self.experiments * self.share)
 
 
 FULL: Final = Size(1_000_000)
@@ -38,7 +39,8 @@ def simulated(size: Size, out: Path, *, log_format: str = "parquet") -> Path:
     """Clean logs of a size, 50 events per unit, with their project."""
     abspark(
         "simulate", "--out", str(out), "--units", str(size.units), "--experiments", str(size.experiments),
-        "--share", "0.2", "--exposures-per-unit", "5", "--events-per-unit", "50", "--clean", "--format", log_format,
+        "--share", str(size.share), "--exposures-per-unit", "5", "--events-per-unit", "50", "--clean",
+        "--format", log_format,
     )  # fmt: skip
     return out
 
