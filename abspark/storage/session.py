@@ -28,6 +28,10 @@ _PER_PARTITION: Final = 4 * 1024**2
 """Bytes of logs, compressed as they are read."""
 _UNKNOWN: Final = 64
 _MOST_PARTITIONS: Final = 400
+# Each sort and each grouping of a task takes memory by the page, and the moments have a dozen at once. By itself Spark
+# takes pages of 32 to 64 MB, which are nearly empty here, and has Java fill them with zeros first.
+_PAGE_OF_FEW_ROWS: Final = "2m"
+_PAGE: Final = "4m"
 _LAST_WORDS: Final = 180
 """Seconds that Java may take to end, which is when it writes an archive."""
 # Java's quick compiler alone gets room for 48 MB of code, which a run fills: then it throws code away and starts over.
@@ -156,6 +160,7 @@ def _few_rows() -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(_cores()),
         "spark.sql.adaptive.enabled": "false",
         "spark.databricks.delta.stats.skipping": "false",
+        "spark.buffer.pageSize": _PAGE_OF_FEW_ROWS,
     }
 
 
@@ -170,6 +175,7 @@ def _many_rows(input_bytes: int | None) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(min(max(8, 4 * _cores(), partitions), _MOST_PARTITIONS)),
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
         "spark.shuffle.sort.bypassMergeThreshold": "64",
+        "spark.buffer.pageSize": _PAGE,
     }
 
 
