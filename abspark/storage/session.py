@@ -176,6 +176,8 @@ def _many_rows(input_bytes: int | None) -> dict[str, str]:
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
         "spark.shuffle.sort.bypassMergeThreshold": "64",
         "spark.buffer.pageSize": _PAGE,
+        # a day series of metrics with covariates has more columns than the hundred up to which Spark compiles a stage
+        "spark.sql.codegen.maxFields": "200",
     }
 
 
