@@ -10,7 +10,6 @@ import click
 
 from abspark.command_common import FORMAT, Format, show
 from abspark.errors import DataError, UsageError
-from abspark.reasons import drop_words
 
 if TYPE_CHECKING:
     from abspark.analysis.sample_cleaning import Sample
@@ -54,6 +53,7 @@ def compare(
     out and counted. Units whose rows disagree are refused, and units of both files are left out.
     """
     from abspark.analysis.two_samples import two_samples
+    from abspark.reasons import drop_words
 
     for name, value, allowed in (("--alpha", alpha, 0.5), ("--share", share, 1)):
         if value is not None and not 0 < value < allowed:

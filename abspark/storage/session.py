@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any, Final
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
@@ -104,12 +105,12 @@ def run_settings(spark: SparkSession) -> Iterator[None]:
 
     And no generated method is longer than Java compiles, unless the session has its own limit or its Java has none.
     """
-    settings = {**_RUN_SETTINGS, **_method_limit(spark)}
-    before = {key: spark.conf.get(key, None) for key in settings}
-    for key, value in settings.items():
+    before = {key: spark.conf.get(key, None) for key in _RUN_SETTINGS}
+    for key, value in _RUN_SETTINGS.items():
         spark.conf.set(key, value)
     try:
-        yield
+        with _short_methods(spark):
+            yield
     finally:
         for key, old in before.items():
             if old is None:
@@ -118,11 +119,20 @@ def run_settings(spark: SparkSession) -> Iterator[None]:
                 spark.conf.set(key, old)
 
 
-def _method_limit(spark: SparkSession) -> dict[str, str]:
+@contextmanager
+def _short_methods(spark: SparkSession) -> Iterator[None]:
     key, limit = _LONGEST_METHOD
-    given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
-    compiled = any(_COMPILE_ALL in options for options in given)
-    return {} if compiled or spark.conf.get(key, None) is not None else {key: limit}
+    limited = False
+    with suppress(PySparkException):  # a platform that lets nobody at such settings goes without
+        given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
+        if spark.conf.get(key, None) is None and not any(_COMPILE_ALL in options for options in given):
+            spark.conf.set(key, limit)
+            limited = True
+    try:
+        yield
+    finally:
+        if limited:
+            spark.conf.unset(key)
 
 
 def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str]:

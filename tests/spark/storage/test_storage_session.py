@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
@@ -189,6 +190,22 @@ def test_a_limit_of_ones_own_stays(key: str, value: str, within: str) -> None:
     with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
         assert conf.get("spark.sql.codegen.hugeMethodLimit", "65535") == within
     assert conf == {key: value}
+
+
+class ClosedSettings(Settings):
+    """Those of a platform that lets nobody say how Spark generates code."""
+
+    def set(self, key: str, value: str) -> None:
+        if "codegen" in key:
+            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] {key}")
+        self[key] = value
+
+
+def test_a_platform_that_closes_its_settings_goes_without_a_limit() -> None:
+    conf = ClosedSettings()
+    with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
+        assert conf["spark.sql.session.timeZone"] == "UTC"
+    assert conf == {}
 
 
 def test_a_cluster_gets_no_settings() -> None:
