@@ -30,11 +30,6 @@ def sums(study: Study, m: int) -> bool:
     return all(part.operation in _GROWS for part in parts) and study.metrics[m].form != "quantile"
 
 
-def growing_anywhere(study: Study) -> bool:
-    """Whether any experiment has a metric that grows."""
-    return any(growing(study, x, m) for x, e in enumerate(study.experiments) for m in study.codes_of(e))
-
-
 def bucket_depth(study: Study, calendars: Sequence[Calendar]) -> int:
     """The most days, the first included, on which a unit's sums can grow; 0: none grow."""
     return max(

@@ -66,6 +66,24 @@ def ages_of(study: Study, cutoffs: Cutoffs) -> Column:
     return F.coalesce(per_code(metric_code(study), lengths, "int"), F.lit(0))
 
 
+def with_completion(
+    rows: DataFrame,
+    anchor: Column,
+    code: Column,
+    reached: Sequence[Sequence[int]],
+    ends: Sequence[Sequence[int]],
+    calendars: Sequence[Calendar],
+) -> DataFrame:
+    """Rows with `enters`, the day of the anchor, and `completes`, the first day at whose end the windows are over.
+
+    `reached` and `ends` are cutoffs and ends of days by `code`. Columns of their own, each used by the next: as one
+    expression, the code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
+    """
+    dated = rows.withColumn("enters", day_index(anchor, calendars))
+    over = passed(anchor, F.col("enters"), code, reached, ends)
+    return dated.withColumn("completes", F.greatest(over, F.col("enters")))
+
+
 def with_course(
     unit_metrics: DataFrame, study: Study, cutoffs: Cutoffs, calendars: Sequence[Calendar]
 ) -> DataFrame:
@@ -76,9 +94,7 @@ def with_course(
     anchor, code = anchor_of(study), metric_code(study)
     reached = [cutoffs.reached.get(key, ()) for key in metric_codes(study)]
     ends = [calendars[x].ends for x, _ in metric_codes(study)]
-    dated = unit_metrics.withColumn("enters", day_index(anchor, calendars))
-    over = passed(anchor, F.col("enters"), code, reached, ends)
-    completed = dated.withColumn("completes", F.greatest(over, F.col("enters")))
+    completed = with_completion(unit_metrics, anchor, code, reached, ends, calendars)
     if not exposure_depth(study):
         return completed
     ages = [(x, cutoffs.ages.get((x, m), ())) for x, m in metric_codes(study)]

@@ -8,12 +8,11 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.pipeline.calendar import Calendar, day_index
-from abspark.pipeline.courses import DAY_SLICE, last_day
+from abspark.pipeline.calendar import Calendar
+from abspark.pipeline.courses import DAY_SLICE, last_day, with_completion
 from abspark.pipeline.exposure_days import days_over, exposure_depth, unit_ages
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.study import Study
-from abspark.pipeline.thresholds import passed
 
 
 class Limit(NamedTuple):
@@ -31,15 +30,12 @@ def with_unit_days(
     """Units with `enters`, the day of the first exposure, and `completes`, the first at whose end windows are over.
 
     And with `ages_over`, how many of its days since exposure are, where there is a series of those. `limits` by the
-    number in column `limit`. Without any series the units as they are. Columns of their own, each used by the next: as
-    one expression, the code that Spark generates would outgrow what Java accepts, and the stage would be interpreted.
+    number in column `limit`. Without any series the units as they are.
     """
     if not any(experiment.series.enabled for experiment in study.experiments):
         return units
     reached, ends = [limit.reached for limit in limits], [calendars[limit.x].ends for limit in limits]
-    dated = units.withColumn("enters", day_index(F.col("t0"), calendars))
-    over = passed(F.col("t0"), F.col("enters"), F.col("limit"), reached, ends)
-    completed = dated.withColumn("completes", F.greatest(over, F.col("enters")))
+    completed = with_completion(units, F.col("t0"), F.col("limit"), reached, ends, calendars)
     if not exposure_depth(study):
         return completed
     ages = days_over(calendars, [(limit.x, limit.ages) for limit in limits], F.col("limit"))

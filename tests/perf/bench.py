@@ -42,7 +42,7 @@ def memory(folder: Path, size: Size) -> list[Measure]:
     tight = one_run(project(logs, "tight", conf={"spark.driver.memory": "2g"}))
     few = simulated(FEW, folder / "few")
     plain = one_run(project(few, "plain"))
-    wide = project(few, "groups", metrics=21, segments=3)
+    wide = project(few, "groups", metrics=60, segments=3)
     groups = one_run(wide)
     results = len(told("read_results", str(wide)))
     added = 1024 * (groups["peak_gib"] - plain["peak_gib"])
