@@ -463,12 +463,20 @@ def test_the_figure_in_view_is_drawn_before_the_others(show: Open) -> None:
     ))) == {True}  # fmt: skip
 
 
+def test_a_page_without_a_figure_in_view_does_not_wait_for_plotly(show: Open) -> None:
+    script = drawn_at("seen").replace("window.found", "window.loaded = 'Plotly' in window; window.found")
+    view = show("large", script=script)
+    assert view.page.evaluate("window.loaded") is False
+    assert not any(drawn for _, drawn in view.page.evaluate("window.found"))
+    assert view.said == []
+
+
 def test_printing_does_not_wait_for_figures_out_of_view(show: Open) -> None:
     """They are drawn when the page is about to be printed."""
     printing = drawn_at("seen").replace(
         "window.found", "dispatchEvent(new Event('beforeprint')); window.found"
     )
-    view = show("everything", script=printing)
+    view = show("everything", fragment="#power", script=printing)
     found = view.page.evaluate("window.found")
     assert len(found) == 8
     assert all(drawn for _, drawn in found), found
@@ -479,7 +487,7 @@ def test_a_large_page_opens_in_seconds(show: Open, written: Callable[[str], Path
     """What is read at first within 3 s; all figures too, where no other work of the machine is in the way."""
     assert written("large").stat().st_size < 6_000_000
     spent: list[tuple[float, float, float]] = []
-    while not spent or (spent[-1][1] >= 3_000 and len(spent) < 3):
+    while not spent or ((spent[-1][1] >= 3_000 or spent[-1][2] >= 6_000) and len(spent) < 3):
         view = show("large")
         spent.append(
             view.page.evaluate(

@@ -133,10 +133,16 @@
     performance.mark(stage);
   }
 
-  // what is looked at comes first, wherever the reader has scrolled to by then; the rest while nothing else is to do
-  function drawNext() {
+  // figures that are still to be drawn, the nearest first: what is looked at, wherever the reader has scrolled to by then
+  function toDraw() {
     const rest = undrawn().map((box) => [awayFromView(box), box]).sort(([near], [far]) => near - far);
     if (!rest.length || rest[0][0] > 0) reached("seen");
+    return rest;
+  }
+
+  // what is out of view is drawn while nothing else is to do
+  function drawNext() {
+    const rest = toDraw();
     if (!rest.length) { reached("drawn"); return; }
     const [[away, box]] = rest;
     draw(box);
@@ -144,7 +150,9 @@
     else setTimeout(drawNext);
   }
 
+  // Plotly takes a second to load, which a page without a figure in view does not wait for
   async function drawAll() {
+    toDraw();
     const plotly = document.createElement("script");
     plotly.textContent = await unpacked("plotly");
     document.head.append(plotly);
