@@ -31,7 +31,11 @@ def half_of_the_units(spark: SparkSession, world: World) -> Spread:
     return Spread(tuple(sorted(row[0] for row in keyed.collect())[::2]), 3)
 
 
-@pytest.mark.parametrize("world", [RULES, UNTRIGGERED, KINDS], ids=["rules", "kinds", "triggers"])
+@pytest.mark.parametrize("world", [
+    pytest.param(RULES, id="rules"),
+    pytest.param(UNTRIGGERED, id="untriggered", marks=pytest.mark.long),
+    pytest.param(KINDS, id="kinds"),
+])  # fmt: skip
 def test_spread_units_are_as_others(spark: SparkSession, world: World) -> None:
     with as_in_a_run(spark), planned_once(spark):
         found = run_world(spark, world, spread=half_of_the_units(spark, world))
