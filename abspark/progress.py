@@ -122,6 +122,13 @@ class Progress:
         note = f"  {stage.note}" if stage.note else ""
         self._write(f"  {name:<26}{rows:>20}{spent:>9.1f} s{rate}{note}\n")
 
+    @contextmanager
+    def waiting(self, name: str) -> Iterator[None]:
+        """Show, while it lasts, that a stage is waited for which goes on aside; it is timed where it goes on."""
+        started = time.monotonic()
+        with self._redrawn(f"  {name} …", lambda: _running(time.monotonic() - started, None)):
+            yield
+
     def cost_rows(self) -> list[dict[str, Any]]:
         """A row per stage in the order in which they ended: its seconds and its cost, None where that is not known."""
         unknown = dict.fromkeys(part.name for part in fields(Cost))

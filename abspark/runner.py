@@ -17,6 +17,7 @@ from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
 from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_again, pin_all
+from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
 from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, run_settings
@@ -53,8 +54,9 @@ def run(
         state.kept = {}
         with recorded_failure(state):
             _start(state)
-            assign(state)
-            measure(state)
+            with logs_counted_beside(state) as counts:
+                assign(state, counts)
+                measure(state, counts)
             analyze(state)
             commit(state)
     return RunOutcome(state.run_id, dict(state.experiments))
@@ -116,7 +118,7 @@ def _start(state: RunState) -> None:
             state.lake.record_run(row.result())
 
     row: Future[dict[str, Any]] = Future()
-    state.aside.start(open_lake)
+    state.opened = state.aside.start(open_lake)
     try:
         pin_all(state)
     finally:

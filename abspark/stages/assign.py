@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,50 +12,61 @@ from abspark.assignment.compiled import overrides_source
 from abspark.assignment.golden import golden_check
 from abspark.pipeline.dimensions import Dimension, dimension_rows, repeats
 from abspark.pipeline.forced import forced_units
-from abspark.pipeline.ledger import (
-    Drop,
-    SourceTally,
-    assignment_drops,
-    check_read,
-    exposure_counts,
-    exposure_drops,
-)
-from abspark.pipeline.station import assignment_table, exposure_rows
+from abspark.pipeline.ledger import Drop, SourceTally, assignment_drops
+from abspark.pipeline.station import assignment_table
 from abspark.schemas import NO_EXPERIMENT
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import count_by_segment, count_by_value, counted_assignments
 from abspark.stages.inputs import experiments_of, explained, failing, raw
+from abspark.stages.log_counts import LogCounts, counted_log, exposure_logs
 from abspark.stages.state import RunState
-from abspark.storage import row_count
 
 
-def assign(state: RunState) -> None:
-    """Write the run's assignments and, aside, the drops of its exposure logs.
+def assign(state: RunState, begun: LogCounts | None = None) -> None:
+    """Write the run's assignments and, aside, the drops of its exposure logs, whose counts may have `begun`.
 
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
     """
     golden_check(state.spark, state.running)
     find_bots(state)
+    prepared = None if begun is None else _prepared(state)
     drops: list[Drop] = []
     tallies: dict[str, SourceTally] = {}
-    for name in dict.fromkeys(experiment.exposures for experiment in state.running):
-        with failing(state, name), state.progress.stage(f"count {name}") as stage:
-            found, tally = _count(state, name)
+    for name in exposure_logs(state.study):
+        with failing(state, name):
+            found, tally = counted_log(state, name, begun)
             drops += found
             tallies[name] = tally
-            stage.rows = tally.read
+    if prepared is None or prepared.experiments != state.running_ids:
+        prepared = _prepared(state)
+    with explained(state), state.progress.stage("assignments"):
+        if state.opened is not None:
+            state.opened.result()
+        state.lake.append("assignments", prepared.table.withColumn("run_id", F.lit(state.run_id)))
+    count_by_segment(state)
+    dimensions = prepared.dimensions
+    state.settled = state.aside.start(lambda: _settle(state, drops, tallies, dimensions))
+    count_by_value(state)
+
+
+class _Prepared(NamedTuple):
+    """The assignments as a frame: of which experiments, and with the dimensions that were joined."""
+
+    experiments: tuple[str, ...]
+    table: DataFrame
+    dimensions: Mapping[str, Dimension]
+
+
+def _prepared(state: RunState) -> _Prepared:
+    """Made while the exposures are counted: it takes as long over few rows."""
     study = state.study
-    sources = {e.exposures: state.project.exposures[e.exposures] for e in study.experiments}
-    with explained(state), state.progress.stage("assignments") as stage:
+    with explained(state):
+        sources = {name: state.project.exposures[name] for name in exposure_logs(study)}
         raws = {name: raw(state, name) for name in sources}
         dimensions = _dimensions(state)
         table = assignment_table(raws, sources, study, _overrides(state), dimensions)
-        state.aside.wait()
-        state.lake.append("assignments", table.withColumn("run_id", F.lit(state.run_id)))
-    count_by_segment(state)
-    state.settled = state.aside.start(lambda: _settle(state, drops, tallies, dimensions))
-    count_by_value(state)
+    return _Prepared(state.running_ids, table, dimensions)
 
 
 def _settle(
@@ -101,31 +113,3 @@ def _repeats(dimensions: Mapping[str, Dimension]) -> list[Drop]:
 def _overrides(state: RunState) -> DataFrame | None:
     names = dict.fromkeys(name for e in state.running if (name := overrides_source(e)) is not None)
     return forced_units({name: raw(state, name) for name in names}, state.project.exposures, state.running)
-
-
-def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
-    source, study = state.project.exposures[name], state.study
-    pruned = prunes(state)
-    rows = exposure_counts(exposure_rows(raw(state, name), source, study, pruned=pruned)).collect()
-    drops, tally = exposure_drops(rows, study, name)
-    there = row_count(state.spark, source, state.inputs[name].pinned)
-    note_unread(state, name, tally, there, pruned=pruned)
-    return drops, tally
-
-
-def note_unread(
-    state: RunState, name: str, tally: SourceTally, independent: int | None, *, pruned: bool
-) -> None:
-    """Compare the rows read with an independent count, or, where predicates skip rows, note how many were skipped."""
-    if not pruned:
-        check_read(tally, independent)
-        return
-    found = state.inputs[name]
-    found.predicate = "time and experiment, as far as the columns' types allow"
-    found.not_read = None if independent is None else independent - tally.read
-
-
-def prunes(state: RunState) -> bool:
-    """Whether even the ledger's read may leave rows unread."""
-    environment = state.project.environment
-    return environment is not None and environment.ledger == "read"

@@ -17,8 +17,6 @@ from abspark.pipeline.history import full_history_from, units_without_history
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
-    event_counts,
-    event_drops,
     left_out_by_fixed_times,
     matched_events,
     merged,
@@ -26,22 +24,21 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.quantiles import of_events, of_units
 from abspark.pipeline.segments import segment_positions
-from abspark.pipeline.spreading import MANY, spread_over
-from abspark.pipeline.station import Analysis, event_rows
+from abspark.pipeline.spreading import spread_over
+from abspark.pipeline.station import Analysis
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.pipeline.time import epoch_micros
-from abspark.stages.assign import note_unread, prunes
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import kept_values
 from abspark.stages.inputs import explained, failing, raw
+from abspark.stages.log_counts import LogCounts, counted_log
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
-from abspark.storage import row_count
 
 
-def measure(state: RunState) -> None:
-    """Write, aside, the run's moments and the drops of its event logs.
+def measure(state: RunState, begun: LogCounts | None = None) -> None:
+    """Write, aside, the run's moments and the drops of its event logs, whose counts may have `begun`.
 
     Raises:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
@@ -50,11 +47,10 @@ def measure(state: RunState) -> None:
     drops: list[Drop] = []
     tallies: dict[str, SourceTally] = {}
     for name in state.study.sources:
-        with failing(state, name), state.progress.stage(f"count {name}") as stage:
-            found, tally = _count(state, name)
+        with failing(state, name):
+            found, tally = counted_log(state, name, begun)
             drops += found
             tallies[name] = tally
-            stage.rows = tally.read
     study = state.study
     with explained(state):
         analysis = _analysis(state, study, tallies)
@@ -139,17 +135,6 @@ def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict
         history_check(study.experiments[x], study.metrics[m].name, *counts.get((x, m), (0, 0)))
         for x, m in limits
     ]
-
-
-def _count(state: RunState, name: str) -> tuple[list[Drop], SourceTally]:
-    source, study = state.project.events[name], state.study
-    pruned = prunes(state)
-    there = row_count(state.spark, source, state.inputs[name].pinned)
-    coded = event_rows(raw(state, name), source, study, pruned=pruned)
-    counts = event_counts(coded, study, name, sampled=there is None or there > MANY)
-    drops, tally = event_drops(counts.collect(), study, name)
-    note_unread(state, name, tally, there, pruned=pruned)
-    return drops, tally
 
 
 def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) -> Analysis:

@@ -51,8 +51,8 @@ class RunState:
     with too many events by event source, once they have been looked for. `kept` are the rows that the driver appended,
     by table, where one process does all stages; None where stages hand over through the lake. `profile` are the
     assignments counted for the health checks, `by_value` those counted by attributes, `frequent` the values of segments
-    that are kept, where this process wrote the assignments; `settled` ends when their part of the ledger is known.
-    `aside` is what goes on beside the stages.
+    that are kept, where this process wrote the assignments; `settled` ends when their part of the ledger is known,
+    `opened` when the lake's tables are there. `aside` is what goes on beside the stages.
     """
 
     run_id: str
@@ -70,6 +70,7 @@ class RunState:
     busy: dict[str, tuple[UnitKey, ...]] | None = None
     kept: dict[str, list[dict[str, Any]]] | None = None
     profile: list[dict[str, Any]] | None = None
+    opened: Future[None] | None = None
     settled: Future[None] | None = None
     frequent: Future[list[Row]] | None = None
     by_value: Future[ByValue] | None = None
@@ -81,6 +82,11 @@ class RunState:
         return tuple(
             self.project.experiments[name] for name, status in self.experiments.items() if status == RUNNING
         )
+
+    @property
+    def running_ids(self) -> tuple[str, ...]:
+        """Their ids, in the same order."""
+        return tuple(experiment.id for experiment in self.running)
 
     @property
     def study(self) -> Study:

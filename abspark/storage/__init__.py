@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error
-    from abspark.storage.interrupts import cancel_jobs
+    from abspark.storage.interrupts import cancel_jobs, cancel_tagged, tagged
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
@@ -31,6 +31,7 @@ __all__ = [
     "as_data_error",
     "bytes_at",
     "cancel_jobs",
+    "cancel_tagged",
     "content_hash",
     "meter_of",
     "open_lake",
@@ -42,6 +43,7 @@ __all__ = [
     "require_columns",
     "row_count",
     "run_settings",
+    "tagged",
 ]
 
 _HOMES: Final = {
@@ -54,6 +56,7 @@ _HOMES: Final = {
     "as_data_error": "faults",
     "bytes_at": "places",
     "cancel_jobs": "interrupts",
+    "cancel_tagged": "interrupts",
     "content_hash": "csv_values",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
@@ -65,6 +68,7 @@ _HOMES: Final = {
     "require_columns": "source_columns",
     "row_count": "sources",
     "run_settings": "session",
+    "tagged": "interrupts",
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from pyspark.sql import SparkSession
@@ -35,6 +36,24 @@ def cancel_jobs(spark: SparkSession) -> None:
     """Cancel what Spark is doing, where the session lets this process ask; so that what waits for it goes on."""
     with suppress(Exception):
         spark.sparkContext.cancelAllJobs()
+
+
+@contextmanager
+def tagged(spark: SparkSession, tag: str) -> Iterator[None]:
+    """Within it, jobs that this thread starts carry a tag, where the session lets this process set one."""
+    with suppress(Exception):
+        spark.sparkContext.addJobTag(tag)
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            spark.sparkContext.removeJobTag(tag)
+
+
+def cancel_tagged(spark: SparkSession, tag: str) -> None:
+    """Cancel the jobs under way that carry a tag, where the session lets this process ask."""
+    with suppress(Exception):
+        spark.sparkContext.cancelJobsWithTag(tag)
 
 
 def _untold(record: logging.LogRecord) -> bool:

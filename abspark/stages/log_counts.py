@@ -1,0 +1,150 @@
+"""The rows of logs, counted for the ledger; a run that does all stages counts them beside its first ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from abspark.pipeline.ledger import (
+    Drop,
+    SourceTally,
+    check_read,
+    event_counts,
+    event_drops,
+    exposure_counts,
+    exposure_drops,
+)
+from abspark.pipeline.spreading import MANY
+from abspark.pipeline.station import event_rows, exposure_rows
+from abspark.pipeline.study import Study
+from abspark.stages.bots import find_bots
+from abspark.stages.inputs import raw
+from abspark.stages.state import RunState
+from abspark.storage import cancel_tagged, row_count, tagged
+
+Counted = tuple[list[Drop], SourceTally]
+_PATIENCE: Final = 0.2
+"""Seconds after which jobs are cancelled once more, as those do not hear of it that had not begun."""
+
+
+@dataclass(frozen=True)
+class LogCounts:
+    """Counts under way beside the main line: of which experiments, and by source what was counted or what it failed of.
+
+    What fails there is told by whoever asks for it, who knows which experiments it takes out of the run.
+    """
+
+    experiments: tuple[str, ...]
+    by_source: dict[str, Future[Counted | Exception]]
+
+
+@contextmanager
+def logs_counted_beside(state: RunState) -> Iterator[LogCounts]:
+    """Within it all logs are counted, those of exposures first; an error ends that, too.
+
+    Raises:
+        AbsparkError: No experiment is left once units with too many events have been looked for.
+    """
+    find_bots(state)
+    study = state.study
+
+    def begun(name: str) -> Future[Counted | Exception]:
+        return state.aside.start(lambda: _attempted(state, study, name))
+
+    names = (*exposure_logs(study), *study.sources)
+    counts = LogCounts(state.running_ids, {name: begun(name) for name in names})
+    try:
+        yield counts
+    except BaseException:
+        _abandon(state, list(counts.by_source.values()))
+        raise
+
+
+def exposure_logs(study: Study) -> tuple[str, ...]:
+    """The exposure sources of a study, each once."""
+    return tuple(dict.fromkeys(experiment.exposures for experiment in study.experiments))
+
+
+def counted_log(state: RunState, name: str, begun: LogCounts | None) -> Counted:
+    """The drops and the tally of a log: as begun, or counted now where that was for other experiments.
+
+    Raises:
+        Exception: The log can't be read, or the ledger does not add up.
+    """
+    if begun is None or begun.experiments != state.running_ids:
+        return _counted(state, state.study, name)
+    with state.progress.waiting(_title(name)):
+        found = begun.by_source[name].result()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _abandon(state: RunState, counts: Sequence[Future[Counted | Exception]]) -> None:
+    under_way = [count for count in counts if not count.cancel()]
+    while wait(under_way, timeout=_PATIENCE).not_done:
+        cancel_tagged(state.spark, _tag(state))
+
+
+def _attempted(state: RunState, study: Study, name: str) -> Counted | Exception:
+    try:
+        with tagged(state.spark, _tag(state)):
+            return _counted(state, study, name, aside=True)
+    except Exception as error:
+        return error
+
+
+def _counted(state: RunState, study: Study, name: str, *, aside: bool = False) -> Counted:
+    count = _of_exposures if name in state.project.exposures else _of_events
+    with state.progress.stage(_title(name), aside=aside) as stage:
+        drops, tally = count(state, study, name)
+        stage.rows = tally.read
+    return drops, tally
+
+
+def _of_exposures(state: RunState, study: Study, name: str) -> Counted:
+    source, pruned = state.project.exposures[name], prunes(state)
+    rows = exposure_counts(exposure_rows(raw(state, name), source, study, pruned=pruned)).collect()
+    drops, tally = exposure_drops(rows, study, name)
+    there = row_count(state.spark, source, state.inputs[name].pinned)
+    _note_unread(state, name, tally, there, pruned=pruned)
+    return drops, tally
+
+
+def _of_events(state: RunState, study: Study, name: str) -> Counted:
+    source, pruned = state.project.events[name], prunes(state)
+    there = row_count(state.spark, source, state.inputs[name].pinned)
+    coded = event_rows(raw(state, name), source, study, pruned=pruned)
+    counts = event_counts(coded, study, name, sampled=there is None or there > MANY)
+    drops, tally = event_drops(counts.collect(), study, name)
+    _note_unread(state, name, tally, there, pruned=pruned)
+    return drops, tally
+
+
+def _note_unread(
+    state: RunState, name: str, tally: SourceTally, independent: int | None, *, pruned: bool
+) -> None:
+    """Compare the rows read with an independent count, or, where predicates skip rows, note how many were skipped."""
+    if not pruned:
+        check_read(tally, independent)
+        return
+    found = state.inputs[name]
+    found.predicate = "time and experiment, as far as the columns' types allow"
+    found.not_read = None if independent is None else independent - tally.read
+
+
+def prunes(state: RunState) -> bool:
+    """Whether even the ledger's read may leave rows unread."""
+    environment = state.project.environment
+    return environment is not None and environment.ledger == "read"
+
+
+def _title(name: str) -> str:
+    return f"count {name}"
+
+
+def _tag(state: RunState) -> str:
+    return f"abspark-counts-{state.run_id}"
