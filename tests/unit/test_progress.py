@@ -139,6 +139,16 @@ def test_what_ends_beside_a_stage_is_told_after_it() -> None:
     assert progress.costs["open the lake"] == COST + COST
 
 
+def test_who_waits_for_a_stage_beside_shows_it_and_leaves_it_to_tell() -> None:
+    with terminal() as (stream, told):
+        progress = Progress(stream, meter=Known())
+        with progress.waiting("count events"):
+            spent_until(lambda: b" s\r" in b"".join(told))
+    assert re.search(r"count events …  \d s\r", b"".join(told).decode())
+    assert screen(told) == []
+    assert progress.seconds == {}
+
+
 def test_a_long_name_stays_one_line() -> None:
     meter = Known()
     with terminal() as (stream, told), Progress(stream, meter=meter).stage("count " + "long" * 40):
