@@ -132,11 +132,19 @@ def _told(folder: Path, pattern: str) -> str:
     raise TimeoutError(f"{folder.name} has not said {pattern}:\n{said[-3000:]}")
 
 
+def _command(process: psutil.Process) -> list[str]:
+    """The words a process was started with; none of one that has just died."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def executor_process(workers: Sequence[psutil.Process], executor_id: str) -> psutil.Process:
     """The process of an executor, by its number in its application."""
     for worker in workers:
         for process in worker.children(recursive=True):
-            words = process.cmdline()
+            words = _command(process)
             if "--executor-id" in words and words[words.index("--executor-id") + 1] == executor_id:
                 return process
     raise ProcessLookupError(f"no executor {executor_id}")
