@@ -210,3 +210,10 @@ def everything() -> ReportData:
         health=[check("srm", "fail", p_value=1.5e-9), check("hash", slice_name="country", slice_value="DE")],
         decision=row("decisions", decision="do_not_trust", reasons=["The check srm failed: srm says fail."]),
     )
+
+
+def large() -> ReportData:
+    """200 metrics, each with 30 days and 50 segments."""
+    names = [f"metric_{place:03d}" for place in range(200)]
+    rows = [made for name in names for made in (*series(name, 30), *segment_rows(name, 50))]
+    return report_data(rows, of=experiment(names))

@@ -110,9 +110,15 @@ def planning(_: Path, __: Size) -> list[Measure]:
     return found
 
 
+def pages(_: Path, __: Size) -> list[Measure]:
+    """How long a large page takes to be made and to open; see tests/perf/bench_pages.py."""
+    found: list[Measure] = told("bench_pages")
+    return found
+
+
 SECTIONS: Final[dict[str, Section]] = {
     "statistics": statistics, "commands": commands, "million": million, "duckdb": duckdb, "memory": memory,
-    "growth": growth, "derivation": derivation, "planning": planning,
+    "growth": growth, "derivation": derivation, "planning": planning, "pages": pages,
 }  # fmt: skip
 
 

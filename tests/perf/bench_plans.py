@@ -1,6 +1,7 @@
-"""How long it takes to plan the moments of 500 metrics in each of 50 experiments, with segments and days.
+"""How long it takes to plan the moments of many metrics in each of many experiments, with segments and days.
 
-From lazy frames over the logs to the plan that Spark would execute; hardly anything is logged, and nothing is executed.
+500 of the simulated project's in 50 experiments, and 200 of every kind in 20. From lazy frames over the logs to the
+plan that Spark would execute; hardly anything is logged, and nothing is executed.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from plan_worlds import full_world, many_kinds, plan_analysis, write_logs
 from pyspark.sql import SparkSession
+from world_models import study_of
 
 from abspark import load_project
 from abspark.command_common import session
@@ -32,6 +37,9 @@ METRICS: Final = 500
 EXPERIMENTS: Final = 50
 UNITS: Final = 1_000
 BUDGET: Final = 30.0
+KINDS: Final = (200, 20)
+"""Metrics of every kind, experiments; each kind is planned in every one."""
+KINDS_BUDGET: Final = 20.0
 
 
 def plans(metrics: int = METRICS, experiments: int = EXPERIMENTS) -> list[Measure]:
@@ -45,14 +53,36 @@ def plans(metrics: int = METRICS, experiments: int = EXPERIMENTS) -> list[Measur
         known = load_project(project(logs, "plans", metrics=metrics, segments=3, series=True), "local")
         with session(known.environment, reads=known) as spark:
             analysis = _analysis(spark, known, Path(folder))
-            cpu, started = cpu_seconds(), time.monotonic()
-            analysis.summary._jdf.queryExecution().executedPlan()
-            wall, processor = time.monotonic() - started, cpu_seconds() - cpu
+            wall, processor = _planned(analysis)
+            lake = Path(folder) / "kinds"
+            write_logs(spark, lake)
+            kinds = plan_analysis(spark, lake, full_world())
+            _, threads = _planned(replace(kinds, study=study_of(many_kinds(*KINDS))), _of_threads(spark))
     name = f"planning {metrics} metrics in each of {experiments} experiments"
     return [
         measure(name, wall, BUDGET, unit="s", limit=1.0),
         measure(f"{name}, processor", processor, BUDGET, unit="s"),
+        measure(
+            "planning {} metrics of every kind in each of {} experiments, processor".format(*KINDS),
+            threads,
+            KINDS_BUDGET,
+            unit="s",
+            limit=1.0,
+        ),
     ]
+
+
+def _planned(analysis: Analysis, clock: Callable[[], float] = cpu_seconds) -> tuple[float, float]:
+    """Seconds and processor seconds from lazy frames to the plan."""
+    processor, started = clock(), time.monotonic()
+    analysis.summary._jdf.queryExecution().executedPlan()
+    return time.monotonic() - started, clock() - processor
+
+
+def _of_threads(spark: SparkSession) -> Callable[[], float]:
+    """What this thread and the one that plans for it have taken of their processors: no compiler of Java's."""
+    planner = spark._jvm.java.lang.management.ManagementFactory.getThreadMXBean()
+    return lambda: time.process_time() + float(planner.getCurrentThreadCpuTime()) / 1e9
 
 
 def _analysis(spark: SparkSession, known: Project, folder: Path) -> Analysis:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+HELPERS = os.pathsep.join(str(ROOT / "tests" / folder) for folder in ("", "spark/pipeline"))
+"""Where the modules are that tests share."""
 AS_OF = "2025-06-01T00:00:00Z"
 Measure = dict[str, Any]
 
@@ -27,7 +30,8 @@ def told(module: str, *arguments: str) -> Any:
         CalledProcessError: It failed.
     """
     command = [sys.executable, "-m", f"tests.perf.{module}", *arguments]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([HELPERS, os.environ.get("PYTHONPATH", "")])}
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=environment)
     return json.loads(shown.stdout)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,25 +51,14 @@ def test_the_starter_overwrites_nothing(tmp_path: Path) -> None:
     assert mine.read_text() == "mine"
 
 
-def test_a_project_loads_quickly_in_a_fresh_process(starter: Path) -> None:
-    """In processor time, once in three: neighbours do not stretch it, but they take the caches away."""
+def test_a_project_loads_without_the_libraries_that_take_long(starter: Path) -> None:
     code = (
-        "import time; from pathlib import Path; from abspark.config import load_project;"
-        f"load_project(Path({str(starter / 'conf')!r}), 'local'); print(time.process_time())"
+        "import sys; from pathlib import Path; from abspark.config import load_project;"
+        f"load_project(Path({str(starter / 'conf')!r}), 'local');"
+        "heavy = {'numpy', 'scipy', 'pandas', 'pyarrow', 'pyspark', 'plotly'} & set(sys.modules);"
+        "assert not heavy, heavy"
     )
-
-    def seconds() -> float:
-        said = subprocess.run(
-            [sys.executable, "-c", code],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ},
-        )
-        return float(said.stdout)
-
-    assert any(seconds() < 1.0 for _ in range(3))
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_schemas_accept_the_starter_and_the_several_experiments_form(starter: Path, tmp_path: Path) -> None:

