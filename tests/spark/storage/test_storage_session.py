@@ -221,6 +221,7 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
         "TieredStopAtLevel=1" in little["spark.driver.extraJavaOptions"],
     ) == ("2g", True)
     assert "TieredStopAtLevel" not in much["spark.driver.extraJavaOptions"]
+    assert "Tier4CompileThreshold=150000" in much["spark.driver.extraJavaOptions"]
     for settings in (little, much):
         assert "-XX:-DontCompileHugeMethods" in settings["spark.driver.extraJavaOptions"]
     assert little["spark.sql.adaptive.enabled"] == "false"
