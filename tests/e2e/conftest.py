@@ -5,25 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from project_builder import AS_OF_INSTANT, TinyProject, make_project
+from project_builder import AS_OF_INSTANT, Undisturbed, make_project
 
 if TYPE_CHECKING:
-    from committed_tables import Tables
     from pyspark.sql import SparkSession
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """A project that was run once, by a call in this process; `tables` is what it committed."""
-
-    project: TinyProject
-    run_id: str
-    tables: Tables
 
 
 @pytest.fixture(scope="session")

@@ -137,6 +137,15 @@ class TinyProject:
         return path
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A project that was run once, by a call in this process; `tables` is what it committed, rows by table."""
+
+    project: TinyProject
+    run_id: str
+    tables: dict[str, list[dict[str, Any]]]
+
+
 def make_project(root: Path, lake_format: str = "delta") -> TinyProject:
     """Write configuration and logs below `root`."""
     project = TinyProject(root)

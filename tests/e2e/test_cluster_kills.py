@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from cluster import Cluster, standalone
 from committed_tables import Tables, assert_same, committed, heads, run_records
-from conftest import Undisturbed
 from driver_process import Driver
-from project_builder import TinyProject, make_project
+from project_builder import TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 
 from abspark import runner

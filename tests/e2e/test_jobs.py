@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 from committed_tables import assert_same, committed, heads, rows_of_run, run_records
-from conftest import Undisturbed
-from project_builder import AS_OF, TinyProject, make_project
+from project_builder import AS_OF, TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 
 import jobs.analyze

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 from committed_tables import Tables, assert_same, committed, heads, run_records
-from conftest import Undisturbed
-from project_builder import AS_OF, TinyProject, make_project
+from project_builder import AS_OF, TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 
 from abspark import runner

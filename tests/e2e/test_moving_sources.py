@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from committed_tables import assert_same, committed, heads, run_records
-from conftest import Undisturbed
-from project_builder import AS_OF, AS_OF_INSTANT, TinyProject, make_project
+from project_builder import AS_OF, AS_OF_INSTANT, TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from test_jobs import exit_code

@@ -17,7 +17,7 @@ from abspark.command_tables import LakeTables, open_tables
 from abspark.storage import run_settings
 
 if TYPE_CHECKING:
-    from conftest import Undisturbed
+    from project_builder import Undisturbed
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 

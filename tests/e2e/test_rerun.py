@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 from committed_tables import COMMITTED, assert_same, committed, rows_of_run, run_records
-from conftest import Undisturbed
-from project_builder import AS_OF
+from project_builder import AS_OF, Undisturbed
 from pyspark.sql import SparkSession
 
 from abspark.cli import cli, invoke

@@ -12,8 +12,7 @@ from typing import Any
 import pyspark
 import pytest
 from committed_tables import assert_same, committed, run_records
-from conftest import Undisturbed
-from project_builder import AS_OF, TinyProject, make_project
+from project_builder import AS_OF, TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
