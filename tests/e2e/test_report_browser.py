@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from chromium import chromium
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from report_rows import (
     MADE_AT,
@@ -51,10 +52,7 @@ LOOKS = [
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; where there is none the tests are skipped, in CI they fail."""
-    program = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
-        None,
-    )
+    program = chromium()
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("CI must not skip the tests of pages: scripts/ensure_chromium.sh")

@@ -6,7 +6,6 @@ Prints a JSON list of {name, ratio, limit, ours, theirs, unit}; the ratios are s
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from chromium import chromium
 from playwright.sync_api import Browser, sync_playwright
 from report_rows import large
 
@@ -24,7 +24,6 @@ MADE: Final = 5.0
 SEEN: Final = 3.0
 DRAWN: Final = 6.0
 ROUNDS: Final = 3
-CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pages() -> list[Measure]:
@@ -33,7 +32,7 @@ def pages() -> list[Measure]:
     Raises:
         RuntimeError: There is no Chromium on PATH.
     """
-    program = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    program = chromium()
     if program is None:
         raise RuntimeError("there is no chromium on PATH; scripts/ensure_chromium.sh installs it")
     data, made = large(), []
