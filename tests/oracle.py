@@ -237,8 +237,9 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
     copies: dict[Any, list[RawRow]] = defaultdict(list)
     for number, row in enumerate(log.rows):
         reason = log.reads(row, world.as_of)
-        if reason is None and log.has_event_id and row["time"] >= high:
-            reason = "outside_windows"
+        if reason is None and log.has_event_id:
+            too_early = log.copies_within is not None and row["time"] < low - log.copies_within
+            reason = "outside_windows" if too_early or row["time"] >= high else None
         if reason is None and not log.has_event_id:
             reason = _usable(every, row)
             if reason is None and not low <= row["time"] < high:
@@ -255,7 +256,10 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
     for rows in copies.values():
         earliest = min(rows, key=lambda row: (row["time"], *_value_order(row.get("value"))))
         for row in rows:
-            reason = "duplicate_event" if row is not earliest else _usable(every, row)
+            reason = _usable(every, row)
+            if row is not earliest:
+                near = log.copies_within is None or row["time"] - earliest["time"] <= log.copies_within
+                reason = "duplicate_event" if near else "distant_copy"
             if reason is None:
                 yield row
             else:

@@ -147,7 +147,7 @@ class Log:
     """A log of either kind.
 
     Only for events: it is complete until an instant, `complete_until`, or until `lag` before as_of, or else until its
-    newest event.
+    newest event. Copies of an event are said to be at most `copies_within` apart.
     """
 
     name: str
@@ -160,6 +160,7 @@ class Log:
     properties: tuple[str, ...] = ()
     complete_until: int | None = None
     lag: int | None = None
+    copies_within: int | None = None
 
     def reads(self, row: RawRow, as_of: int) -> str | None:
         """The reasons that both kinds of log share, but for an exposure's own in between."""

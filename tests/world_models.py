@@ -51,6 +51,8 @@ def event_source(log: Log) -> EventSource:
         given = {"complete_until": instant(log.complete_until).isoformat()}
     if log.lag is not None:
         given = {"complete_until": timedelta(microseconds=log.lag)}
+    if log.copies_within is not None:
+        given["copies_within"] = timedelta(microseconds=log.copies_within)
     return EventSource.model_validate(_source(log, names) | given)
 
 

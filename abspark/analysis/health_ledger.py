@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from abspark.analysis.health_row import (
     variant_keys,
 )
 from abspark.config import Experiment
+from abspark.config.values import format_duration
 from abspark.schemas import SAMPLED
 from abspark.stats.contingency import RatesTest, equal_rates
 from abspark.stats.multiplicity import holm
@@ -37,12 +39,16 @@ _BEHAVIOUR_ADVICE: Final = (
 
 
 class SourceCount(NamedTuple):
-    """An event source: rows read, events that met a unit, and whether events have ids. None: not counted."""
+    """An event source: rows read, events that met a unit, and whether events have ids. None: not counted.
+
+    `copies_within` as the source says, None where it does not.
+    """
 
     source: str
     read: int | None
     matched: int | None
     identified: bool
+    copies_within: timedelta | None = None
 
 
 def drops_balanced(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
@@ -118,7 +124,10 @@ def event_checks(
     rows = []
     for source in sources:
         rows.append(_unmatched(source, lost[source.source, "unmatched_unit"], experiment))
-        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], experiment))
+        distant = lost[source.source, "distant_copy"]
+        rows.append(_duplicates(source, lost[source.source, "duplicate_event"] + distant, experiment))
+        if source.copies_within is not None and source.read:
+            rows.append(_distant_copies(source, source.copies_within, distant, experiment))
     return rows
 
 
@@ -165,4 +174,23 @@ def _duplicates(source: SourceCount, duplicates: int, experiment: Experiment) ->
         expected="none",
         message=f"{share:.4%} of the rows in {source.source} repeat the id of another event of their unit.",
         **where,
+    )
+
+
+def _distant_copies(
+    source: SourceCount, within: timedelta, distant: int, experiment: Experiment
+) -> HealthRow:
+    share, limit = distant / (source.read or 1), format_duration(within)
+    return graded(
+        experiment,
+        "distant_copies",
+        experiment.health.distant_copies,
+        share,
+        advice=f"Raise copies_within of {source.source}, or leave it out: where the earliest copy lies further back "
+        "than it says, a later one may count in its place.",
+        slice_name="source",
+        slice_value=source.source,
+        observed=f"{distant:,} of {source.read:,} rows ({share:.4%})",
+        expected="none",
+        message=f"{share:.4%} of the rows in {source.source} repeat an event that was logged more than {limit} before.",
     )

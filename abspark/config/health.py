@@ -76,6 +76,13 @@ class DuplicatesCheck(ShareCheck):
     fail: Share = 0.5
 
 
+class DistantCopiesCheck(ShareCheck):
+    """Share of a source's events further from their first copy than the source's `copies_within`."""
+
+    warn: Share = 0.0
+    fail: Share = 0.001
+
+
 class BeforeExposureCheck(ShareCheck):
     """Share of units with events before their exposure that a metric would count."""
 
@@ -145,6 +152,7 @@ class Health(ConfigModel):
     )
     unmatched_events: UnmatchedEventsCheck = UnmatchedEventsCheck()
     duplicates: DuplicatesCheck = DuplicatesCheck()
+    distant_copies: DistantCopiesCheck = DistantCopiesCheck()
     events_before_exposure: BeforeExposureCheck = BeforeExposureCheck()
     exposures_outside_interval: OutsideIntervalCheck = OutsideIntervalCheck()
     late_rows: LateRowsCheck = LateRowsCheck()

@@ -13,6 +13,7 @@ from abspark.config.values import (
     ColumnName,
     Completeness,
     Count,
+    Distance,
     Instant,
     Name,
     Option,
@@ -306,6 +307,8 @@ class EventSource(_Source):
     """A log of behaviour.
 
     `complete_until` is the lag after which, or the instant until which it is complete; None: newest event.
+    `copies_within` lets a run leave out, and as far as files allow unread, what lies before all windows by more than
+    that; without it the earliest copy of an event that counts may lie anywhere there.
     """
 
     columns: EventColumns
@@ -313,6 +316,10 @@ class EventSource(_Source):
         default=None, description="lag after which the log is complete, or an instant"
     )
 
+    copies_within: Distance | None = Field(
+        default=None,
+        description="how far apart the times of rows with one event id are at most; absent: any distance",
+    )
     bots: Bots | None = Field(default=None, description="units with implausibly many events")
 
     @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit")
@@ -322,6 +329,11 @@ class EventSource(_Source):
     @rule("properties")
     def _one_meaning_per_name(self) -> Iterator[Problem]:
         return _name_problems("properties", self.properties, {})
+
+    @rule("columns", "copies_within")
+    def _copies_have_ids(self) -> Iterator[Problem]:
+        if self.copies_within is not None and self.columns.event_id is None:
+            yield Problem(("copies_within",), "has no effect without columns.event_id")
 
     @property
     def expression_types(self) -> dict[str, str | None]:

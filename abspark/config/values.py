@@ -154,6 +154,12 @@ Instant = Annotated[
     PlainSerializer(format_instant, return_type=str),
     WithJsonSchema(_INSTANT_SCHEMA),
 ]
+Distance = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: _not_negative(parse_duration(value))),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
 WindowEnd = Annotated[
     timedelta | Literal["open"],
     BeforeValidator(lambda value: value if value == "open" else parse_duration(value)),

@@ -2,8 +2,8 @@
 
 Reasons a row is left out before any shuffle, in the order in which they are tried: null_id, bad_time, filtered,
 after_as_of, then no_metric, bad_value and outside_windows (outside every window of every experiment). A source with an
-event id keeps such rows, but for those after all windows: an event that counts for nothing may still be the earliest
-of its duplicates.
+event id keeps such rows, but for those after all windows, and those earlier than all by more than its copies are apart:
+an event that counts for nothing may still be the earliest of its duplicates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from abspark.config.safe_sql import never_raising
 from abspark.pipeline.keys import key_hi, key_lo
 from abspark.pipeline.plans import Slot, Want
 from abspark.pipeline.study import Study
-from abspark.pipeline.time import epoch_micros
+from abspark.pipeline.time import epoch_micros, micros
 
 AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
 """Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
@@ -222,6 +222,14 @@ def time_range(study: Study, source: str) -> tuple[int, int]:
     return min(low for low, _ in reach), min(max(high for _, high in reach), epoch_micros(study.as_of))
 
 
+def read_range(study: Study, source: EventSource) -> tuple[int | None, int]:
+    """As `time_range`, with the time before it in which copies of an event may lie; None: no bound."""
+    low, high = time_range(study, source.name)
+    if source.columns.event_id is None:
+        return low, high
+    return None if source.copies_within is None else low - micros(source.copies_within), high
+
+
 def _reach(experiment: Experiment, slot: Slot) -> tuple[int, int]:
     """The instants `[low, high)` in which events can count for one slot of an experiment."""
     start, end = epoch_micros(experiment.start), epoch_micros(experiment.end)
@@ -240,11 +248,9 @@ def _reason(source: EventSource, study: Study) -> Column:
         .when(~F.col("passes"), "filtered")
         .when(t >= F.lit(epoch_micros(study.as_of)), "after_as_of")
     )
-    low, high = time_range(study, source.name)
-    if source.columns.event_id is not None:
-        return reason.when(t >= F.lit(high), "outside_windows")
-    return (
-        reason.when(~F.col("claimed"), "no_metric")
-        .when(~any_bit(mask_names(study, "w")), "bad_value")
-        .when((t < F.lit(low)) | (t >= F.lit(high)), "outside_windows")
-    )
+    low, high = read_range(study, source)
+    outside = t >= F.lit(high) if low is None else (t < F.lit(low)) | (t >= F.lit(high))
+    if source.columns.event_id is None:
+        wanted = any_bit(mask_names(study, "w"))
+        reason = reason.when(~F.col("claimed"), "no_metric").when(~wanted, "bad_value")
+    return reason.when(outside, "outside_windows")

@@ -39,7 +39,7 @@ _PAIR_REASONS: Final = {
 _OUTSIDE: Final = ("before_window", "after_window", "outside_windows")
 _SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
 """Reasons of events that show that their log was written at their time."""
-_EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
+_EVENT_STATUSES: Final = (Status.duplicate_event, Status.distant_copy, Status.no_metric, Status.bad_value)
 
 
 class Drop(NamedTuple):

@@ -6,6 +6,8 @@ A period is the position of an entry in the experiment's `history`, by the first
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -23,6 +25,7 @@ _DIMENSION: Final = (
 )
 _FINE: Final = 20
 """Buckets of more than this many bits are compared with boundaries at this many."""
+_SPELLED_OUT: Final = 16
 _WRONG: Final = ("mismatch", "not_allocated")
 
 
@@ -36,7 +39,6 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
     units of several variants; sampled, units in the sample; earliest and latest first exposure, epoch microseconds.
     """
     time = F.unix_micros("first_exposure_at")
-    near = F.exists("bounds", lambda bound: F.col("bucket").between(bound["low"], bound["high"]))
     keyed = _with_period(table, experiments).select(
         "experiment_id",
         "period",
@@ -47,7 +49,7 @@ def assignment_profile(table: DataFrame, experiments: Sequence[Experiment]) -> D
         "excluded_reason",
         (F.octet_length("unit_id") != F.length("unit_id")).alias("not_ascii"),
         (F.col("unit_id") != F.lower("unit_id")).alias("capitals"),
-        F.coalesce(near, F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
+        F.coalesce(_near(experiments), F.lit(False)).alias("near"),  # noqa: FBT003 - a literal, not a flag
         time.alias("t"),
         F.col("second_variant_at").isNotNull().alias("second"),
         in_sample(F.col("unit_key_lo")).alias("drawn"),
@@ -121,6 +123,18 @@ def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFra
         return joined.withColumn("period", F.lit(0))
     time = F.unix_micros("first_exposure_at")
     return joined.withColumn("period", F.size(F.filter("changes", lambda change: change <= time)))
+
+
+def _near(experiments: Sequence[Experiment]) -> Column:
+    """Whether a bucket lies within one of `bounds`: spelled out for a few, as Spark makes no code of functions."""
+    most = max(len(_bounds(experiment)) for experiment in experiments)
+    if most > _SPELLED_OUT:
+        return F.exists("bounds", _holds)
+    return reduce(or_, (_holds(F.get("bounds", F.lit(i))) for i in range(most)), F.lit(None).cast("boolean"))
+
+
+def _holds(bound: Column) -> Column:
+    return F.col("bucket").between(bound["low"], bound["high"])
 
 
 def _changes(experiment: Experiment) -> list[int]:

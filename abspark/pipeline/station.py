@@ -20,7 +20,7 @@ from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, placed_events, units
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
 from abspark.pipeline.dimensions import Dimension, with_dimensions
-from abspark.pipeline.events import AFTER_BOT, coded_events, time_range
+from abspark.pipeline.events import AFTER_BOT, coded_events, read_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
 from abspark.pipeline.segments import SegmentValue, with_segments
@@ -51,13 +51,10 @@ def experiment_ids(source: ExposureSource, study: Study) -> tuple[str, ...]:
 def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: bool) -> DataFrame:
     """Coded events of one log; `pruned` leaves rows unread that can't count.
 
-    A source with an event id is never pruned from below: the earliest of its duplicates may lie there.
+    A source with an event id is pruned from below only where it says how far apart copies are: the earliest of an
+    event's may lie there.
     """
-    kept = raw
-    if pruned:
-        low, high = time_range(study, source.name)
-        earliest = low if source.columns.event_id is None else None
-        kept = prune(raw, source, (earliest, high))
+    kept = prune(raw, source, read_range(study, source)) if pruned else raw
     return with_bots(coded_events(canonical(kept, source), source, study), study.bots, AFTER_BOT)
 
 

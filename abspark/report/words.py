@@ -26,6 +26,7 @@ CHECKS: Final = {
     "drops_balanced": "Balance of dropped rows",
     "unmatched_events": "Events without a unit",
     "duplicates": "Duplicate events",
+    "distant_copies": "Copies far apart",
     "traffic": "Traffic",
     "covariate_balance": "Balance before exposure",
     "covariate_history": "History before exposure",

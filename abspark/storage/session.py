@@ -192,10 +192,26 @@ def _many_rows(input_bytes: int | None) -> dict[str, str]:
     return {
         "spark.sql.shuffle.partitions": str(min(max(8, 4 * _cores(), partitions), _MOST_PARTITIONS)),
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
+        **_writing(),
         "spark.shuffle.sort.bypassMergeThreshold": "64",
         "spark.buffer.pageSize": _PAGE,
         # a day series of metrics with covariates has more columns than the hundred up to which Spark compiles a stage
         "spark.sql.codegen.maxFields": "200",
+    }
+
+
+def _writing() -> dict[str, str]:
+    """What makes millions of assignments quick to write.
+
+    All rows of a run go to one partition of the table, by which Spark would sort them if it had to write one file after
+    the other. Columns in which hardly a value occurs twice get no dictionary, and instants are longs: by itself Spark
+    writes 12 bytes for each, which it looks up in a dictionary as well.
+    """
+    unlike = ("unit_id", "unit_key_hi", "unit_key_lo", "first_exposure_at")
+    return {
+        "spark.sql.maxConcurrentOutputFileWriters": "4",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in unlike},
     }
 
 

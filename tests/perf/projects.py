@@ -48,10 +48,12 @@ def simulated(size: Size, out: Path, *, log_format: str = "parquet") -> Path:
 def project(
     logs: Path, name: str, *, metrics: int = 6, segments: int = 0, series: bool = False,
     scheme: dict[str, Any] | None = None, conf: dict[str, str] | None = None, experiments: int | None = None,
+    copies_within: str | None = "0d",
 ) -> Path:  # fmt: skip
     """A configuration over `logs` beside its own; returns its directory.
 
-    `segments` of country, platform and both crossed; `experiments` keeps the first so many.
+    `segments` of country, platform and both crossed; `experiments` keeps the first so many. What simulated logs repeat
+    they repeat to the last byte, so that copies have one time, unless `copies_within` has it otherwise.
     """
     target = logs / f"conf-{name}"
     shutil.rmtree(target, ignore_errors=True)
@@ -60,6 +62,8 @@ def project(
     _write(target / "metrics/metrics.yaml", {"metrics": asked})
     sources = yaml.safe_load((target / "sources/logs.yaml").read_text(encoding="utf-8"))
     sources["exposures"][0]["combinations"] = {"country_and_platform": ["country", "platform"]}
+    if copies_within is not None:
+        sources["events"][0]["copies_within"] = copies_within
     _write(target / "sources/logs.yaml", sources)
     local = {
         "lake": {"path": f"./lake-{name}", "format": "delta"},

@@ -110,13 +110,24 @@ def _of_quantiles(world: World) -> World:
     return replace(world, metrics=QUANTILES, experiments=experiments)
 
 
-worlds = st.fixed_dictionaries(
+def _saying(world: World, copies_within: int | None) -> World:
+    """The world whose orders are said to have copies at most so far apart; many are further."""
+    return replace(
+        world,
+        events=tuple(
+            replace(log, copies_within=copies_within) if log.has_event_id else log for log in world.events
+        ),
+    )
+
+
+_rows = st.fixed_dictionaries(
     {
         "shown": _log(_SHOWN, 40),
         "clicks": _log(_CLICK, 50),
         "orders": _log(_ORDER, 50),
         "credits": _log(_CREDIT, 30),
     }
-).map(lambda rows: with_rows(EMPTY, rows))
+)
+worlds = st.builds(_saying, _rows.map(lambda rows: with_rows(EMPTY, rows)), st.sampled_from([None, 0, STEP]))
 """Worlds with the same experiments and metrics, so that Spark compiles its code once."""
 quantile_worlds = worlds.map(_of_quantiles)

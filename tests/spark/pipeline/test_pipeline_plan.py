@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_events_read_their_columns_and_times(
     )
     assert "GreaterThanOrEqual" not in scan
     assert "LessThanOrEqual(ts,2026-10-05" in scan
+    source = event_source(world.events[0]).model_copy(update={"copies_within": timedelta(hours=3)})
+    (scan,) = _scans(_plan(event_rows(raw, source, study_of(world), pruned=True), capsys))
+    assert "GreaterThanOrEqual(ts,2026-09-30 21:00:00" in scan
 
 
 def test_a_date_that_partitions_the_log_prunes_folders(

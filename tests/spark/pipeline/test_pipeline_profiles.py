@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
+from abspark.pipeline import profiles
 from abspark.pipeline.profiles import assignment_profile, segment_profile
 
 pytestmark = pytest.mark.spark
@@ -60,7 +61,11 @@ def micros(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // MICRO
 
 
-def test_assignments_are_counted_by_everything_a_check_needs(spark: SparkSession) -> None:
+@pytest.mark.parametrize("spelled_out", [0, 16], ids=["by a function", "spelled out"])
+def test_assignments_are_counted_by_everything_a_check_needs(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, spelled_out: int
+) -> None:
+    monkeypatch.setattr(profiles, "_SPELLED_OUT", spelled_out)
     wrong = {"hash_status": "mismatch", "expected_variant": "b", "first_exposure_at": CHANGE}
     rows = [
         unit("dated", unit_key_lo=-32, exposures=3),

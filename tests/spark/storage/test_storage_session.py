@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
@@ -235,3 +236,27 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
 )
 def test_much_input_gets_partitions_by_its_size(input_bytes: int | None, partitions: int) -> None:
     assert local_settings("local[2]", input_bytes)["spark.sql.shuffle.partitions"] == str(partitions)
+
+
+def test_assignments_are_written_without_useless_dictionaries(spark: SparkSession, tmp_path: Path) -> None:
+    settings = local_settings("local[2]", 64 * 1024**2)
+    rows = spark.range(2000).selectExpr(
+        "cast(id as string) as unit_id", "id as unit_key_hi", "id as unit_key_lo",
+        "timestamp_micros(id) as first_exposure_at", "cast(id % 2 as string) as variant",
+    )  # fmt: skip
+    mine = [key for key in settings if key.startswith(("spark.hadoop.parquet.", "spark.sql.parquet."))]
+    for key in mine:
+        spark.conf.set(key.removeprefix("spark.hadoop."), settings[key])
+    try:
+        rows.coalesce(1).write.parquet(str(tmp_path / "rows"))
+    finally:
+        for key in mine:
+            spark.conf.unset(key.removeprefix("spark.hadoop."))
+    [path] = (tmp_path / "rows").glob("*.parquet")
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(j) for j in range(group.num_columns)]
+    dictionary = {column.path_in_schema: column.has_dictionary_page for column in columns}
+    assert dictionary == {
+        "unit_id": False, "unit_key_hi": False, "unit_key_lo": False, "first_exposure_at": False, "variant": True,
+    }  # fmt: skip
+    assert columns[3].physical_type == "INT64"

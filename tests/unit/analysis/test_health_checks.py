@@ -299,6 +299,24 @@ def test_duplicate_events(duplicates: int, status: str) -> None:
     assert row_of("duplicates", found, "orders")["status"] == "pass"
 
 
+@pytest.mark.parametrize(("distant", "status"), [(0, "pass"), (1, "warn"), (5, "warn"), (6, "fail")])
+def test_copies_far_apart(distant: int, status: str) -> None:
+    source = SourceCount("orders", 5000, 900, identified=True, copies_within=timedelta(hours=36))
+    lost = {**drop("distant_copy", None, 1, "events"), "source": "orders", "rows": distant}
+    found = health(RIGHT, [experiment()], drops=[lost], sources={"e": [source]})
+    row = row_of("distant_copies", found, "orders")
+    assert (row["status"], row["observed"]) == (status, f"{distant} of 5,000 rows ({distant / 5000:.4%})")
+    assert row["message"].endswith("rows in orders repeat an event that was logged more than 1d12h before.")
+    # they are duplicates as well
+    assert row_of("duplicates", found, "orders")["statistic"] == distant / 5000
+    given = {"distant_copies": {"warn": 0.9, "fail": 0.95}}
+    found = health(RIGHT, [experiment(health=given)], drops=[lost], sources={"e": [source]})
+    assert row_of("distant_copies", found, "orders")["status"] == "pass"
+    silent = source._replace(copies_within=None)
+    found = health(RIGHT, [experiment()], drops=[lost], sources={"e": [silent]})
+    assert [row for row in found if row["check"] == "distant_copies"] == []
+
+
 def test_sources_that_cannot_be_checked_say_why() -> None:
     source = SourceCount("orders", None, None, identified=False)
     found = health(RIGHT, [experiment()], sources={"e": [source], "other": [source, source]})

@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "traffic": WARNS,
     "unmatched_events": {"warn": 0.99, "fail": 0.999},
     "duplicates": {"warn": 0.05, "fail": 0.5},
+    "distant_copies": {"warn": 0.0, "fail": 0.001},
     "events_before_exposure": {"warn": 0.5, "fail": 1.0},
     "exposures_outside_interval": {"warn": 0.05, "fail": 0.5},
     "late_rows": {"warn": 0.01, "fail": 0.05},

@@ -58,6 +58,15 @@ def test_completeness_is_a_lag_or_an_instant(written: str | None, value: object)
     assert source.complete_until == value
 
 
+def test_copies_are_at_most_so_far_apart() -> None:
+    columns = {"unit": "u", "time": "t", "event_id": "id"}
+    sources = [
+        EventSource.model_validate({**EXPOSURE, "columns": columns, **given})
+        for given in ({}, {"copies_within": "0d"}, {"copies_within": "1d12h"})
+    ]
+    assert [source.copies_within for source in sources] == [None, timedelta(0), timedelta(hours=36)]
+
+
 def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf) -> None:
     conf.edit(
         SHOP,

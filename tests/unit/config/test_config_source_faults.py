@@ -130,6 +130,18 @@ SOURCE_FAULTS = [
         ],
     ),
     (
+        "    path: /lake/orders\n", "    path: /lake/orders\n    copies_within: -2h\n",
+        [":13 events[0].copies_within = -2h: must not be negative"],
+    ),
+    (
+        "    path: /lake/orders\n", "    path: /lake/orders\n    copies_within: one day\n",
+        [f":13 events[0].copies_within = one day: {DURATION}"],
+    ),
+    (
+        "    path: /lake/orders\n", "    path: /lake/orders\n    copies_within: 1d\n",
+        [":13 events[0].copies_within = 1d: has no effect without columns.event_id"],
+    ),
+    (
         "events:", "events: {}\nevent:",
         [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events, dimensions]"],
     ),
