@@ -192,6 +192,8 @@ def _many_rows(input_bytes: int | None) -> dict[str, str]:
     return {
         "spark.sql.shuffle.partitions": str(min(max(8, 4 * _cores(), partitions), _MOST_PARTITIONS)),
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
+        # a log of three parts keeps one of two cores idle for a third of the time
+        "spark.sql.files.minPartitionNum": str(2 * _cores()),
         **_writing(),
         "spark.shuffle.sort.bypassMergeThreshold": "64",
         "spark.buffer.pageSize": _PAGE,

@@ -13,6 +13,7 @@ from tests.perf.duck import FORMULATIONS
 from tests.perf.measures import Measure, measure, one_run, told
 from tests.perf.projects import END, HORIZON, START, Size, project
 
+_FEWER: Final = 25
 COLUMNS: Final = (
     ("conversion", "mean_num"), ("purchases", "mean_num"), ("purchases", "var_num"), ("revenue", "mean_num"),
     ("revenue", "var_num"), ("page_views", "mean_num"), ("page_views", "var_num"), ("sessions", "mean_num"),
@@ -55,13 +56,15 @@ def beside_duckdb(logs: Path, size: Size, rounds: int, *, log_format: str = "par
 def beside_queries(logs: Path, size: Size) -> list[Measure]:
     """Processor time of the whole run against a query for each metric and experiment.
 
-    One experiment's six queries are run, and count for all experiments.
+    One experiment's six queries are run, or as many as show that those of all experiments exceed the limit by far; what
+    they took counts for each experiment, so that the ratio is at most what is told.
     """
     ours = one_run(project(logs, "queries"))
-    theirs = told("naive", str(logs / "raw"), START, END, HORIZON, "exp_0")
+    enough = 2 * _FEWER * ours["cpu_s"] / size.experiments
+    theirs = told("naive", str(logs / "raw"), START, END, HORIZON, "exp_0", str(enough))
     every = theirs["cpu_s"] * size.experiments
-    what = f"{theirs['queries'] * size.experiments} queries on the same Spark, processor time"
-    return [measure(f"run / {what}", ours["cpu_s"], every, unit="CPU-s", limit=1 / 25)]
+    what = f"{theirs['queries'] * size.experiments} queries on the same Spark, processor time, at most"
+    return [measure(f"run / {what}", ours["cpu_s"], every, unit="CPU-s", limit=1 / _FEWER)]
 
 
 def duck(logs: Path, formulation: str) -> dict[str, Any]:
