@@ -20,7 +20,7 @@ from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import Newest
-from abspark.pipeline.events import bad_value_wants, value_names
+from abspark.pipeline.events import bad_value_wants, time_range, value_names
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
@@ -58,7 +58,8 @@ class Drop(NamedTuple):
 class SourceTally:
     """What the light read of one source found: rows read and kept, and for events the newest valid time by span.
 
-    `busy` are sampled rows by the first half of their unit's key, of units with many events.
+    `early` are rows kept though no window reaches back to their quarter of an hour: an event with an id may be a copy
+    of one there. `busy` are sampled rows by the first half of their unit's key, of units with many events.
     """
 
     source: str
@@ -66,6 +67,7 @@ class SourceTally:
     kept: int
     newest: Newest = ()
     kept_by_experiment: Mapping[str, int] = field(default_factory=dict)
+    early: int = 0
     busy: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -143,11 +145,14 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     counts: dict[str, int] = defaultdict(int)
     newest: dict[int, int] = {}
     busy: dict[int, int] = {}
+    begins, early = time_range(study, source)[0], 0
     for row in rows:
         if row["reason"] is None:
             busy[row["unit"]] = row["rows"]
             continue
         counts[row["reason"]] += row["rows"]
+        if row["reason"] == KEPT and (row["span"] + 1) * SPAN <= begins:
+            early += row["rows"]
         if row["reason"] in (KEPT, Status.bad_value.name):
             bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
         if row["reason"] in _SEEN and row["newest"] is not None:
@@ -157,7 +162,7 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     for names, count in zip(groups.values(), bad, strict=True):
         drops += [Drop(NO_EXPERIMENT, "values", n, "bad_value", None, count, None) for n in names if count]
     times = tuple(sorted(newest.values()))
-    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], times, busy=busy)
+    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], times, early=early, busy=busy)
 
 
 def _bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:
@@ -250,6 +255,12 @@ def left_out_by_fixed_times(drops: Sequence[Drop], sources: Sequence[EventSource
         if drop.source in timeless and drop.reason in _OUTSIDE and drop.stage != SAMPLED:
             lost[drop.source] += drop.rows
     return dict(lost)
+
+
+def early_events(tallies: Mapping[str, SourceTally], sources: Sequence[EventSource]) -> dict[str, int]:
+    """By source its early rows, where those are many and the source does not say how far apart copies are."""
+    silent = [source.name for source in sources if source.copies_within is None]
+    return {name: early for name in silent if (early := tallies[name].early) >= MANY}
 
 
 def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:

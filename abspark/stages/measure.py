@@ -17,6 +17,7 @@ from abspark.pipeline.history import full_history_from, units_without_history
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
+    early_events,
     left_out_by_fixed_times,
     matched_events,
     merged,
@@ -71,6 +72,10 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
         for name, lost in left_out_by_fixed_times(every, study.event_sources).items():
             state.progress.say(
                 f"  {name}: its fixed_time is outside the windows of some units: {lost:,} rows do not count for them"
+            )
+        for name, early in early_events(tallies, study.event_sources).items():
+            state.progress.say(
+                f"  {name}: {early:,} rows are earlier than all windows; copies_within in its source leaves them out"
             )
         tables = {
             "moments": moments,

@@ -6,14 +6,24 @@ from datetime import timedelta
 
 import pytest
 from pyspark.sql import Row
-from rule_world import AS_OF, HOUR, WORLD
+from rule_world import AS_OF, DAY, HOUR, START, WORLD
 from world import Log
 from world_models import event_source, instant, study_of
 
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import freshness
-from abspark.pipeline.ledger import Drop, SourceTally, assignment_drops, check_read, event_drops, pair_drops
+from abspark.pipeline.ledger import (
+    SPAN,
+    Drop,
+    SourceTally,
+    assignment_drops,
+    check_read,
+    early_events,
+    event_drops,
+    pair_drops,
+)
+from abspark.pipeline.spreading import MANY
 
 STUDY = study_of(WORLD)
 TALLIES = {
@@ -100,7 +110,29 @@ def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() 
     # spent and late_spent want the same value under the same condition, so they share a flag
     assert values == dict.fromkeys(("spent", "late_spent", "spent_before", "product", "share", "number"), 2)
     # rows that were not read as events say nothing about how far the log reaches
-    assert tally == SourceTally("actions", 35, 7, (6,))
+    assert tally == SourceTally("actions", 35, 7, (6,), early=7)
+
+
+def test_early_events_are_those_before_all_windows() -> None:
+    """The first window of red begins two days before its start: spent_before."""
+    flags = {f"bad{j}": 0 for j in range(6)}
+    first = (START - 2 * DAY) // SPAN
+    rows = [
+        Row(reason=reason, rows=n, span=span, newest=span * SPAN, **flags)
+        for reason, n, span in (("kept", 1, first - 2), ("kept", 2, first - 1), ("kept", 4, first),
+                                ("filtered", 8, first - 1))
+    ]  # fmt: skip
+    assert event_drops(rows, STUDY, "actions")[1].early == 3
+
+
+def test_many_early_events_are_told_of_where_the_source_says_nothing_of_copies() -> None:
+    sources = STUDY.event_sources
+    tallies = {source.name: SourceTally(source.name, 0, 0, early=MANY - 1) for source in sources}
+    assert early_events(tallies, sources) == {}
+    tallies["orders"].early = MANY
+    assert early_events(tallies, sources) == {"orders": MANY}
+    told = [source.model_copy(update={"copies_within": timedelta(0)}) for source in sources]
+    assert early_events(tallies, told) == {}
 
 
 def test_how_far_a_log_is_complete() -> None:
