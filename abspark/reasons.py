@@ -31,7 +31,6 @@ DROPS: Final = {
     "tied_variants": "two variants at a unit's first instant",
     "multiple_variants": "of a unit seen in several variants",
     "duplicate_event": "an event that was logged before",
-    "distant_copy": "an event that was logged before, longer ago than its source says",
     "no_metric": "no metric counts it",
     "bad_value": "no finite number",
     "unmatched_unit": "of a unit in no experiment",

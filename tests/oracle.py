@@ -256,10 +256,7 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
     for rows in copies.values():
         earliest = min(rows, key=lambda row: (row["time"], *_value_order(row.get("value"))))
         for row in rows:
-            reason = _usable(every, row)
-            if row is not earliest:
-                near = log.copies_within is None or row["time"] - earliest["time"] <= log.copies_within
-                reason = "duplicate_event" if near else "distant_copy"
+            reason = "duplicate_event" if row is not earliest else _usable(every, row)
             if reason is None:
                 yield row
             else:

@@ -39,16 +39,12 @@ _BEHAVIOUR_ADVICE: Final = (
 
 
 class SourceCount(NamedTuple):
-    """An event source: rows read, events that met a unit, and whether events have ids. None: not counted.
-
-    `copies_within` as the source says, None where it does not.
-    """
+    """An event source: rows read, events that met a unit, and whether events have ids. None: not counted."""
 
     source: str
     read: int | None
     matched: int | None
     identified: bool
-    copies_within: timedelta | None = None
 
 
 def drops_balanced(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
@@ -124,10 +120,7 @@ def event_checks(
     rows = []
     for source in sources:
         rows.append(_unmatched(source, lost[source.source, "unmatched_unit"], experiment))
-        distant = lost[source.source, "distant_copy"]
-        rows.append(_duplicates(source, lost[source.source, "duplicate_event"] + distant, experiment))
-        if source.copies_within is not None and source.read:
-            rows.append(_distant_copies(source, source.copies_within, distant, experiment))
+        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], experiment))
     return rows
 
 
@@ -177,20 +170,27 @@ def _duplicates(source: SourceCount, duplicates: int, experiment: Experiment) ->
     )
 
 
-def _distant_copies(
-    source: SourceCount, within: timedelta, distant: int, experiment: Experiment
+def copies_check(
+    experiment: Experiment, source: str, within: timedelta, compared: int, distant: int, *, all_rows: bool
 ) -> HealthRow:
-    share, limit = distant / (source.read or 1), format_duration(within)
+    """The health row `distant_copies` of a source: of the events `compared` some are `distant`.
+
+    `all_rows` says whether its whole log was looked at.
+    """
+    check, where = "distant_copies", {"slice_name": "source", "slice_value": source}
+    if not compared:
+        return skipped(experiment, check, f"{source} has no events with an id to compare.", **where)
+    share, limit = distant / compared, format_duration(within)
+    looked = "" if all_rows else " Rows that the ledger left unread were not looked at."
     return graded(
         experiment,
-        "distant_copies",
+        check,
         experiment.health.distant_copies,
         share,
-        advice=f"Raise copies_within of {source.source}, or leave it out: where the earliest copy lies further back "
-        "than it says, a later one may count in its place.",
-        slice_name="source",
-        slice_value=source.source,
-        observed=f"{distant:,} of {source.read:,} rows ({share:.4%})",
+        advice=f"Raise copies_within of {source}, or leave it out: where the earliest row of an event is too early to "
+        "be read, a later one counts in its place.",
+        observed=f"{distant:,} of {compared:,} events compared ({share:.4%})",
         expected="none",
-        message=f"{share:.4%} of the rows in {source.source} repeat an event that was logged more than {limit} before.",
+        message=f"{share:.4%} of the events in {source} have rows whose times are more than {limit} apart.{looked}",
+        **where,
     )

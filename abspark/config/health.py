@@ -77,7 +77,7 @@ class DuplicatesCheck(ShareCheck):
 
 
 class DistantCopiesCheck(ShareCheck):
-    """Share of a source's events further from their first copy than the source's `copies_within`."""
+    """Share of a source's events with rows further apart than the source's `copies_within`."""
 
     warn: Share = 0.0
     fail: Share = 0.001

@@ -334,6 +334,8 @@ class EventSource(_Source):
     def _copies_have_ids(self) -> Iterator[Problem]:
         if self.copies_within is not None and self.columns.event_id is None:
             yield Problem(("copies_within",), "has no effect without columns.event_id")
+        if self.copies_within is not None and self.columns.time is None:
+            yield Problem(("copies_within",), "has no effect without columns.time")
 
     @property
     def expression_types(self) -> dict[str, str | None]:

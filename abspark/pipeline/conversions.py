@@ -38,37 +38,28 @@ from abspark.pipeline.segments import most_codes
 from abspark.pipeline.signatures import measures
 from abspark.pipeline.spreading import HOME
 from abspark.pipeline.study import BITS_PER_MASK, Study
-from abspark.pipeline.time import micros
 from abspark.pipeline.triggers import trigger_names, triggered
 
 
 class Status(IntEnum):
-    """What became of an event (the first five) or of an event in one experiment of its unit."""
+    """What became of an event (the first four) or of an event in one experiment of its unit."""
 
     duplicate_event = 0
-    distant_copy = 1
-    no_metric = 2
-    bad_value = 3
-    unmatched_unit = 4
-    variant_disagrees = 5
-    excluded_unit = 6
-    not_wanted = 7
-    before_window = 8
-    after_window = 9
-    outside_windows = 10
-    kept = 11
+    no_metric = 1
+    bad_value = 2
+    unmatched_unit = 3
+    variant_disagrees = 4
+    excluded_unit = 5
+    not_wanted = 6
+    before_window = 7
+    after_window = 8
+    outside_windows = 9
+    kept = 10
 
 
-_UNTIL_HERE: Final = (Window.unboundedPreceding, Window.currentRow)
 _OPEN: Final = 0
-_SETTLED: Final = {
-    Status.no_metric: 1,
-    Status.bad_value: 2,
-    Status.duplicate_event: 3,
-    Status.distant_copy: 7,
-}
-"""The last bits of an event's `c`, by what became of it before it met its unit; a duplicate is that above all."""
-_SETTLED_BITS: Final = 3
+_SETTLED: Final = {Status.no_metric: 1, Status.bad_value: 2, Status.duplicate_event: 3}
+"""The last two bits of an event's `c`, by what became of it before it met its unit; a duplicate is that above all."""
 
 
 def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -> DataFrame:
@@ -113,7 +104,7 @@ def _leaves(calendars: Sequence[Calendar]) -> Column:
 def live_events(events: DataFrame, source: EventSource, study: Study) -> DataFrame:
     """Valid coded events of one source, in as few columns of fixed width as decide all that follows.
 
-    `c` holds the source's code and, in its last bits, the status that the event has on its own, 0 for none. Where
+    `c` holds the source's code and, in its last two bits, the status that the event has on its own, 0 for none. Where
     events have no id, all are without: the others were dropped.
     """
     settled = F.lit(_OPEN)
@@ -125,12 +116,7 @@ def live_events(events: DataFrame, source: EventSource, study: Study) -> DataFra
             .otherwise(_OPEN)
         )
     return events.where(F.col("reason").isNull()).select(
-        "hi",
-        "lo",
-        "t",
-        F.shiftleft("s", _SETTLED_BITS).bitwiseOR(settled).alias("c"),
-        *identity_names(study),
-        *_content(study),
+        "hi", "lo", "t", (F.col("s") * 4 + settled).alias("c"), *identity_names(study), *_content(study)
     )
 
 
@@ -139,35 +125,20 @@ def placed_events(events: DataFrame, study: Study) -> DataFrame:
 
     Of the rows of one unit and source with one event id the earliest counts; of several at that instant the one with
     the smallest value, then the least in what else decides where it counts: rows equal in that are the same to every
-    result. Rows without an event id are never duplicates. A copy that is further from the earliest than its source says
-    is told apart, and counts as little.
+    result. Rows without an event id are never duplicates.
     """
     placed = events.repartition("hi")
     if not identity_names(study):
         return placed
     content = [F.asc_nulls_last(name) for name in ("tie", *_content(study)) if name in events.columns]
-    copies = (
-        Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *content, "c").rowsBetween(*_UNTIL_HERE)
-    )
+    copies = Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *content, "c")
     copy = F.col("e").isNotNull() & (F.row_number().over(copies) > 1)
     ranked = placed.withColumn("place", _sort_prefix()).withColumn("copy", copy)
-    settled = F.lit(_SETTLED[Status.duplicate_event])
-    limits = _copies_within(study)
-    if any(limit is not None for limit in limits):
-        ranked = ranked.withColumn("distance", F.col("t") - F.first("t").over(copies))
-        distant = F.col("distance") > per_code(_source_code("c"), limits, "bigint")
-        settled = F.when(distant, _SETTLED[Status.distant_copy]).otherwise(settled)
-    told = F.when(F.col("copy"), F.col("c").bitwiseOR(settled)).otherwise(F.col("c"))
-    return ranked.select("hi", "lo", *_home(events), "t", told.alias("c"), *_content(study))
-
-
-def _copies_within(study: Study) -> list[int | None]:
-    return [None if s.copies_within is None else micros(s.copies_within) for s in study.event_sources]
-
-
-def _source_code(name: str) -> Column:
-    """The code of the source in the column `c`, by its name."""
-    return F.shiftright(name, _SETTLED_BITS)
+    settled = F.col("c").bitwiseOR(_SETTLED[Status.duplicate_event])
+    return ranked.select(
+        "hi", "lo", *_home(events), "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"),
+        *_content(study),
+    )  # fmt: skip
 
 
 def _home(events: DataFrame) -> list[str]:
@@ -279,7 +250,7 @@ def _small_days(study: Study, calendars: Sequence[Calendar], days: Mapping[str, 
 def _paired(events: DataFrame, units: DataFrame, study: Study, home: Sequence[str]) -> DataFrame:
     """Each event with each assignment of its unit that it may count for; one that is settled or has none, once."""
     e, u = events.alias("e"), units.alias("u")
-    settled = F.col("e.c").bitwiseAND((1 << _SETTLED_BITS) - 1)
+    settled = F.col("e.c").bitwiseAND(3)
     on = (F.col("e.hi") == F.col("u.hi")) & same_unit(F.col("e.lo"), F.col("u.lo")) & (settled == _OPEN)
     if "xe" in carried_names(study):
         on = on & (F.col("e.xe").isNull() | (F.col("e.xe") == F.col("u.x")))
@@ -287,7 +258,7 @@ def _paired(events: DataFrame, units: DataFrame, study: Study, home: Sequence[st
     for status, bits in _SETTLED.items():
         event_status = F.when(settled == bits, int(status)).otherwise(event_status)
     return e.join(u, on=on, how="left").select(
-        "e.hi", "e.lo", *home, _source_code("e.c").alias("s"), "t", event_status.alias("event_status"),
+        "e.hi", "e.lo", *home, F.shiftright("e.c", 2).alias("s"), "t", event_status.alias("event_status"),
         *_content(study),
         "x", "v", "vu", "excluded", "t0", "lead", "g", "leaves", *mask_names(study, "m"), *base_names(study),
         *attribute_names(study),

@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, Final, NamedTuple
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
+from abspark.pipeline.copies import Copies, copy_key, distant
 from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import bad_value_wants, time_range, value_names
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
+from abspark.pipeline.time import micros
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
 
 KEPT: Final = "kept"
@@ -39,7 +42,7 @@ _PAIR_REASONS: Final = {
 _OUTSIDE: Final = ("before_window", "after_window", "outside_windows")
 _SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
 """Reasons of events that show that their log was written at their time."""
-_EVENT_STATUSES: Final = (Status.duplicate_event, Status.distant_copy, Status.no_metric, Status.bad_value)
+_EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
 
 
 class Drop(NamedTuple):
@@ -59,7 +62,8 @@ class SourceTally:
     """What the light read of one source found: rows read and kept, and for events the newest valid time by span.
 
     `early` are rows kept though no window reaches back to their quarter of an hour: an event with an id may be a copy
-    of one there. `busy` are sampled rows by the first half of their unit's key, of units with many events.
+    of one there. `copies` is None where the source does not say how far apart they are. `busy` are sampled rows by the
+    first half of their unit's key, of units with many events.
     """
 
     source: str
@@ -68,6 +72,7 @@ class SourceTally:
     newest: Newest = ()
     kept_by_experiment: Mapping[str, int] = field(default_factory=dict)
     early: int = 0
+    copies: Copies | None = None
     busy: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -95,32 +100,58 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
     Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
     with a value that some metric wanted and could not use, one column for each group of `_bad_values`. With `sampled`
     there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
-    as `abspark.pipeline.spreading` has to know of them.
+    as `abspark.pipeline.spreading` has to know of them. Of a source that says how far apart copies are, one more has
+    copies, events that `abspark.pipeline.copies` compares, and distant, those that belie it; they are 0 elsewhere.
     """
     flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
     groups = _bad_values(study, source)
     bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
     keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
+    within = _named(study, source).copies_within
     if sampled:
         keys.append(F.when(F.col("reason").isNull(), sampled_unit(value_names(study))).alias("unit"))
+    if within is not None:
+        keys.append(copy_key(sampled=sampled).alias("copy"))
     counted = events.groupBy(*keys).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
+        F.min("t").alias("oldest"),
         *(F.count_if(flag).alias(name) for name, flag in bad.items()),
     )
-    return _with_busy_units(counted, list(bad)) if sampled else counted
+    sums = [F.sum(name).alias(name) for name in ("rows", *bad)]
+    if sampled or within is not None:
+        counted = _with_samples(counted, sums)
+    return counted.drop("oldest") if within is None else _with_copies(counted, sums, within)
 
 
-def _with_busy_units(counted: DataFrame, bad: Sequence[str]) -> DataFrame:
-    """Counts by reason and span, and beside them the sampled rows of units that have many."""
-    sets = counted.groupingSets([["reason", "span"], ["unit"]], "reason", "span", "unit").agg(
-        F.sum("rows").alias("rows"),
+def _with_samples(counted: DataFrame, sums: Sequence[Column]) -> DataFrame:
+    """Counts by reason and span, and beside them the sampled rows of units that have many, and of each copy's event."""
+    samples = [name for name in ("unit", "copy") if name in counted.columns]
+    sets = counted.groupingSets(
+        [["reason", "span"], *([name] for name in samples)], "reason", "span", *samples
+    ).agg(*sums, F.max("newest").alias("newest"), F.min("oldest").alias("oldest"))
+    told = F.col("reason").isNotNull()
+    if "unit" in samples:
+        told |= F.col("unit").isNotNull() & (F.col("rows") >= MANY // SAMPLED_ROWS)
+    if "copy" in samples:
+        told |= F.col("copy").isNotNull()
+    return sets.where(told)
+
+
+def _with_copies(counted: DataFrame, sums: Sequence[Column], within: timedelta) -> DataFrame:
+    """What is counted, with all events that were compared as one row."""
+    others = [name for name in ("reason", "span", "unit") if name in counted.columns]
+    return counted.groupBy(*others).agg(
+        *sums,
         F.max("newest").alias("newest"),
-        *(F.sum(name).alias(name) for name in bad),
+        F.count("copy").alias("copies"),
+        F.count_if(distant(micros(within))).alias("distant"),
     )
-    busy = F.col("unit").isNotNull() & (F.col("rows") >= MANY // SAMPLED_ROWS)
-    return sets.where(F.col("reason").isNotNull() | busy)
+
+
+def _named(study: Study, source: str) -> EventSource:
+    return study.event_sources[study.sources.index(source)]
 
 
 def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
@@ -146,7 +177,11 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     newest: dict[int, int] = {}
     busy: dict[int, int] = {}
     begins, early = time_range(study, source)[0], 0
+    copies = None if _named(study, source).copies_within is None else Copies(0, 0)
     for row in rows:
+        if row["reason"] is None and copies is not None and row["copies"]:
+            copies = Copies(row["copies"], row["distant"])
+            continue
         if row["reason"] is None:
             busy[row["unit"]] = row["rows"]
             continue
@@ -162,7 +197,8 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     for names, count in zip(groups.values(), bad, strict=True):
         drops += [Drop(NO_EXPERIMENT, "values", n, "bad_value", None, count, None) for n in names if count]
     times = tuple(sorted(newest.values()))
-    return drops, SourceTally(source, sum(counts.values()), counts[KEPT], times, early=early, busy=busy)
+    read, kept = sum(counts.values()), counts[KEPT]
+    return drops, SourceTally(source, read, kept, times, early=early, copies=copies, busy=busy)
 
 
 def _bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:

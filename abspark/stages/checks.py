@@ -43,9 +43,8 @@ def _sources(state: RunState) -> dict[str, list[SourceCount]]:
 
 
 def _source(state: RunState, name: str) -> SourceCount:
-    found, source = state.inputs[name], state.project.events[name]
-    identified = source.columns.event_id is not None
-    return SourceCount(name, found.rows, found.kept, identified, source.copies_within)
+    found, columns = state.inputs[name], state.project.events[name].columns
+    return SourceCount(name, found.rows, found.kept, columns.event_id is not None)
 
 
 def _arrivals(state: RunState, drops: Rows) -> dict[str, list[Arrivals]]:

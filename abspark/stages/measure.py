@@ -11,6 +11,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from abspark.analysis.health_covariates import history_check
+from abspark.analysis.health_ledger import copies_check
 from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, quantile_caps, stated_bounds
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.history import full_history_from, units_without_history
@@ -33,7 +34,7 @@ from abspark.pipeline.time import epoch_micros
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import kept_values
 from abspark.stages.inputs import explained, failing, raw
-from abspark.stages.log_counts import LogCounts, counted_log
+from abspark.stages.log_counts import LogCounts, counted_log, prunes
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
 
@@ -65,7 +66,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
                 _write_unit_metrics(state, analysis)
         pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
-        histories = _histories(state, tallies)
+        checks = [*_histories(state, tallies), *_copies(state, tallies)]
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
         every = merged(drops)
@@ -81,7 +82,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
             "moments": moments,
             "quantiles": quantiles,
             "drops": [drop._asdict() for drop in every],
-            "health": histories,
+            "health": checks,
         }
         state.append_rows(tables, told="write moments")
 
@@ -139,6 +140,17 @@ def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict
     return [
         history_check(study.experiments[x], study.metrics[m].name, *counts.get((x, m), (0, 0)))
         for x, m in limits
+    ]
+
+
+def _copies(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict[str, Any]]:
+    """Health rows of the sources that say how far apart copies of an event are."""
+    events, all_rows = state.project.events, not prunes(state)
+    return [
+        copies_check(experiment, name, within, *copies, all_rows=all_rows)
+        for experiment in state.study.experiments
+        for name in state.study.sources_of(experiment)
+        if (within := events[name].copies_within) is not None and (copies := tallies[name].copies) is not None
     ]
 
 

@@ -1,4 +1,4 @@
-"""Copies of an event, where their source says how far apart they are: what is left out, and what belies it."""
+"""Copies of an event, where their source says how far apart they are: what is left out, and whether it is true."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import oracle
 import pytest
 from pipeline_runs import Tables, as_in_a_run, assert_same, planned_once, run_world
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from rule_world import DAY, HOUR, METRICS, SHOWN, START, WORLD, did, seen
 from world import Log, World
+from world_models import study_of
+
+from abspark.pipeline.copies import Copies
+from abspark.pipeline.ledger import event_counts, event_drops
 
 FIRST = START - DAY
 """Where the earliest window begins: spent_before looks back a day."""
@@ -61,7 +66,7 @@ def _drops(tables: Tables) -> dict[str, int]:
 def test_events_too_early_to_be_copies_are_left_out(spark: SparkSession) -> None:
     found = _run(spark, _world(HOUR))
     assert_same(found.outcome, oracle.run(_world(HOUR)))
-    assert _drops(found) == {"outside_windows": 1, "duplicate_event": 3, "distant_copy": 1}
+    assert _drops(found) == {"outside_windows": 1, "duplicate_event": 4}
     values = {key[1:]: row.num for key, row in found.outcome.unit_metrics.items()}
     assert values["early", "spent_before"] == 32.0 + 128 + 256
     assert (values["near", "ordered"], values["far", "ordered"]) == (1.0, 4.0)
@@ -74,7 +79,47 @@ def test_none_is_too_early_where_nothing_is_said(spark: SparkSession) -> None:
     assert found.outcome.unit_metrics["red", "early", "spent_before"].num == 128.0 + 256
 
 
-@pytest.mark.parametrize(("within", "distant"), [(0, 3), (HOUR + 1, 0)])
-def test_distance_is_from_the_first_copy(spark: SparkSession, within: int, distant: int) -> None:
+@pytest.mark.parametrize(
+    ("within", "distant"), [(0, 4), (HOUR - 1, 4), (HOUR, 2), (HOUR + 1, 0)],
+    ids=["none apart", "less than an hour", "an hour", "all"],
+)  # fmt: skip
+def test_all_rows_are_compared_those_too_early_as_well(
+    spark: SparkSession, within: int, distant: int
+) -> None:
+    """near, far and early have two rows or three of one id, of which an hour and a microsecond is the most."""
     found = _run(spark, _world(within))
-    assert _drops(found).get("distant_copy", 0) == distant
+    assert found.tallies["orders"].copies == Copies(5, distant)
+
+
+def test_of_a_long_log_some_units_are_compared(spark: SparkSession) -> None:
+    study = study_of(_world(HOUR))
+    ids = F.col("id")
+    coded = spark.range(512 * 3).select(
+        F.lit(None).cast("string").alias("reason"),
+        F.pmod(ids, F.lit(512)).alias("lo"),
+        F.lit(7).cast("bigint").alias("hi"),
+        F.lit(5).cast("bigint").alias("e"),
+        # the third row of unit 256 is an hour and a microsecond after its first, as is that of unit 1
+        F.when(ids == 1024 + 256, HOUR + 1).when(ids == 1024 + 1, HOUR + 1).otherwise(0).alias("t"),
+        F.lit(1.0).alias("d0"),
+        F.array().cast("array<boolean>").alias("bad"),
+    )
+    found = {
+        sampled: event_drops(event_counts(coded, study, "orders", sampled=sampled).collect(), study, "orders")
+        for sampled in (False, True)
+    }
+    assert found[False][1].copies == Copies(512, 2)
+    assert found[True][1].copies == Copies(2, 1)
+    assert replace(found[True][1], copies=None) == replace(found[False][1], copies=None)
+    assert found[True][0] == found[False][0]
+
+
+def test_rows_without_id_or_time_are_not_compared(spark: SparkSession) -> None:
+    rows = [
+        did("near", SHOWN, 1.0), did("near", SHOWN, 1.0, event_id=""), did("near", None, 1.0, event_id="a"),
+        did(None, SHOWN, 1.0, event_id="a"), did("near", WORLD.as_of, 1.0, event_id="a"),
+    ]  # fmt: skip
+    world = _world(0)
+    world = replace(world, events=(replace(world.events[0], rows=rows),))
+    assert _run(spark, world).tallies["orders"].copies == Copies(0, 0)
+    assert _run(spark, _world(None)).tallies["orders"].copies is None

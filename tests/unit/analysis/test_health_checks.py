@@ -12,6 +12,7 @@ from scipy.stats import chi2, chi2_contingency, chisquare
 from test_health import DAY, count, experiment
 
 from abspark.analysis.health import SourceCount, health
+from abspark.analysis.health_ledger import copies_check
 
 Rows = list[dict[str, Any]]
 
@@ -301,20 +302,20 @@ def test_duplicate_events(duplicates: int, status: str) -> None:
 
 @pytest.mark.parametrize(("distant", "status"), [(0, "pass"), (1, "warn"), (5, "warn"), (6, "fail")])
 def test_copies_far_apart(distant: int, status: str) -> None:
-    source = SourceCount("orders", 5000, 900, identified=True, copies_within=timedelta(hours=36))
-    lost = {**drop("distant_copy", None, 1, "events"), "source": "orders", "rows": distant}
-    found = health(RIGHT, [experiment()], drops=[lost], sources={"e": [source]})
-    row = row_of("distant_copies", found, "orders")
-    assert (row["status"], row["observed"]) == (status, f"{distant} of 5,000 rows ({distant / 5000:.4%})")
-    assert row["message"].endswith("rows in orders repeat an event that was logged more than 1d12h before.")
-    # they are duplicates as well
-    assert row_of("duplicates", found, "orders")["statistic"] == distant / 5000
-    given = {"distant_copies": {"warn": 0.9, "fail": 0.95}}
-    found = health(RIGHT, [experiment(health=given)], drops=[lost], sources={"e": [source]})
-    assert row_of("distant_copies", found, "orders")["status"] == "pass"
-    silent = source._replace(copies_within=None)
-    found = health(RIGHT, [experiment()], drops=[lost], sources={"e": [silent]})
-    assert [row for row in found if row["check"] == "distant_copies"] == []
+    within = timedelta(hours=36)
+    row = copies_check(experiment(), "orders", within, 5000, distant, all_rows=True)
+    assert (row["check"], row["slice_value"], row["status"]) == ("distant_copies", "orders", status)
+    assert row["observed"] == f"{distant} of 5,000 events compared ({distant / 5000:.4%})"
+    assert row["message"].endswith("events in orders have rows whose times are more than 1d12h apart.")
+    given = experiment(health={"distant_copies": {"warn": 0.9, "fail": 0.95}})
+    row = copies_check(given, "orders", within, 5000, distant, all_rows=False)
+    assert row["status"] == "pass"
+    assert row["message"].endswith("1d12h apart. Rows that the ledger left unread were not looked at.")
+
+
+def test_copies_of_nothing_are_not_compared() -> None:
+    row = copies_check(experiment(), "orders", timedelta(0), 0, 0, all_rows=True)
+    assert (row["status"], row["message"]) == ("skipped", "orders has no events with an id to compare.")
 
 
 def test_sources_that_cannot_be_checked_say_why() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conf_directory import BUTTON, LOCAL, SHOP, WEB, Conf
+from pydantic import ValidationError
 
 from abspark.config import EventSource, ExposureSource
 
@@ -65,6 +66,9 @@ def test_copies_are_at_most_so_far_apart() -> None:
         for given in ({}, {"copies_within": "0d"}, {"copies_within": "1d12h"})
     ]
     assert [source.copies_within for source in sources] == [None, timedelta(0), timedelta(hours=36)]
+    timeless = {"columns": {"unit": "u", "event_id": "id"}, "fixed_time": "2026-01-01T00:00:00Z"}
+    with pytest.raises(ValidationError, match=r"copies_within.*has no effect without columns\.time"):
+        EventSource.model_validate({**EXPOSURE, **timeless, "copies_within": "1d"})
 
 
 def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf) -> None:
