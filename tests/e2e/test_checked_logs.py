@@ -72,7 +72,7 @@ def purchases() -> dict[str, Any]:
 def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     tiny = make_project(tmp_path_factory.mktemp("checked"), "parquet")
     tiny.edit("sources/logs.yaml", "event_id: id}\n  - name: visits", "event_id: id, ingested: seen}\n"
-              "    bots: {limit: 4, drop: true}\n  - name: visits")  # fmt: skip
+              "    bots: {limit: 4, drop: true}\n    copies_within: 2h\n  - name: visits")  # fmt: skip
     tiny.edit(
         "sources/logs.yaml", "attributes: [platform]", "attributes: {platform: platform, account: platform}"
     )
@@ -123,4 +123,5 @@ def test_what_the_checks_say(tables: Tables) -> None:
     assert said["late_rows", "exposures"][0] == "skipped"
     assert said["late_rows", "purchases"][1].startswith("of the rows arrive: 50% within 3 h")
     assert said["exposures_outside_interval", None] == ("pass", "0 of 40 exposures (0.0000%)")
+    assert said["distant_copies", "purchases"] == ("pass", "0 of 39 events compared (0.0000%)")
     assert said["hash", None] == ("pass", "match 37, not_derivable 1, override 1")

@@ -29,14 +29,18 @@ def beside_duckdb(logs: Path, size: Size, rounds: int, *, log_format: str = "par
     `copies_within`. `once` looks among all events; the same run of abspark, once, is beside that.
     """
     conf = project(logs, "yardstick")
-    ours, theirs, once = [], [], []
+    ours: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
+    once: list[dict[str, Any]] = []
     for _ in range(rounds):
         ours.append(one_run(conf))
         costs = {name: duck(logs, name) for name in FORMULATIONS}
         theirs.append(min(costs.values(), key=lambda cost: float(cost["wall_s"])))
         once.append(costs["once"])
     require_equal(conf, theirs[0]["rows"])
-    anywhere = one_run(project(logs, "copies", copies_within=None))
+    copies = project(logs, "copies", copies_within=None)
+    anywhere = one_run(copies)
+    require_equal(copies, once[0]["rows"])
     what = f"{5 * size.assignments:,} exposures, {50 * size.units:,} events ({log_format})"
     wall, cpu = _median(ours, "wall_s"), _median(ours, "cpu_s")
     started = median(cost["wall_s"] + cost["start_s"] for cost in ours)
