@@ -25,9 +25,7 @@ from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
     assignment_drops,
-    event_counts,
     event_drops,
-    exposure_counts,
     exposure_drops,
     matched_events,
     merged,
@@ -35,6 +33,7 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.profiles import assignment_profile
 from abspark.pipeline.quantiles import of_events, of_units
+from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.segments import frequent_values, segment_positions, segment_values
 from abspark.pipeline.spreading import Spread
 from abspark.pipeline.station import (

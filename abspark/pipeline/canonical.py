@@ -218,7 +218,11 @@ def _bounds(kind: T.DataType, span: tuple[int | None, int], zone: str) -> tuple[
         return None
     grace = timedelta() if zone == "UTC" else timedelta(days=1)
     low, high = span
-    earliest = None if low is None or low < _CALENDAR_BEGINS else literal(_EPOCH + timedelta(microseconds=low) - grace)
+    earliest = (
+        None
+        if low is None or low < _CALENDAR_BEGINS
+        else literal(_EPOCH + timedelta(microseconds=low) - grace)
+    )
     return earliest, literal(_EPOCH + timedelta(microseconds=high) + grace)
 
 

@@ -9,28 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import reduce
-from operator import or_
 from typing import Any, Final, NamedTuple
 
-from pyspark.sql import Column, DataFrame, Row
-from pyspark.sql import functions as F
+from pyspark.sql import Row
 
 from abspark.config import EventSource
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
-from abspark.pipeline.copies import Copies, copy_key, distant
+from abspark.pipeline.copies import Copies
 from abspark.pipeline.cutoffs import Newest
-from abspark.pipeline.events import bad_value_wants, time_range, value_names
-from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
+from abspark.pipeline.events import time_range
+from abspark.pipeline.row_counts import KEPT, SPAN, bad_values, named_source
+from abspark.pipeline.spreading import MANY
 from abspark.pipeline.study import Study
-from abspark.pipeline.time import micros
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
 
-KEPT: Final = "kept"
-SPAN: Final = 900_000_000
-"""A quarter of an hour: the midnights of all time zones lie between two of them."""
 _PAIR_REASONS: Final = {
     Status.variant_disagrees: "variant_disagrees",
     Status.excluded_unit: "excluded_unit",
@@ -76,84 +69,6 @@ class SourceTally:
     busy: Mapping[int, int] = field(default_factory=dict)
 
 
-def exposure_counts(exposures: DataFrame) -> DataFrame:
-    """Coded exposures counted by reason (`kept` where valid), x and v, with distinct units where that says something.
-
-    Rows of other experiments are not the run's to look into, and rows without id have no unit.
-    """
-    reason = F.coalesce("reason", F.lit(KEPT))
-    anonymous = reason.isin(KEPT, "null_id", "other_experiment")
-    keyed = exposures.select(
-        reason.alias("reason"),
-        "x",
-        "v",
-        F.when(~anonymous, F.col("hi")).alias("hi"),
-        F.when(~anonymous, F.col("lo")).alias("lo"),
-    )
-    by_unit = keyed.groupBy("reason", "x", "v", "hi", "lo").agg(F.count("*").alias("rows"))
-    return by_unit.groupBy("reason", "x", "v").agg(F.sum("rows").alias("rows"), F.count("hi").alias("units"))
-
-
-def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool = False) -> DataFrame:
-    """Coded events of one source counted by reason (`kept` where valid) and span of time, with the newest time.
-
-    Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
-    with a value that some metric wanted and could not use, one column for each group of `_bad_values`. With `sampled`
-    there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
-    as `abspark.pipeline.spreading` has to know of them. Of a source that says how far apart copies are, one more has
-    copies, events that `abspark.pipeline.copies` compares, and distant, those that belie it; they are 0 elsewhere.
-    """
-    flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
-    groups = _bad_values(study, source)
-    bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
-    span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
-    keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
-    within = _named(study, source).copies_within
-    if sampled:
-        keys.append(F.when(F.col("reason").isNull(), sampled_unit(value_names(study))).alias("unit"))
-    if within is not None:
-        keys.append(copy_key(sampled=sampled).alias("copy"))
-    counted = events.groupBy(*keys).agg(
-        F.count("*").alias("rows"),
-        F.max("t").alias("newest"),
-        F.min("t").alias("oldest"),
-        *(F.count_if(flag).alias(name) for name, flag in bad.items()),
-    )
-    sums = [F.sum(name).alias(name) for name in ("rows", *bad)]
-    if sampled or within is not None:
-        counted = _with_samples(counted, sums)
-    return counted.drop("oldest") if within is None else _with_copies(counted, sums, within)
-
-
-def _with_samples(counted: DataFrame, sums: Sequence[Column]) -> DataFrame:
-    """Counts by reason and span, and beside them the sampled rows of units that have many, and of each copy's event."""
-    samples = [name for name in ("unit", "copy") if name in counted.columns]
-    sets = counted.groupingSets(
-        [["reason", "span"], *([name] for name in samples)], "reason", "span", *samples
-    ).agg(*sums, F.max("newest").alias("newest"), F.min("oldest").alias("oldest"))
-    told = F.col("reason").isNotNull()
-    if "unit" in samples:
-        told |= F.col("unit").isNotNull() & (F.col("rows") >= MANY // SAMPLED_ROWS)
-    if "copy" in samples:
-        told |= F.col("copy").isNotNull()
-    return sets.where(told)
-
-
-def _with_copies(counted: DataFrame, sums: Sequence[Column], within: timedelta) -> DataFrame:
-    """What is counted, with all events that were compared as one row."""
-    others = [name for name in ("reason", "span", "unit") if name in counted.columns]
-    return counted.groupBy(*others).agg(
-        *sums,
-        F.max("newest").alias("newest"),
-        F.count("copy").alias("copies"),
-        F.count_if(distant(micros(within))).alias("distant"),
-    )
-
-
-def _named(study: Study, source: str) -> EventSource:
-    return study.event_sources[study.sources.index(source)]
-
-
 def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
     """The drops of an exposure log and its tally, from the rows of `exposure_counts`."""
     drops, read = [], 0
@@ -171,13 +86,13 @@ def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list
 
 def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
     """The drops of an event log that its own columns decide, and its tally, from the rows of `event_counts`."""
-    groups = _bad_values(study, source)
+    groups = bad_values(study, source)
     bad = [0] * len(groups)
     counts: dict[str, int] = defaultdict(int)
     newest: dict[int, int] = {}
     busy: dict[int, int] = {}
     begins, early = time_range(study, source)[0], 0
-    copies = None if _named(study, source).copies_within is None else Copies(0, 0)
+    copies = None if named_source(study, source).copies_within is None else Copies(0, 0)
     for row in rows:
         if row["reason"] is None and copies is not None and row["copies"]:
             copies = Copies(row["copies"], row["distant"])
@@ -199,17 +114,6 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     times = tuple(sorted(newest.values()))
     read, kept = sum(counts.values()), counts[KEPT]
     return drops, SourceTally(source, read, kept, times, early=early, copies=copies, busy=busy)
-
-
-def _bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:
-    """Metrics by the flags of `bad` that tell that they could not use a row; a row counts once for each metric."""
-    wants = {want: j for j, want in enumerate(bad_value_wants(study, source))}
-    groups: dict[tuple[int, ...], list[str]] = {}
-    for metric, plan in zip(study.metrics, study.plans, strict=True):
-        flags = sorted({wants[slot.want] for slot in plan.slots if slot.want in wants})
-        if flags:
-            groups.setdefault(tuple(flags), []).append(metric.name)
-    return groups
 
 
 def merged(drops: Iterable[Drop]) -> list[Drop]:

@@ -12,11 +12,10 @@ from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
     check_read,
-    event_counts,
     event_drops,
-    exposure_counts,
     exposure_drops,
 )
+from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.spreading import MANY
 from abspark.pipeline.station import event_rows, exposure_rows
 from abspark.pipeline.study import Study

@@ -14,7 +14,8 @@ from world import Log, World
 from world_models import study_of
 
 from abspark.pipeline.copies import Copies
-from abspark.pipeline.ledger import event_counts, event_drops
+from abspark.pipeline.ledger import event_drops
+from abspark.pipeline.row_counts import event_counts
 
 FIRST = START - DAY
 """Where the earliest window begins: spent_before looks back a day."""

@@ -14,7 +14,6 @@ from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.ledger import (
-    SPAN,
     Drop,
     SourceTally,
     assignment_drops,
@@ -23,6 +22,7 @@ from abspark.pipeline.ledger import (
     event_drops,
     pair_drops,
 )
+from abspark.pipeline.row_counts import SPAN
 from abspark.pipeline.spreading import MANY
 
 STUDY = study_of(WORLD)

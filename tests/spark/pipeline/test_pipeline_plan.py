@@ -24,7 +24,6 @@ from world_models import event_source, exposure_source, study_of
 from abspark.config import EventSource
 from abspark.pipeline.canonical import prune
 from abspark.pipeline.caps import cap_quantiles
-from abspark.pipeline.ledger import event_counts, exposure_counts
 from abspark.pipeline.profiles import assignment_profile
 from abspark.pipeline.quantiles import (
     cluster_moments,
@@ -34,6 +33,7 @@ from abspark.pipeline.quantiles import (
     unit_values,
     values_at,
 )
+from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.station import assignment_table, event_rows, exposure_rows
 
 PLANS = Path(__file__).parents[1] / "plans"

@@ -16,7 +16,8 @@ from world_models import study_of
 
 from abspark.pipeline.events import value_names
 from abspark.pipeline.keys import key_hi
-from abspark.pipeline.ledger import event_counts, event_drops
+from abspark.pipeline.ledger import event_drops
+from abspark.pipeline.row_counts import event_counts
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, Spread, spread_over
 
 UNTRIGGERED = replace(KINDS, metrics=tuple(m for m in KINDS.metrics if m.trigger is None))
