@@ -39,7 +39,7 @@ _FILES = (
 )
 _NAMED = (
     (values.Duration, "duration"),
-    (values.Distance, "duration, not negative"),
+    (values.Lag, "duration, not negative"),
     (values.Instant, "instant"),
     (values.WindowEnd, "duration or `open`"),
     (values.Completeness, "duration or instant"),

@@ -120,7 +120,8 @@ def event_checks(
     rows = []
     for source in sources:
         rows.append(_unmatched(source, lost[source.source, "unmatched_unit"], experiment))
-        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], experiment))
+        looked_at = (source.read or 0) - lost[source.source, "outside_windows"]
+        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], looked_at, experiment))
     return rows
 
 
@@ -149,21 +150,22 @@ def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment) -> H
     )
 
 
-def _duplicates(source: SourceCount, duplicates: int, experiment: Experiment) -> HealthRow:
+def _duplicates(source: SourceCount, duplicates: int, looked_at: int, experiment: Experiment) -> HealthRow:
+    """`looked_at` are the rows among which duplicates are found: not those outside all windows."""
     check, where = "duplicates", {"slice_name": "source", "slice_value": source.source}
     if not source.identified:
         why = f"{source.source} maps no event_id, so repeated rows can't be told from repeated events."
         return skipped(experiment, check, why, **where)
-    if not source.read:
-        return skipped(experiment, check, f"{source.source} has no rows.", **where)
-    share = duplicates / source.read
+    if looked_at <= 0:
+        return skipped(experiment, check, f"{source.source} has no rows within reach of a window.", **where)
+    share = duplicates / looked_at
     return graded(
         experiment,
         check,
         experiment.health.duplicates,
         share,
         advice="They count once, so nothing is biased; look for retries or for ids that are not unique.",
-        observed=f"{duplicates:,} of {source.read:,} rows ({share:.4%})",
+        observed=f"{duplicates:,} of {looked_at:,} rows ({share:.4%})",
         expected="none",
         message=f"{share:.4%} of the rows in {source.source} repeat the id of another event of their unit.",
         **where,
@@ -171,7 +173,7 @@ def _duplicates(source: SourceCount, duplicates: int, experiment: Experiment) ->
 
 
 def copies_check(
-    experiment: Experiment, source: str, within: timedelta, compared: int, distant: int, *, all_rows: bool
+    experiment: Experiment, source: str, within: timedelta, *, compared: int, distant: int, all_rows: bool
 ) -> HealthRow:
     """The health row `distant_copies` of a source: of the events `compared` some are `distant`.
 
@@ -179,8 +181,11 @@ def copies_check(
     """
     check, where = "distant_copies", {"slice_name": "source", "slice_value": source}
     if not compared:
-        return skipped(experiment, check, f"{source} has no events with an id to compare.", **where)
-    share, limit = distant / compared, format_duration(within)
+        return skipped(
+            experiment, check, f"No event of {source} has an id and was drawn to be compared.", **where
+        )
+    share = distant / compared
+    how = f"are more than {format_duration(within)} apart" if within else "differ"
     looked = "" if all_rows else " Rows that the ledger left unread were not looked at."
     return graded(
         experiment,
@@ -191,6 +196,6 @@ def copies_check(
         "be read, a later one counts in its place.",
         observed=f"{distant:,} of {compared:,} events compared ({share:.4%})",
         expected="none",
-        message=f"{share:.4%} of the events in {source} have rows whose times are more than {limit} apart.{looked}",
+        message=f"{share:.4%} of the events compared in {source} have rows whose times {how}.{looked}",
         **where,
     )

@@ -13,8 +13,8 @@ from abspark.config.values import (
     ColumnName,
     Completeness,
     Count,
-    Distance,
     Instant,
+    Lag,
     Name,
     Option,
     Text,
@@ -307,7 +307,7 @@ class EventSource(_Source):
     """A log of behaviour.
 
     `complete_until` is the lag after which, or the instant until which it is complete; None: newest event.
-    `copies_within` lets a run leave out, and as far as files allow unread, what lies before all windows by more than
+    `copies_within` lets a run leave out, and as far as files allow not read, what lies before all windows by more than
     that; without it the earliest copy of an event that counts may lie anywhere there.
     """
 
@@ -316,9 +316,9 @@ class EventSource(_Source):
         default=None, description="lag after which the log is complete, or an instant"
     )
 
-    copies_within: Distance | None = Field(
+    copies_within: Lag | None = Field(
         default=None,
-        description="how far apart the times of rows with one event id are at most; absent: any distance",
+        description="how far apart the times of a unit's rows with one event id are at most; absent: any distance",
     )
     bots: Bots | None = Field(default=None, description="units with implausibly many events")
 
@@ -331,7 +331,7 @@ class EventSource(_Source):
         return _name_problems("properties", self.properties, {})
 
     @rule("columns", "copies_within")
-    def _copies_have_ids(self) -> Iterator[Problem]:
+    def _copies_can_be_told(self) -> Iterator[Problem]:
         if self.copies_within is not None and self.columns.event_id is None:
             yield Problem(("copies_within",), "has no effect without columns.event_id")
         if self.copies_within is not None and self.columns.time is None:

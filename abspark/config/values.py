@@ -140,7 +140,7 @@ def _as_option(value: Any) -> Any:
 
 
 _DURATION_SCHEMA: Final = {"type": "string", "pattern": r"^-?(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"}
-_DISTANCE_SCHEMA: Final = {"type": "string", "pattern": r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"}
+_LAG_SCHEMA: Final = {"type": "string", "pattern": r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"}
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 
 Duration = Annotated[
@@ -155,11 +155,11 @@ Instant = Annotated[
     PlainSerializer(format_instant, return_type=str),
     WithJsonSchema(_INSTANT_SCHEMA),
 ]
-Distance = Annotated[
+Lag = Annotated[
     timedelta,
     BeforeValidator(lambda value: _not_negative(parse_duration(value))),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(_DISTANCE_SCHEMA),
+    WithJsonSchema(_LAG_SCHEMA),
 ]
 WindowEnd = Annotated[
     timedelta | Literal["open"],
@@ -171,7 +171,7 @@ Completeness = Annotated[
     timedelta | datetime,
     BeforeValidator(_parse_completeness),
     PlainSerializer(_format_completeness, return_type=str),
-    WithJsonSchema({"anyOf": [_DISTANCE_SCHEMA, _INSTANT_SCHEMA]}),
+    WithJsonSchema({"anyOf": [_LAG_SCHEMA, _INSTANT_SCHEMA]}),
 ]
 Name = Annotated[str, AfterValidator(_check_name), Field(min_length=1)]
 ColumnName = Annotated[str, AfterValidator(_check_column_name), Field(min_length=1)]

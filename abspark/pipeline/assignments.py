@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from abspark.config import ExposureSource
 from abspark.pipeline.canonical import attribute_columns
 from abspark.pipeline.exposures import experiment_dimension
-from abspark.pipeline.keys import same_unit
+from abspark.pipeline.keys import same_unit, sort_prefix
 from abspark.pipeline.study import Study
 
 _UNIT = ("hi", "lo", "x", "unit")
@@ -55,7 +55,7 @@ def _firsts_with_attributes(valid: DataFrame, source: ExposureSource, width: int
     merged = [F.min(f"first_{v}").alias(f"first_{v}") for v in range(width)]
     order = F.struct("t", *_nulls_last("attributes", source), "attributes")
     firsts = (
-        sets.withColumn("place", _sort_prefix())
+        sets.withColumn("place", sort_prefix(F.col("x").cast("bigint"), 10))
         .groupBy("place", *_UNIT)
         .agg(
             *merged,
@@ -67,16 +67,6 @@ def _firsts_with_attributes(valid: DataFrame, source: ExposureSource, width: int
     if source.columns.event_id is None:
         return firsts
     return _settle_by_event_id(firsts, sets, valid, source)
-
-
-def _sort_prefix() -> Column:
-    """54 bits of the unit and ten of the experiment: what nearly always decides which of two rows sorts first.
-
-    Spark's sort holds the first key beside its pointer and fetches rows only where two are equal. With the unit first,
-    those are all rows of a unit.
-    """
-    experiment = F.col("x").cast("bigint").bitwiseAND(F.lit(1023).cast("bigint"))
-    return F.shiftleft(F.shiftright("hi", 10), 10).bitwiseOR(experiment)
 
 
 def _settle_by_event_id(
@@ -101,7 +91,7 @@ def _settle_by_event_id(
     )
     settled = rows.groupBy(*_UNIT, "t").agg(F.min(order)["attributes"].alias("settled"))
     first_t = F.least(*[F.col(f"first.{c}") for c in firsts.columns if c.startswith("first_")])
-    # one key, by which `firsts` is placed already
+    # one key, by which `firsts` is placed already; where there are ties it is sorted by that once more
     same = (
         (F.col("first.hi") == F.col("own.hi"))
         & same_unit(F.col("first.lo"), F.col("own.lo"))

@@ -26,8 +26,8 @@ _OFFSET = r"^[+-]?\d+-\d+-\d+[T ]+[\d:.]+\s*[^\d:.\s]"
 _OFFSET_AT_END = r"(?<=\d)\s*(Z|UTC|GMT)$|:\d{2}(\.\d+)?\s*[+-]\d{1,2}(:?\d{2})?$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_SECONDS = 9.2e12
-_CALENDAR_BEGINS = -62_135_424_000_000_000
-"""The third day of the year 1, from which on a day of grace can be taken."""
+_OLDEST = -2_208_988_800_000_000
+"""1900-01-01: an older bound leaves nothing out, and old calendars would have it elsewhere."""
 _SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -218,11 +218,7 @@ def _bounds(kind: T.DataType, span: tuple[int | None, int], zone: str) -> tuple[
         return None
     grace = timedelta() if zone == "UTC" else timedelta(days=1)
     low, high = span
-    earliest = (
-        None
-        if low is None or low < _CALENDAR_BEGINS
-        else literal(_EPOCH + timedelta(microseconds=low) - grace)
-    )
+    earliest = None if low is None or low < _OLDEST else literal(_EPOCH + timedelta(microseconds=low) - grace)
     return earliest, literal(_EPOCH + timedelta(microseconds=high) + grace)
 
 

@@ -30,7 +30,7 @@ from abspark.pipeline.events import (
 )
 from abspark.pipeline.exposure_days import exposure_depth, since_exposure
 from abspark.pipeline.exposures import experiment_dimension
-from abspark.pipeline.keys import in_sample, same_unit
+from abspark.pipeline.keys import in_sample, same_unit, sort_prefix
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.packing import Small, grouped
 from abspark.pipeline.plans import DEN, NUM, Slot
@@ -132,8 +132,9 @@ def placed_events(events: DataFrame, study: Study) -> DataFrame:
         return placed
     content = [F.asc_nulls_last(name) for name in ("tie", *_content(study)) if name in events.columns]
     copies = Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *content, "c")
+    event = F.coalesce(F.shiftrightunsigned("e", 40), F.lit(0).cast("bigint"))
     copy = F.col("e").isNotNull() & (F.row_number().over(copies) > 1)
-    ranked = placed.withColumn("place", _sort_prefix()).withColumn("copy", copy)
+    ranked = placed.withColumn("place", sort_prefix(event, 24)).withColumn("copy", copy)
     settled = F.col("c").bitwiseOR(_SETTLED[Status.duplicate_event])
     return ranked.select(
         "hi", "lo", *_home(events), "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"),
@@ -150,16 +151,6 @@ def _content(study: Study) -> list[str]:
     return [
         *value_names(study), *mask_names(study, "w"), *key_names(study), *carried_names(study),
     ]  # fmt: skip
-
-
-def _sort_prefix() -> Column:
-    """40 bits of the unit and 24 of the event id: what nearly always decides which of two rows sorts first.
-
-    Spark's sort holds the first key beside its pointer and fetches rows only where two are equal. With the unit first,
-    those are all events of a unit, and fetching them costs more than all else in the sort.
-    """
-    event = F.coalesce(F.shiftrightunsigned("e", 40), F.lit(0).cast("bigint"))
-    return F.shiftleft(F.shiftright("hi", 24), 24).bitwiseOR(event)
 
 
 def base_names(study: Study) -> list[str]:

@@ -18,14 +18,14 @@ _DRAWN: Final = 1 << 8
 class Copies(NamedTuple):
     """Events compared, each with all its rows, and those of them with rows further apart than their source says."""
 
-    events: int
+    compared: int
     distant: int
 
 
-def copy_key(*, sampled: bool) -> Column:
+def event_key(*, sampled: bool) -> Column:
     """A hash of a coded event's unit and id, NULL where it is not compared: without id or time, or not in the sample.
 
-    Of n events that are compared any two share it with probability n**2 / 2**65.
+    Of n events that are compared any two share it with probability n**2 / 2**65: 1e-8 for a million.
     """
     valid = F.col("reason").isNull() | (F.col("reason") == "outside_windows")
     drawn = F.col("lo").bitwiseAND(F.lit(_DRAWN - 1).cast("bigint")) == 0
@@ -33,6 +33,6 @@ def copy_key(*, sampled: bool) -> Column:
     return F.when(compared & drawn if sampled else compared, F.xxhash64("hi", "lo", "e"))
 
 
-def distant(within: int) -> Column:
+def is_distant(within: int) -> Column:
     """Whether the rows of one event, of which `newest` and `oldest` are known, are further apart than `within`."""
-    return F.col("copy").isNotNull() & (F.col("newest") - F.col("oldest") > F.lit(within))
+    return F.col("event_key").isNotNull() & (F.col("newest") - F.col("oldest") > F.lit(within))

@@ -2,8 +2,8 @@
 
 Reasons a row is left out before any shuffle, in the order in which they are tried: null_id, bad_time, filtered,
 after_as_of, then no_metric, bad_value and outside_windows (outside every window of every experiment). A source with an
-event id keeps such rows, but for those after all windows, and those earlier than all by more than its copies are apart:
-an event that counts for nothing may still be the earliest of its duplicates.
+event id keeps such rows, but for those after all windows, and those earlier than all windows by more than
+`copies_within`: an event that counts for nothing may still be the earliest of its duplicates.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def full_history_from(study: Study, seen: Mapping[str, Newest]) -> dict[Code, in
 
 
 def _begin(study: Study, source: str, seen: Newest) -> int:
-    timeless = study.event_sources[study.sources.index(source)].fixed_time is not None
+    timeless = study.event_source(source).fixed_time is not None
     if timeless:
         return -FOREVER
     return seen[0] // DAY * DAY if seen else FOREVER

@@ -30,6 +30,16 @@ def in_sample(lo: Column) -> Column:
     return lo.bitwiseAND(F.lit(SAMPLE - 1).cast("bigint")) == F.lit(0).cast("bigint")
 
 
+def sort_prefix(low: Column, bits: int) -> Column:
+    """The first bits of a unit's key (`hi`) and the last `bits` of `low`: what nearly always decides a sort of rows.
+
+    Spark's sort holds the first key beside its pointer and fetches rows only where two are equal. With the unit first,
+    those are all rows of a unit, and fetching them costs more than all else in the sort.
+    """
+    rest = low.bitwiseAND(F.lit((1 << bits) - 1).cast("bigint"))
+    return F.shiftleft(F.shiftright("hi", bits), bits).bitwiseOR(rest)
+
+
 def same_unit(first: Column, second: Column) -> Column:
     """Whether two last halves agree, written so that the join sorts on the first half alone.
 

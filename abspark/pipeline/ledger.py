@@ -1,7 +1,7 @@
 """The ledger: every row that is read is kept, or dropped for one reason.
 
-Each log is read a second time, lightly and without a shuffle of its rows, to count the reasons that a row's own
-columns decide. Those counts and the counts of the main read must agree; where they don't the run fails.
+Each log is read a second time, lightly and without a shuffle of its rows but for samples, to count the reasons that a
+row's own columns decide. Those counts and the counts of the main read must agree; where they don't the run fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from abspark.pipeline.conversions import Status
 from abspark.pipeline.copies import Copies
 from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import time_range
-from abspark.pipeline.row_counts import KEPT, SPAN, bad_values, named_source
+from abspark.pipeline.row_counts import KEPT, SPAN, bad_values
 from abspark.pipeline.spreading import MANY
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
@@ -92,10 +92,11 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
     newest: dict[int, int] = {}
     busy: dict[int, int] = {}
     begins, early = time_range(study, source)[0], 0
-    copies = None if named_source(study, source).copies_within is None else Copies(0, 0)
+    copies = None if study.event_source(source).copies_within is None else Copies(0, 0)
     for row in rows:
-        if row["reason"] is None and copies is not None and row["copies"]:
-            copies = Copies(row["copies"], row["distant"])
+        # the one row of all events compared, which is there where there are any
+        if row["reason"] is None and copies is not None and row["compared"]:
+            copies = Copies(row["compared"], row["distant"])
             continue
         if row["reason"] is None:
             busy[row["unit"]] = row["rows"]
@@ -199,7 +200,7 @@ def left_out_by_fixed_times(drops: Sequence[Drop], sources: Sequence[EventSource
 
 def early_events(tallies: Mapping[str, SourceTally], sources: Sequence[EventSource]) -> dict[str, int]:
     """By source its early rows, where those are many and the source does not say how far apart copies are."""
-    silent = [source.name for source in sources if source.copies_within is None]
+    silent = [s.name for s in sources if s.copies_within is None and s.columns.time is not None]
     return {name: early for name in silent if (early := tallies[name].early) >= MANY}
 
 

@@ -26,6 +26,7 @@ _DIMENSION: Final = (
 _FINE: Final = 20
 """Buckets of more than this many bits are compared with boundaries at this many."""
 _SPELLED_OUT: Final = 16
+"""Ranges of an experiment that are compared one by one."""
 _WRONG: Final = ("mismatch", "not_allocated")
 
 
@@ -126,7 +127,10 @@ def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFra
 
 
 def _near(experiments: Sequence[Experiment]) -> Column:
-    """Whether a bucket lies within one of `bounds`: spelled out for a few, as Spark makes no code of functions."""
+    """Whether a bucket lies within one of `bounds`, NULL without a bucket or bounds.
+
+    Spelled out for a few of them, as Spark generates no code for a lambda over an array.
+    """
     most = max(len(_bounds(experiment)) for experiment in experiments)
     if most > _SPELLED_OUT:
         return F.exists("bounds", _holds)

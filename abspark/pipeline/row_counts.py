@@ -11,8 +11,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.config import EventSource
-from abspark.pipeline.copies import copy_key, distant
+from abspark.pipeline.copies import event_key, is_distant
 from abspark.pipeline.events import bad_value_wants, value_names
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
@@ -47,19 +46,20 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
     Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
     with a value that some metric wanted and could not use, one column for each group of `bad_values`. With `sampled`
     there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
-    as `abspark.pipeline.spreading` has to know of them. Of a source that says how far apart copies are, one more has
-    copies, events that `abspark.pipeline.copies` compares, and distant, those that belie it; they are 0 elsewhere.
+    as `abspark.pipeline.spreading` has to know of them. A source that says how far apart copies are has two columns
+    more: one row whose reason is NULL has compared, the events that `abspark.pipeline.copies` compares, and distant,
+    those that belie it; both are 0 in all other rows.
     """
     flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
     groups = bad_values(study, source)
     bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
     keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
-    within = named_source(study, source).copies_within
+    within = study.event_source(source).copies_within
     if sampled:
         keys.append(F.when(F.col("reason").isNull(), sampled_unit(value_names(study))).alias("unit"))
     if within is not None:
-        keys.append(copy_key(sampled=sampled).alias("copy"))
+        keys.append(event_key(sampled=sampled).alias("event_key"))
     counted = events.groupBy(*keys).agg(
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
@@ -73,16 +73,16 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
 
 
 def _with_samples(counted: DataFrame, sums: Sequence[Column]) -> DataFrame:
-    """Counts by reason and span, and beside them the sampled rows of units that have many, and of each copy's event."""
-    samples = [name for name in ("unit", "copy") if name in counted.columns]
+    """Counts by reason and span, and beside them sampled rows: of units that have many, and of each event compared."""
+    samples = [name for name in ("unit", "event_key") if name in counted.columns]
     sets = counted.groupingSets(
         [["reason", "span"], *([name] for name in samples)], "reason", "span", *samples
     ).agg(*sums, F.max("newest").alias("newest"), F.min("oldest").alias("oldest"))
     told = F.col("reason").isNotNull()
     if "unit" in samples:
         told |= F.col("unit").isNotNull() & (F.col("rows") >= MANY // SAMPLED_ROWS)
-    if "copy" in samples:
-        told |= F.col("copy").isNotNull()
+    if "event_key" in samples:
+        told |= F.col("event_key").isNotNull()
     return sets.where(told)
 
 
@@ -92,8 +92,8 @@ def _with_copies(counted: DataFrame, sums: Sequence[Column], within: timedelta) 
     return counted.groupBy(*others).agg(
         *sums,
         F.max("newest").alias("newest"),
-        F.count("copy").alias("copies"),
-        F.count_if(distant(micros(within))).alias("distant"),
+        F.count("event_key").alias("compared"),
+        F.count_if(is_distant(micros(within))).alias("distant"),
     )
 
 
@@ -106,8 +106,3 @@ def bad_values(study: Study, source: str) -> dict[tuple[int, ...], list[str]]:
         if flags:
             groups.setdefault(tuple(flags), []).append(metric.name)
     return groups
-
-
-def named_source(study: Study, source: str) -> EventSource:
-    """The event source of that name."""
-    return study.event_sources[study.sources.index(source)]

@@ -51,8 +51,8 @@ def experiment_ids(source: ExposureSource, study: Study) -> tuple[str, ...]:
 def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: bool) -> DataFrame:
     """Coded events of one log; `pruned` leaves rows unread that can't count.
 
-    A source with an event id is pruned from below only where it says how far apart copies are: the earliest of an
-    event's may lie there.
+    A source with an event id is pruned from below only where it says how far apart copies are: the earliest copy
+    of an event may lie there.
     """
     kept = prune(raw, source, read_range(study, source)) if pruned else raw
     return with_bots(coded_events(canonical(kept, source), source, study), study.bots, AFTER_BOT)

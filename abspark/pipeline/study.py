@@ -40,6 +40,10 @@ class Study:
     others: Mapping[str, Metric] = field(default_factory=dict)
     bots: tuple[tuple[int, int], ...] = ()
 
+    def event_source(self, name: str) -> EventSource:
+        """The event source of that name."""
+        return self.event_sources[self.sources.index(name)]
+
     @cached_property
     def plans(self) -> tuple[MetricPlan, ...]:
         """How each metric is made, by its code."""

@@ -22,9 +22,11 @@ from abspark.pipeline.study import Study
 from abspark.stages.bots import find_bots
 from abspark.stages.inputs import raw
 from abspark.stages.state import RunState
-from abspark.storage import cancel_tagged, row_count, tagged
+from abspark.storage import PinnedSource, bytes_at, cancel_tagged, row_count, tagged
 
 Counted = tuple[list[Drop], SourceTally]
+_BYTES_OF_A_ROW: Final = 64
+"""Of text, at the least."""
 _PATIENCE: Final = 0.2
 """Seconds after which jobs are cancelled once more, as those do not hear of it that had not begun."""
 
@@ -117,10 +119,18 @@ def _of_events(state: RunState, study: Study, name: str) -> Counted:
     source, pruned = state.project.events[name], prunes(state)
     there = row_count(state.spark, source, state.inputs[name].pinned)
     coded = event_rows(raw(state, name), source, study, pruned=pruned)
-    counts = event_counts(coded, study, name, sampled=there is None or there > MANY)
+    counts = event_counts(coded, study, name, sampled=_is_long(there, state.inputs[name].pinned))
     drops, tally = event_drops(counts.collect(), study, name)
     _note_unread(state, name, tally, there, pruned=pruned)
     return drops, tally
+
+
+def _is_long(rows: int | None, pinned: PinnedSource) -> bool:
+    """Whether a log has so many rows that samples of them say enough; by its bytes where nobody has counted."""
+    if rows is not None:
+        return rows > MANY
+    size = bytes_at(pinned.files) if pinned.files else None
+    return size is None or size > MANY * _BYTES_OF_A_ROW
 
 
 def _note_unread(

@@ -76,7 +76,8 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
             )
         for name, early in early_events(tallies, study.event_sources).items():
             state.progress.say(
-                f"  {name}: {early:,} rows are earlier than all windows; copies_within in its source leaves them out"
+                f"  {name}: {early:,} rows are earlier than all windows, and kept as the earliest copy of an event may "
+                "be there; where copies are never so far apart, copies_within in the source says it"
             )
         tables = {
             "moments": moments,
@@ -145,13 +146,14 @@ def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict
 
 def _copies(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict[str, Any]]:
     """Health rows of the sources that say how far apart copies of an event are."""
-    events, all_rows = state.project.events, not prunes(state)
-    return [
-        copies_check(experiment, name, within, *copies, all_rows=all_rows)
-        for experiment in state.study.experiments
-        for name in state.study.sources_of(experiment)
-        if (within := events[name].copies_within) is not None and (copies := tallies[name].copies) is not None
-    ]
+    found = []
+    for experiment in state.study.experiments:
+        for name in state.study.sources_of(experiment):
+            within, copies = state.project.events[name].copies_within, tallies[name].copies
+            if within is not None and copies is not None:
+                counts = copies._asdict()
+                found.append(copies_check(experiment, name, within, **counts, all_rows=not prunes(state)))
+    return found
 
 
 def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) -> Analysis:

@@ -192,7 +192,7 @@ def _many_rows(input_bytes: int | None) -> dict[str, str]:
     return {
         "spark.sql.shuffle.partitions": str(min(max(8, 4 * _cores(), partitions), _MOST_PARTITIONS)),
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
-        # a log of three parts keeps one of two cores idle for a third of the time
+        # of a log in three parts, two cores read two, and then one of them the third
         "spark.sql.files.minPartitionNum": str(2 * _cores()),
         **_writing(),
         "spark.shuffle.sort.bypassMergeThreshold": "64",
@@ -206,8 +206,8 @@ def _writing() -> dict[str, str]:
     """What makes millions of assignments quick to write.
 
     All rows of a run go to one partition of the table, by which Spark would sort them if it had to write one file after
-    the other. Columns in which hardly a value occurs twice get no dictionary, and instants are longs: by itself Spark
-    writes 12 bytes for each, which it looks up in a dictionary as well.
+    the other. Columns of too many values for a dictionary get none, and instants are longs: by itself Spark writes 12
+    bytes for each, which it looks up in a dictionary as well.
     """
     unlike = ("unit_id", "unit_key_hi", "unit_key_lo", "first_exposure_at")
     return {

@@ -133,6 +133,8 @@ def test_many_early_events_are_told_of_where_the_source_says_nothing_of_copies()
     assert early_events(tallies, sources) == {"orders": MANY}
     told = [source.model_copy(update={"copies_within": timedelta(0)}) for source in sources]
     assert early_events(tallies, told) == {}
+    columns = sources[0].columns.model_copy(update={"time": None})
+    assert early_events(tallies, [s.model_copy(update={"columns": columns}) for s in sources]) == {}
 
 
 def test_how_far_a_log_is_complete() -> None:

@@ -303,19 +303,42 @@ def test_duplicate_events(duplicates: int, status: str) -> None:
 @pytest.mark.parametrize(("distant", "status"), [(0, "pass"), (1, "warn"), (5, "warn"), (6, "fail")])
 def test_copies_far_apart(distant: int, status: str) -> None:
     within = timedelta(hours=36)
-    row = copies_check(experiment(), "orders", within, 5000, distant, all_rows=True)
+    row = copies_check(experiment(), "orders", within, compared=5000, distant=distant, all_rows=True)
     assert (row["check"], row["slice_value"], row["status"]) == ("distant_copies", "orders", status)
     assert row["observed"] == f"{distant} of 5,000 events compared ({distant / 5000:.4%})"
-    assert row["message"].endswith("events in orders have rows whose times are more than 1d12h apart.")
+    assert row["message"].endswith(
+        "events compared in orders have rows whose times are more than 1d12h apart."
+    )
     given = experiment(health={"distant_copies": {"warn": 0.9, "fail": 0.95}})
-    row = copies_check(given, "orders", within, 5000, distant, all_rows=False)
+    row = copies_check(given, "orders", within, compared=5000, distant=distant, all_rows=False)
     assert row["status"] == "pass"
     assert row["message"].endswith("1d12h apart. Rows that the ledger left unread were not looked at.")
 
 
+def test_copies_of_one_time_differ_or_do_not() -> None:
+    row = copies_check(experiment(), "orders", timedelta(0), compared=4, distant=1, all_rows=True)
+    assert row["message"] == "25.0000% of the events compared in orders have rows whose times differ."
+
+
+def test_duplicates_are_a_share_of_the_rows_within_reach() -> None:
+    source = SourceCount("orders", 5000, 900, identified=True)
+    lost = [
+        {**drop(reason, None, 1, "events"), "source": "orders", "rows": n}
+        for reason, n in (("duplicate_event", 250), ("outside_windows", 4000))
+    ]
+    row = row_of("duplicates", health(RIGHT, [experiment()], drops=lost, sources={"e": [source]}), "orders")
+    assert (row["status"], row["observed"]) == ("warn", "250 of 1,000 rows (25.0000%)")
+    lost[1]["rows"] = 5000
+    row = row_of("duplicates", health(RIGHT, [experiment()], drops=lost, sources={"e": [source]}), "orders")
+    assert (row["status"], row["message"]) == ("skipped", "orders has no rows within reach of a window.")
+
+
 def test_copies_of_nothing_are_not_compared() -> None:
-    row = copies_check(experiment(), "orders", timedelta(0), 0, 0, all_rows=True)
-    assert (row["status"], row["message"]) == ("skipped", "orders has no events with an id to compare.")
+    row = copies_check(experiment(), "orders", timedelta(0), compared=0, distant=0, all_rows=True)
+    assert (row["status"], row["message"]) == (
+        "skipped",
+        "No event of orders has an id and was drawn to be compared.",
+    )
 
 
 def test_sources_that_cannot_be_checked_say_why() -> None:
