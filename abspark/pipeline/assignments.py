@@ -48,7 +48,7 @@ def _first_at(width: int) -> list[Column]:
 def _firsts_with_attributes(valid: DataFrame, source: ExposureSource, width: int) -> DataFrame:
     """Aggregate first by unit and attributes (keys may be text, buffers may not), then by unit.
 
-    The second step sees a row per unit and attribute set, not per exposure; it sorts.
+    The second step sees a row per unit and attribute set, not per exposure; it sorts, led by one long.
     """
     sets = valid.groupBy(*_UNIT, "attributes").agg(*_first_at(width), F.count("*").alias("exposures"))
     sets = sets.repartition("hi").withColumn("t", F.least(*_firsts(width)))
