@@ -136,12 +136,17 @@ def main() -> None:
             sys.stdout.writelines(f"{_line(m)}\n" for m in found)
             sys.stdout.flush()
             measures += found
+            _keep(measures)
+    if worse := _worse(measures, json.loads(BASELINE.read_text(encoding="utf-8"))):
+        sys.exit(f"worse than the baseline by more than a quarter: {'; '.join(worse)}")
+
+
+def _keep(measures: list[Measure]) -> None:
+    """Write what is known so far, so that a run stopped in a later section has not measured for nothing."""
     out = ROOT / "build" / "bench.json"
     out.parent.mkdir(exist_ok=True)
     rows = [m | {"limit": None if math.isinf(m["limit"]) else m["limit"]} for m in measures]
     out.write_text(json.dumps(rows, indent=1) + "\n")
-    if worse := _worse(measures, json.loads(BASELINE.read_text(encoding="utf-8"))):
-        sys.exit(f"worse than the baseline by more than a quarter: {'; '.join(worse)}")
 
 
 def _worse(measures: list[Measure], baseline: dict[str, float]) -> list[str]:
