@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abspark.analysis.moments_batch import moments_batch, quantile_batch
-from abspark.config import Experiment, Metric
+from abspark.config import Experiment, Metric, windows_over
 from abspark.stats.effects import (
     Effect,
     cuped_mean_effect,
@@ -159,9 +159,8 @@ def compared(
 
 
 def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetime:
-    """The experiment's end plus its longest window: from then on every window is over."""
-    longest = max((metrics[name].reach for name in experiment.metrics.names), default=timedelta())
-    return experiment.end + longest
+    """From when on there is a verdict: the experiment and the windows of its metrics are over."""
+    return windows_over(experiment, (metrics[name] for name in experiment.metrics.names))
 
 
 def _slices(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from abspark.config.chosen import chosen_experiments, require_known
+    from abspark.config.closing import windows_over
     from abspark.config.environment import Environment
     from abspark.config.experiment import Experiment
     from abspark.config.loader import load_project
@@ -30,6 +31,7 @@ __all__ = [
     "chosen_experiments",
     "load_project",
     "require_known",
+    "windows_over",
 ]
 
 _HOMES: Final = {
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "chosen_experiments": "chosen",
     "load_project": "loader",
     "require_known": "chosen",
+    "windows_over": "closing",
 }
 
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from abspark.config import Experiment, Metric
+from abspark.config import Experiment, windows_over
 from abspark.pipeline.literals import per_code
-from abspark.pipeline.study import Study, longest_window
+from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
 
 DAY: Final = 86_400_000_000
@@ -49,20 +49,13 @@ class Calendar:
 def calendar(experiment: Experiment, study: Study) -> Calendar:
     """The days on which anything could count: until as_of or until the last window closes."""
     zone = ZoneInfo(experiment.series.time_zone)
-    last_instant = min(study.as_of, _closing(experiment, study.metrics_of(experiment)))
+    last_instant = min(study.as_of, windows_over(experiment, study.metrics_of(experiment)))
     last = (last_instant - _MICROSECOND).astimezone(zone).date()
     first = min(experiment.start.astimezone(zone).date(), last) if experiment.series.enabled else last
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     midnights = [_midnight(day, zone) for day in (*days, last + timedelta(days=1))]
     ends = (*(epoch_micros(end) for end in midnights[1:-1]), epoch_micros(study.as_of))
     return Calendar(first, ends, _offsets(midnights))
-
-
-def _closing(experiment: Experiment, metrics: Sequence[Metric]) -> datetime:
-    """When the last window is over of those that close."""
-    fixed = [w.closes for metric in metrics for w in metric.windows if w.anchor == "experiment_start"]
-    starts = [experiment.start + closes for closes in fixed if closes is not None]
-    return max([experiment.end + longest_window(metrics), *starts])
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

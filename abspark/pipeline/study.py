@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from abspark.config import EventSource, Experiment, Metric, Project
@@ -182,8 +182,3 @@ def sources_of(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[s
     """The event sources that an experiment's metrics and their covariates read, each once."""
     plans = (metric_plan(metrics[name], metrics) for name in metric_names(experiment))
     return tuple(dict.fromkeys(slot.want.source for plan in plans for slot in plan.slots))
-
-
-def longest_window(metrics: Sequence[Metric]) -> timedelta:
-    """The latest window end of some metrics; zero for none."""
-    return max((metric.reach for metric in metrics), default=timedelta())

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from abspark.config import windows_over
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
 from abspark.report.page import render
@@ -88,5 +89,5 @@ def _days_left(data: ReportData, now: datetime) -> int | None:
     if data.experiment.status != "running":
         return None
     known = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
-    over = data.experiment.end + max((metric.reach for metric in known), default=timedelta())
+    over = windows_over(data.experiment, known)
     return max(0, -((now - over) // timedelta(days=1)))

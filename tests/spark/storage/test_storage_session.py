@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import AnalysisException
@@ -236,6 +237,27 @@ def test_little_input_gets_a_small_heap_and_a_quick_compiler() -> None:
 )
 def test_much_input_gets_partitions_by_its_size(input_bytes: int | None, partitions: int) -> None:
     assert local_settings("local[2]", input_bytes)["spark.sql.shuffle.partitions"] == str(partitions)
+
+
+@pytest.mark.spark
+def test_what_is_set_for_much_input_reaches_java(tmp_path: Path) -> None:
+    """Spark takes a setting of a wrong name without a word, so that only its reader can tell."""
+    pq.write_table(pa.table({"n": range(1000)}), tmp_path / "log.parquet", row_group_size=10)
+    script = """
+import sys
+from abspark.config import Environment
+from abspark.storage import open_session
+given = Environment.model_validate({"name": "test", "lake": {"path": "lake"}, "spark": {"master": "local[2]"}})
+with open_session(given, input_bytes=64 * 1024**2) as spark:
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    print([hadoop.get(f"parquet.enable.dictionary#{column}") for column in ("unit_id", "first_exposure_at", "variant")])
+    print(spark.read.parquet(sys.argv[1]).rdd.getNumPartitions())
+    print(spark._jsparkSession.sessionState().conf().maxConcurrentOutputFileWriters())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=180, check=False
+    )
+    assert (ended.stdout.splitlines(), ended.stderr) == (["['false', 'false', None]", "?", "4"], "")
 
 
 def test_assignments_are_written_without_useless_dictionaries(spark: SparkSession, tmp_path: Path) -> None:

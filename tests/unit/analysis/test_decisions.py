@@ -222,6 +222,16 @@ def test_before_the_end_no_winner_is_called() -> None:
     assert decided(moments, chosen)[0] == "ship"
 
 
+def test_no_winner_is_called_while_a_window_from_the_experiments_start_is_open() -> None:
+    moments = rows({"sales": (BETTER,), "visits": (BETTER,)})
+    known = METRICS | {"sales": metric("sales", window={"end": "30d", "anchor": "experiment_start"})}
+    over = experiment().start + timedelta(days=30)
+    early = decided(moments, experiment(), metrics=known, as_of=over - timedelta(microseconds=1))
+    assert early[0] == "keep_running"
+    assert early[1][0].startswith(f"There is no verdict before {over:%Y-%m-%d} 00:00 UTC")
+    assert decided(moments, experiment(), metrics=known, as_of=over)[0] == "ship"
+
+
 @pytest.mark.parametrize("margin", [{"relative": 0.1}, {"absolute": 0.3}, None])
 def test_before_the_end_harm_takes_more_than_at_the_end(margin: dict[str, float] | None) -> None:
     """At 20,000 units a bound that may be looked at any time, tuned at 10,000, lies at 3.04 standard errors."""

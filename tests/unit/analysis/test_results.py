@@ -172,6 +172,13 @@ def test_before_the_end_there_are_numbers_but_no_verdict() -> None:
     assert {row["reason"] for row in results(ROWS, [experiment()], METRICS, as_of=AFTER)} == {None}
 
 
+def test_a_window_from_the_experiments_start_that_is_open_at_its_end_puts_the_verdict_off() -> None:
+    campaign = metric("conv", "proportion", window={"end": "30d", "anchor": "experiment_start"})
+    metrics, over = METRICS | {"conv": campaign}, datetime(2026, 1, 31, tzinfo=UTC)
+    for as_of, reason in ((over - timedelta(microseconds=1), "not_finished"), (over, None)):
+        assert {row["reason"] for row in results(ROWS, [experiment()], metrics, as_of=as_of)} == {reason}
+
+
 def test_below_the_minimal_sample_size_there_is_no_verdict() -> None:
     found = by_key(results(ROWS, [experiment(min_sample_size=2051)], METRICS, as_of=AFTER))
     assert (found["conv", "c"]["significant"], found["conv", "c"]["reason"]) == (

@@ -43,6 +43,10 @@ def test_days_left_count_the_longest_window() -> None:
     assert entry(data, MADE_AT).days_left == 10  # 2 days and an hour, and a window of 7 days
     assert entry(data, MADE_AT + timedelta(days=99)).days_left == 0
     assert entry(report_data(of=experiment(status="completed")), MADE_AT).days_left is None
+    campaign = metric("conversion", window={"end": "40d", "anchor": "experiment_start"})
+    begun = (MADE_AT - timedelta(days=5)).isoformat()
+    late = report_data([result()], of=experiment(status="running", start=begun, end=ENDS), metrics={"conversion": campaign})
+    assert entry(late, MADE_AT).days_left == 35
 
 
 def test_pages_have_names_that_every_file_system_takes() -> None:
