@@ -14,6 +14,7 @@ from abspark.errors import AbsparkError, DataError
 from abspark.pipeline.canonical import canonical
 from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
+from abspark.stages.expressions import require_evaluable
 from abspark.stages.state import Input, RunState
 from abspark.storage import as_data_error, pin, read, require_columns
 
@@ -30,7 +31,7 @@ def experiments_of(state: RunState, name: str) -> tuple[Experiment, ...]:
 
 
 def pin_all(state: RunState) -> None:
-    """Pin every source and check its columns; experiments whose source is at fault leave the run.
+    """Pin every source, check its columns and what is said of them; experiments for which that fails leave the run.
 
     Raises:
         DataError: No experiment is left.
@@ -42,7 +43,7 @@ def pin_all(state: RunState) -> None:
             state.inputs[name] = Input(pinned)
             raw = read(state.spark, source, pinned)
             require_columns(source, raw)
-            canonical(raw, source)
+            require_evaluable(state, source, canonical(raw, source), experiments_of(state, name))
             if isinstance(source, ExposureSource):
                 require_hashable(raw, source, [e for e in experiments_of(state, name) if e.exposures == name])
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from abspark.storage.conditions import first_line
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error
     from abspark.storage.interrupts import cancel_jobs, cancel_tagged, tagged
@@ -33,6 +34,7 @@ __all__ = [
     "cancel_jobs",
     "cancel_tagged",
     "content_hash",
+    "first_line",
     "meter_of",
     "open_lake",
     "open_reader",
@@ -58,6 +60,7 @@ _HOMES: Final = {
     "cancel_jobs": "interrupts",
     "cancel_tagged": "interrupts",
     "content_hash": "csv_values",
+    "first_line": "conditions",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",

@@ -174,6 +174,41 @@ def test_floating_point_ids(tiny: TinyProject, fails: Fails) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "written", "instead", "match"),
+    [
+        ("metrics/tiny.yaml", "event = 'buy'", "size(event) > 1",
+         r"source purchases: where of metric conversion = size\(event\) > 1: Cannot resolve .*\n"
+         r" +allowed: what Spark can evaluate .*: unit string, time timestamp, event string, event_id string, value double"
+         r"\n +do: change the expression"),
+        ("sources/logs.yaml", "    columns: {unit: user, time: ts, event",
+         "    filter: element_at(event, 1) = 'b'\n    columns: {unit: user, time: ts, event",
+         r"source purchases: filter = element_at\(event, 1\) = 'b': Cannot resolve "),
+        ("sources/logs.yaml", "event_id: id}\n  - name: visits",
+         "event_id: id}\n    properties: {seen: {column: ts, type: int}}\n  - name: visits",
+         r"source purchases: Cannot resolve .*ts.*\n +do: say in the source's properties what type"),
+    ],
+)  # fmt: skip
+def test_types_are_checked_before_a_log_is_read(
+    tiny: TinyProject, fails: Fails, file: str, written: str, instead: str, match: str
+) -> None:
+    tiny.edit(file, written, instead)
+    fails("run", "--as-of", AS_OF, code=3, match=match)
+
+
+def test_an_expression_of_wrong_type_stops_only_the_experiments_that_use_it(
+    tiny: TinyProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny.edit("metrics/tiny.yaml", "source: purchases, value: value", "source: purchases, value: size(event)")
+    assert invoke(cli, tiny.command("run", "--as-of", AS_OF)) == 1
+    told = capsys.readouterr().err
+    assert (
+        "some experiments failed, the others are committed:\nbutton: source purchases: value of metric revenue"
+        in told
+    )
+    assert list(heads(SparkSession.active(), tiny.load())) == ["banner"]
+
+
 @pytest.mark.parametrize("damage", ["end", "inside"])
 def test_corrupt_parquet_file(tiny: TinyProject, fails: Fails, damage: str) -> None:
     """The end of a file holds its schema; damage before it shows only when rows are read."""

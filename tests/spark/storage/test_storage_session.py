@@ -255,7 +255,11 @@ with open_session(given, input_bytes=64 * 1024**2) as spark:
     print(spark._jsparkSession.sessionState().conf().maxConcurrentOutputFileWriters())
 """
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
     assert (ended.stdout.splitlines(), ended.stderr) == (["['false', 'false', None]", "?", "4"], "")
 

@@ -45,7 +45,9 @@ def test_days_left_count_the_longest_window() -> None:
     assert entry(report_data(of=experiment(status="completed")), MADE_AT).days_left is None
     campaign = metric("conversion", window={"end": "40d", "anchor": "experiment_start"})
     begun = (MADE_AT - timedelta(days=5)).isoformat()
-    late = report_data([result()], of=experiment(status="running", start=begun, end=ENDS), metrics={"conversion": campaign})
+    late = report_data(
+        [result()], of=experiment(status="running", start=begun, end=ENDS), metrics={"conversion": campaign}
+    )
     assert entry(late, MADE_AT).days_left == 35
 
 

@@ -1,0 +1,100 @@
+"""Whether a source's columns have the types that its filter and its metrics' expressions need, before it is scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from abspark.config import Experiment, Project, Source
+from abspark.config.safe_sql import never_raising
+from abspark.errors import DataError
+from abspark.pipeline.plans import Want, metric_plan
+from abspark.stages.state import RunState
+from abspark.storage import first_line
+
+
+class Stated(NamedTuple):
+    """An expression over a source: `what` names it for people; `becomes` is the type that it is cast to, if any."""
+
+    what: str
+    text: str
+    becomes: str | None
+
+    def column(self) -> Column:
+        """The expression as the pipeline evaluates it."""
+        written = F.expr(never_raising(self.text))
+        return written if self.becomes is None else written.try_cast(self.becomes)
+
+
+def require_evaluable(
+    state: RunState, source: Source, rows: DataFrame, experiments: Iterable[Experiment]
+) -> None:
+    """Have Spark analyse every expression over `rows`, the source's canonical ones, without reading any.
+
+    Experiments with a metric whose expression is at fault leave the run.
+
+    Raises:
+        DataError: The source's own filter is at fault, or no experiment is left.
+    """
+    if source.filter is not None:
+        _require(source, rows, [Stated("filter", source.filter, "boolean")])
+    by_experiment = {e: _of_metrics(e, state.project, source.name) for e in experiments}
+    every = {(one.text, one.becomes): one for stated in by_experiment.values() for one in stated}
+    if _fault(rows, every.values()) is None:
+        return
+    for experiment, stated in by_experiment.items():
+        try:
+            _require(source, rows, stated)
+        except DataError as error:
+            state.fail((experiment,), error)
+
+
+def _of_metrics(experiment: Experiment, project: Project, source: str) -> list[Stated]:
+    """The expressions of the metrics of an experiment, and of their covariates and triggers, over one source."""
+    found: dict[tuple[str, str | None], Stated] = {}
+    for name in experiment.metrics.names:
+        plan = metric_plan(project.metrics[name], project.metrics)
+        wants = [slot.want for slot in plan.slots] + [
+            s.trigger.want for s in plan.slots if s.trigger is not None
+        ]
+        for one in (stated for want in wants if want.source == source for stated in _of_want(name, want)):
+            found.setdefault((one.text, one.becomes), one)
+    return list(found.values())
+
+
+def _of_want(metric: str, want: Want) -> Iterator[Stated]:
+    if want.where is not None:
+        yield Stated(f"where of metric {metric}", want.where, "boolean")
+    if want.value is not None:
+        yield Stated(f"value of metric {metric}", want.value, "double")
+    if want.key is not None:
+        yield Stated(f"distinct of metric {metric}", want.key, None)
+
+
+def _require(source: Source, rows: DataFrame, stated: Iterable[Stated]) -> None:
+    """Raise of the first expression that Spark refuses."""
+    given = tuple(stated)
+    if _fault(rows, given) is None:
+        return
+    for one in given:
+        if (refused := _fault(rows, [one])) is not None:
+            raise DataError(
+                f"source {source.name}: {one.what} = {one.text}: {first_line(refused)}",
+                allowed="what Spark can evaluate over the types that the source's columns have: "
+                + ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in rows.schema.fields),
+                advice="change the expression, or the type of a property in the source",
+            )
+
+
+def _fault(rows: DataFrame, stated: Iterable[Stated]) -> AnalysisException | None:
+    """What Spark says against some expressions together."""
+    try:
+        # a session over Connect analyses only what is asked for
+        _ = rows.select(*(one.column().alias(f"c{j}") for j, one in enumerate(stated))).schema
+    except AnalysisException as error:
+        return error
+    return None
