@@ -82,7 +82,7 @@ def run(
         if fail_on_health:
             from abspark import queries
 
-            _require_health(queries.rows(spark, project, "health", experiments=tuple(outcome.experiments)))
+            require_health(queries.rows(spark, project, "health", experiments=tuple(outcome.experiments)))
 
 
 def _reader(table: str, help_text: str) -> None:
@@ -156,7 +156,7 @@ def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, 
     (rows,) = _committed(conf, env, "health", experiments)
     show("health", rows, form)
     if fail_on_health:
-        _require_health(rows)
+        require_health(rows)
 
 
 @cli.command()
@@ -280,7 +280,12 @@ def _doubts(checks: Iterable[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _require_health(rows: list[dict[str, Any]]) -> None:
+def require_health(rows: list[dict[str, Any]]) -> None:
+    """Check that no row of `health` is of severity fail.
+
+    Raises:
+        HealthError: Some are.
+    """
     failed = [row for row in rows if row["status"] == "fail"]
     if failed:
         lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from abspark.cli import invoke
+from abspark.cli import FAIL_ON_HEALTH, invoke, require_health
 from abspark.command_common import CONF, ENV, QUIET
 from jobs.common import RUN_ID, resumed
+
+if TYPE_CHECKING:
+    from abspark.stages.state import RunState
 
 
 @click.command()
@@ -17,12 +21,20 @@ from jobs.common import RUN_ID, resumed
 @ENV
 @RUN_ID
 @QUIET
-def analyze(conf: Path, env: str, run_id: str, *, quiet: bool) -> None:
+@FAIL_ON_HEALTH
+def analyze(conf: Path, env: str, run_id: str, *, quiet: bool, fail_on_health: bool) -> None:
     """Write the results of a run that has its moments, and commit the run."""
     from abspark.stages.analyze import analyze as analysis
     from abspark.stages.analyze import commit
 
-    resumed(conf, env, run_id, quiet=quiet, writes="results", stages=(analysis, commit))
+    at_end = _healthy if fail_on_health else None
+    resumed(conf, env, run_id, quiet=quiet, writes="results", stages=(analysis, commit), at_end=at_end)
+
+
+def _healthy(state: RunState) -> None:
+    from abspark import queries
+
+    require_health(queries.rows(state.spark, state.project, "health", experiments=tuple(state.experiments)))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -38,10 +38,11 @@ def resumed(
     quiet: bool,
     writes: str,
     stages: Sequence[Callable[[RunState], None]],
+    at_end: Callable[[RunState], None] | None = None,
 ) -> None:
     """Carry a run that is under way through some stages, and record what they found for the next job.
 
-    `writes` is the table that the first of them writes first.
+    `writes` is the table that the first of them writes first; `at_end` looks at what is recorded.
     """
     from abspark import runner
 
@@ -51,3 +52,5 @@ def resumed(
             for stage in stages:
                 stage(state)
             runner.hand_over(state)
+        if at_end is not None:
+            at_end(state)

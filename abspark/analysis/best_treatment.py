@@ -61,7 +61,7 @@ def _families(batch: Batch) -> Iterator[tuple[Experiment, Places]]:
 
 def _of_proportions(batch: Batch, places: Places, experiment: Experiment) -> Floats:
     """Counts of control and treatments; where less is better, of the units without."""
-    effect, prior = batch.effect, experiment.analysis.prior.proportion
+    effect, prior = batch.effect, experiment.analysis.bayesian.prior.proportion
     n = np.column_stack([effect.control.n[places[:, 0]], effect.treatment.n[places]])
     mean = np.column_stack([effect.control.mean[places[:, 0]], effect.treatment.mean[places]])
     mean[(effect.reason[places] == "not_a_proportion").any(axis=1)] = np.nan
@@ -74,7 +74,7 @@ def _of_proportions(batch: Batch, places: Places, experiment: Experiment) -> Flo
 
 def _of_effects(batch: Batch, places: Places, experiment: Experiment) -> Floats:
     """Relative effects; of each one's variance the treatment's own part, and the rest, which is the control's."""
-    effect, prior = batch.effect, experiment.analysis.prior.relative_effect
+    effect, prior = batch.effect, experiment.analysis.bayesian.prior.relative_effect
     base = np.where(effect.control.mean > 0, effect.control.mean, np.nan)
     own = effect.treatment.variance / base**2
     shared = np.maximum(effect.relative_variance - own, 0.0)

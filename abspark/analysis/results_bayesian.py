@@ -54,7 +54,7 @@ def _same_settings(batch: Batch) -> Iterator[tuple[Bools, Experiment]]:
 
 
 def _proportions(batch: Batch, experiment: Experiment) -> Columns:
-    prior = experiment.analysis.prior.proportion
+    prior = experiment.analysis.bayesian.prior.proportion
     control, treatment = batch.effect.control, batch.effect.treatment
     units = np.stack([control.n, treatment.n], axis=1)
     means = np.stack([control.mean, treatment.mean], axis=1)
@@ -83,7 +83,7 @@ def _proportions(batch: Batch, experiment: Experiment) -> Columns:
 
 
 def _means(batch: Batch, experiment: Experiment) -> Columns:
-    prior, effect = experiment.analysis.prior.relative_effect, batch.effect
+    prior, effect = experiment.analysis.bayesian.prior.relative_effect, batch.effect
     posterior = compare_relative_effect(
         effect.relative,
         np.sqrt(effect.relative_variance),

@@ -14,9 +14,9 @@ SEQUENTIAL: Final = ("group_sequential", "anytime")
 """Methods that may be looked at before the end. They analyse units with complete windows only."""
 _INTERVALS: Final = ("interval", "relative_interval")
 _OF_OTHER_METHODS: Final[Mapping[str, tuple[str, ...]]] = {
-    "fixed": ("prior", *SEQUENTIAL),
-    "group_sequential": ("prior", "anytime", *_INTERVALS),
-    "anytime": ("prior", "group_sequential", *_INTERVALS),
+    "fixed": ("bayesian", *SEQUENTIAL),
+    "group_sequential": ("bayesian", "anytime", *_INTERVALS),
+    "anytime": ("bayesian", "group_sequential", *_INTERVALS),
     "bayesian": ("sides", "correction", *_INTERVALS, *SEQUENTIAL),
 }
 """Method -> the keys that it has no use for."""
@@ -50,6 +50,12 @@ class Prior(ConfigModel):
 
     proportion: ProportionPrior = ProportionPrior()
     relative_effect: RelativeEffectPrior = RelativeEffectPrior()
+
+
+class Bayesian(ConfigModel):
+    """What method bayesian starts from."""
+
+    prior: Prior = Prior()
 
 
 class ErrorSpending(ConfigModel):
@@ -148,7 +154,7 @@ class Analysis(ConfigModel):
     relative_interval: Literal["delta", "fieller"] = "delta"
     group_sequential: GroupSequential | None = None
     anytime: Anytime = Field(default=Anytime(), description="method anytime only")
-    prior: Prior = Field(default=Prior(), description="method bayesian only")
+    bayesian: Bayesian = Field(default=Bayesian(), description="method bayesian only")
     ship_when: Literal["all", "any"] = Field(
         default="all", description="primary metrics that must be better for a treatment to ship"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from abspark.config.assignment import NotDerivable
 from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.metric import Metric
@@ -56,8 +57,9 @@ class Project:
         used = {name for experiment in experiments for name in experiment.metrics.names}
         metrics = sorted({*used, *(self.covariate_metric(name) for name in used)})
         events = sorted({source for name in metrics for source in self.metrics[name].sources})
-        exposures = sorted({experiment.exposures for experiment in experiments})
-        dimensions = sorted({name for source in exposures for name in self.exposures[source].dimensions})
+        read = {experiment.exposures for experiment in experiments}
+        exposures = sorted({*read, *(name for e in experiments if (name := _listing(e)) is not None)})
+        dimensions = sorted({name for source in read for name in self.exposures[source].dimensions})
         content = {
             "experiments": [_plain(experiment) for experiment in experiments],
             "metrics": [_plain(self.metrics[name]) for name in metrics],
@@ -82,6 +84,12 @@ class Project:
         if isinstance(source, ExposureSource):
             plain["combinations"] = list(source.combinations.items())
         return plain
+
+
+def _listing(experiment: Experiment) -> str | None:
+    """The source of the experiment's forced units, if they come from one."""
+    assignment = experiment.assignment
+    return None if isinstance(assignment, NotDerivable) else assignment.overrides_source
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -183,43 +185,55 @@ def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
     return column.try_cast(target)
 
 
-def prune(
+class Condition(NamedTuple):
+    """What a raw row must fulfil to be read: on raw columns alone, and the same in words."""
+
+    column: Column
+    text: str
+
+
+def prune(raw: DataFrame, given: Sequence[Condition]) -> DataFrame:
+    """Raw rows that fulfil the conditions: whole partitions, files and row groups stay unread."""
+    return reduce(DataFrame.where, (condition.column for condition in given), raw)
+
+
+def conditions(
     raw: DataFrame,
     source: ExposureSource | EventSource,
     span: tuple[int | None, int],
     experiments: Sequence[str] = (),
-) -> DataFrame:
-    """Raw rows that can lie in `span` and belong to one of `experiments`, if any are named.
+) -> tuple[Condition, ...]:
+    """What rows that can lie in `span` and belong to one of `experiments`, if any are named, fulfil.
 
-    `span` is `[low, high)` in epoch microseconds; a low of None means that there is none.
-
-    The conditions speak of raw columns alone, so that they reach the scan: whole partitions, files and row groups
-    stay unread. They are a superset: local times get a day of grace on each side, text is not compared at all.
+    `span` is `[low, high)` in epoch microseconds; a low of None means that there is none. The conditions speak of raw
+    columns alone, so that they reach the scan. More rows fulfil them than are meant: local times get a day of grace on
+    each side, text is not compared at all.
     """
     columns = source.columns
-    kept = raw
+    found = []
     if columns.experiment is not None and experiments:
-        kept = kept.where(raw_column(raw, columns.experiment).cast("string").isin(*experiments))
-    if columns.time is None or source.time_unit is not None:
-        return kept
-    kind = _type(raw, columns.time)
-    bounds = _bounds(kind, span, "UTC" if isinstance(kind, T.TimestampType) else source.time_zone)
-    if bounds is None:
-        return kept
-    time = raw_column(raw, columns.time)
-    low, high = bounds
-    return kept.where(time <= high) if low is None else kept.where((time >= low) & (time <= high))
+        mine = raw_column(raw, columns.experiment).cast("string").isin(*experiments)
+        found.append(Condition(mine, f"{columns.experiment} in ({', '.join(experiments)})"))
+    if columns.time is not None and source.time_unit is None:
+        found += _within(raw, columns.time, span, source.time_zone)
+    return tuple(found)
 
 
-def _bounds(kind: T.DataType, span: tuple[int | None, int], zone: str) -> tuple[Column | None, Column] | None:
-    """Inclusive literals of the column's own type around the span; None where the type has no order in time."""
+def _within(raw: DataFrame, name: str, span: tuple[int | None, int], zone: str) -> list[Condition]:
+    """Inclusive bounds of the column's own type around the span; none where the type has no order in time."""
+    kind = _type(raw, name)
     literal = _LITERALS.get(type(kind))
     if literal is None:
-        return None
-    grace = timedelta() if zone == "UTC" else timedelta(days=1)
+        return []
+    exact = isinstance(kind, T.TimestampType) or zone == "UTC"
+    grace = timedelta() if exact else timedelta(days=1)
     low, high = span
-    earliest = None if low is None or low < _OLDEST else literal(_EPOCH + timedelta(microseconds=low) - grace)
-    return earliest, literal(_EPOCH + timedelta(microseconds=high) + grace)
+    time, latest = raw_column(raw, name), _EPOCH + timedelta(microseconds=high) + grace
+    found = [Condition(time <= literal(latest), f"{name} <= {latest:%Y-%m-%d %H:%M:%S}")]
+    if low is not None and low >= _OLDEST:
+        earliest = _EPOCH + timedelta(microseconds=low) - grace
+        found.insert(0, Condition(time >= literal(earliest), f"{name} >= {earliest:%Y-%m-%d %H:%M:%S}"))
+    return found
 
 
 _LITERALS: Mapping[type[T.DataType], Callable[[datetime], Column]] = {

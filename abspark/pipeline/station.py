@@ -15,7 +15,7 @@ from abspark.pipeline.attribute_values import with_attributes
 from abspark.pipeline.bots import with_bots
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
-from abspark.pipeline.canonical import canonical, prune
+from abspark.pipeline.canonical import Condition, canonical, conditions, prune
 from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, placed_events, units
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
@@ -32,8 +32,18 @@ from abspark.pipeline.unit_metrics import unit_metrics
 
 def exposure_rows(raw: DataFrame, source: ExposureSource, study: Study, *, pruned: bool) -> DataFrame:
     """Coded exposures of one log; `pruned` leaves rows unread that can't be valid."""
-    kept = prune(raw, source, exposure_span(source, study), experiment_ids(source, study)) if pruned else raw
+    kept = prune(raw, exposure_conditions(raw, source, study)) if pruned else raw
     return with_bots(coded_exposures(canonical(kept, source), source, study), study.bots)
+
+
+def exposure_conditions(raw: DataFrame, source: ExposureSource, study: Study) -> tuple[Condition, ...]:
+    """What the rows fulfil that `exposure_rows` reads when it is pruned."""
+    return conditions(raw, source, exposure_span(source, study), experiment_ids(source, study))
+
+
+def event_conditions(raw: DataFrame, source: EventSource, study: Study) -> tuple[Condition, ...]:
+    """What the rows fulfil that `event_rows` reads when it is pruned."""
+    return conditions(raw, source, read_range(study, source))
 
 
 def exposure_span(source: ExposureSource, study: Study) -> tuple[int, int]:
@@ -54,7 +64,7 @@ def event_rows(raw: DataFrame, source: EventSource, study: Study, *, pruned: boo
     A source with an event id is pruned from below only where it says how far apart copies are: the earliest copy
     of an event may lie there.
     """
-    kept = prune(raw, source, read_range(study, source)) if pruned else raw
+    kept = prune(raw, event_conditions(raw, source, study)) if pruned else raw
     return with_bots(coded_events(canonical(kept, source), source, study), study.bots, AFTER_BOT)
 
 

@@ -41,6 +41,8 @@ def pin_all(state: RunState) -> None:
             source = source_of(state, name)
             pinned = pin(state.spark, source)
             state.inputs[name] = Input(pinned)
+            if pinned.note is not None:
+                state.progress.say(f"  {name}: {pinned.note}")
             raw = read(state.spark, source, pinned)
             require_columns(source, raw)
             require_evaluable(state, source, canonical(raw, source), experiments_of(state, name))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from abspark.pipeline.canonical import Condition
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -17,7 +18,7 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.spreading import MANY
-from abspark.pipeline.station import event_rows, exposure_rows
+from abspark.pipeline.station import event_conditions, event_rows, exposure_conditions, exposure_rows
 from abspark.pipeline.study import Study
 from abspark.stages.bots import find_bots
 from abspark.stages.inputs import raw
@@ -108,20 +109,22 @@ def _counted(state: RunState, study: Study, name: str, *, aside: bool = False) -
 
 def _of_exposures(state: RunState, study: Study, name: str) -> Counted:
     source, pruned = state.project.exposures[name], prunes(state)
-    rows = exposure_counts(exposure_rows(raw(state, name), source, study, pruned=pruned)).collect()
+    logged = raw(state, name)
+    rows = exposure_counts(exposure_rows(logged, source, study, pruned=pruned)).collect()
     drops, tally = exposure_drops(rows, study, name)
     there = row_count(state.spark, source, state.inputs[name].pinned)
-    _note_unread(state, name, tally, there, pruned=pruned)
+    _compare(state, name, tally, there, exposure_conditions(logged, source, study) if pruned else None)
     return drops, tally
 
 
 def _of_events(state: RunState, study: Study, name: str) -> Counted:
     source, pruned = state.project.events[name], prunes(state)
     there = row_count(state.spark, source, state.inputs[name].pinned)
-    coded = event_rows(raw(state, name), source, study, pruned=pruned)
+    logged = raw(state, name)
+    coded = event_rows(logged, source, study, pruned=pruned)
     counts = event_counts(coded, study, name, sampled=_is_long(there, state.inputs[name].pinned))
     drops, tally = event_drops(counts.collect(), study, name)
-    _note_unread(state, name, tally, there, pruned=pruned)
+    _compare(state, name, tally, there, event_conditions(logged, source, study) if pruned else None)
     return drops, tally
 
 
@@ -133,15 +136,19 @@ def _is_long(rows: int | None, pinned: PinnedSource) -> bool:
     return size is None or size > MANY * _BYTES_OF_A_ROW
 
 
-def _note_unread(
-    state: RunState, name: str, tally: SourceTally, independent: int | None, *, pruned: bool
+def _compare(
+    state: RunState,
+    name: str,
+    tally: SourceTally,
+    independent: int | None,
+    skipping: Sequence[Condition] | None,
 ) -> None:
-    """Compare the rows read with an independent count, or, where predicates skip rows, note how many were skipped."""
-    if not pruned:
+    """Compare the rows read with an independent count, or, where conditions skip rows, note which and how many."""
+    if skipping is None:
         check_read(tally, independent)
         return
     found = state.inputs[name]
-    found.predicate = "time and experiment, as far as the columns' types allow"
+    found.predicate = " and ".join(condition.text for condition in skipping) or None
     found.not_read = None if independent is None else independent - tally.read
 
 

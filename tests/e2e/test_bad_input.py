@@ -179,8 +179,8 @@ def test_floating_point_ids(tiny: TinyProject, fails: Fails) -> None:
     [
         ("metrics/tiny.yaml", "event = 'buy'", "size(event) > 1",
          r"source purchases: where of metric conversion = size\(event\) > 1: Cannot resolve .*\n"
-         r" +allowed: what Spark can evaluate .*: unit string, time timestamp, event string, event_id string, value double"
-         r"\n +do: change the expression"),
+         r" +allowed: what Spark can evaluate .*: unit string, time timestamp, event string, event_id string, "
+         r"value double\n +do: change the expression"),
         ("sources/logs.yaml", "    columns: {unit: user, time: ts, event",
          "    filter: element_at(event, 1) = 'b'\n    columns: {unit: user, time: ts, event",
          r"source purchases: filter = element_at\(event, 1\) = 'b': Cannot resolve "),

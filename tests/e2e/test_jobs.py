@@ -90,6 +90,18 @@ def test_a_failed_experiment_is_named_at_the_end(
     assert heads(spark, tiny.load()) == {"button": run_id}
 
 
+def test_the_last_job_can_fail_on_health(
+    begun: tuple[TinyProject, str], spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run is committed all the same: half of all units were logged in both variants, or nearly."""
+    tiny, run_id = begun
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 0
+    capsys.readouterr()
+    assert exit_code(jobs.analyze, tiny, "--run-id", run_id, "--fail-on-health") == 4
+    assert "health checks failed:\n  button: several_variants" in capsys.readouterr().err
+    assert heads(spark, tiny.load()) == {"button": run_id}
+
+
 def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     for job, option in (
         (jobs.run, "--fail-on-health"),

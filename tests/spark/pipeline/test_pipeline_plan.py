@@ -22,7 +22,7 @@ from world import World
 from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
-from abspark.pipeline.canonical import prune
+from abspark.pipeline.canonical import conditions, prune
 from abspark.pipeline.caps import cap_quantiles
 from abspark.pipeline.profiles import assignment_profile
 from abspark.pipeline.quantiles import (
@@ -122,7 +122,7 @@ def test_events_read_their_columns_and_times(
     source = event_source(world.events[0]).model_copy(update={"copies_within": timedelta(hours=3)})
     (scan,) = _scans(_plan(event_rows(raw, source, study_of(world), pruned=True), capsys))
     assert "GreaterThanOrEqual(ts,2026-09-30 21:00:00" in scan
-    (scan,) = _scans(_plan(prune(raw, source, (-(10**17), START)), capsys))
+    (scan,) = _scans(_plan(prune(raw, conditions(raw, source, (-(10**17), START))), capsys))
     assert "PushedFilters: [IsNotNull(ts), LessThanOrEqual(ts,2026-10-01" in scan
 
 

@@ -21,7 +21,7 @@ def found(*, metrics: dict[str, Any] = METRICS, rows: list[dict[str, Any]] = ROW
 
 
 def bayesian(prior: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
-    analysis = {"method": "bayesian"} | ({} if prior is None else {"prior": prior})
+    analysis = {"method": "bayesian"} | ({} if prior is None else {"bayesian": {"prior": prior}})
     return {"analysis": analysis | given}
 
 

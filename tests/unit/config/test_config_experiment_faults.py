@@ -110,7 +110,7 @@ ADDED_TO_EXPERIMENT = [
         "analysis: {alpa: 0.1}",
         [
             "analysis.alpa: unknown key; did you mean 'alpha'? [method, alpha, sides, correction,"
-            " estimator, interval, relative_interval, group_sequential, anytime, prior, ship_when]"
+            " estimator, interval, relative_interval, group_sequential, anytime, bayesian, ship_when]"
         ],
     ),
     ("analysis: {sides: 3}", ["analysis.sides = 3: is out of range [at most 2]"]),
@@ -138,8 +138,8 @@ ADDED_TO_EXPERIMENT = [
     ),
     ("analysis: {ship_when: most}", ["analysis.ship_when = most: is not among the choices ['all' or 'any']"]),
     (
-        "analysis: {prior: {}}",
-        ["analysis.prior: has no effect with method fixed [leave it out]"],
+        "analysis: {bayesian: {}}",
+        ["analysis.bayesian: has no effect with method fixed [leave it out]"],
     ),
     (
         "analysis: {method: bayesian, sides: 1, correction: none, interval: wald, relative_interval: delta}",
@@ -151,16 +151,16 @@ ADDED_TO_EXPERIMENT = [
         ],
     ),
     (
-        "analysis: {method: bayesian, prior: {proportion: {failures: 0.05}}}",
-        ["analysis.prior.proportion.failures = 0.05: is out of range [at least 0.1]"],
+        "analysis: {method: bayesian, bayesian: {prior: {proportion: {failures: 0.05}}}}",
+        ["analysis.bayesian.prior.proportion.failures = 0.05: is out of range [at least 0.1]"],
     ),
     (
-        "analysis: {method: bayesian, prior: {relative_effect: {mean: 0.1}}}",
-        ["analysis.prior.relative_effect.mean = 0.1: a flat prior has no mean [give sd as well]"],
+        "analysis: {method: bayesian, bayesian: {prior: {relative_effect: {mean: 0.1}}}}",
+        ["analysis.bayesian.prior.relative_effect.mean = 0.1: a flat prior has no mean [give sd as well]"],
     ),
     (
-        "analysis: {method: bayesian, prior: {relative_effect: {sd: 0}}}",
-        ["analysis.prior.relative_effect.sd = 0: is out of range [above 0.0]"],
+        "analysis: {method: bayesian, bayesian: {prior: {relative_effect: {sd: 0}}}}",
+        ["analysis.bayesian.prior.relative_effect.sd = 0: is out of range [above 0.0]"],
     ),
     (
         "analysis: {method: group_sequential}",
@@ -235,7 +235,7 @@ ADDED_TO_EXPERIMENT = [
         "analysis: fixed",
         [
             "analysis = fixed: must be a mapping of key: value [keys method, alpha, sides, correction, estimator, "
-            "interval, relative_interval, group_sequential, anytime, prior, ship_when]"
+            "interval, relative_interval, group_sequential, anytime, bayesian, ship_when]"
         ],
     ),
     ("health: {srm: {threshold: 1}}", ["health.srm.threshold = 1: is out of range [below 1.0]"]),

@@ -116,7 +116,7 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         "anytime": {"tuned_at": 10_000, "tau": None},
         "interval": "newcombe",
         "relative_interval": "fieller",
-        "prior": FLAT_PRIOR,
+        "bayesian": {"prior": FLAT_PRIOR},
         "ship_when": "any",
     }
     assert experiment.health.model_dump(include={"srm", "several_variants", "hash"}) == {
@@ -147,10 +147,10 @@ def test_priors_arrive(conf: Conf) -> None:
     conf.edit(
         BUTTON,
         "segments: [country]\n",
-        "analysis:\n  method: bayesian\n  prior:\n    proportion: {successes: 2, failures: 40}\n"
-        "    relative_effect: {mean: 0.01, sd: 0.2}\n",
+        "analysis:\n  method: bayesian\n  bayesian:\n    prior:\n      proportion: {successes: 2, failures: 40}\n"
+        "      relative_effect: {mean: 0.01, sd: 0.2}\n",
     )
-    prior = conf.load().experiments["button"].analysis.prior
+    prior = conf.load().experiments["button"].analysis.bayesian.prior
     assert prior.model_dump() == {
         "proportion": {"successes": 2.0, "failures": 40.0},
         "relative_effect": {"mean": 0.01, "sd": 0.2},
@@ -223,7 +223,7 @@ def test_defaults(conf: Conf) -> None:
         "anytime": {"tuned_at": 10_000, "tau": None},
         "interval": "wald",
         "relative_interval": "delta",
-        "prior": FLAT_PRIOR,
+        "bayesian": {"prior": FLAT_PRIOR},
         "ship_when": "all",
     }
     assert experiment.health.model_dump(include={"srm", "several_variants", "hash"}) == {

@@ -336,6 +336,20 @@ def test_the_hash_follows_the_configuration(conf: Conf, file: str, old: str, new
     assert conf.load().configuration_hash(["button"]) != before
 
 
+def test_the_hash_follows_the_source_of_forced_units(conf: Conf) -> None:
+    columns = "{unit: u, variant: arm, time: at}"
+    listed = f"  - name: forced\n    format: csv\n    path: forced\n    columns: {columns}\nevents:\n"
+    conf.edit(WEB, "events:\n", listed)
+    conf.edit(
+        BUTTON,
+        "control: grey",
+        "control: grey\nassignment: {scheme: sha256, salt: s, overrides: {source: forced}}",
+    )
+    before = conf.load().configuration_hash(["button"])
+    conf.edit(WEB, "variant: arm, time: at}\nevents", "variant: armed, time: at}\nevents")
+    assert conf.load().configuration_hash(["button"]) != before
+
+
 def test_the_hash_ignores_comments_order_files_place_and_other_experiments(
     conf: Conf, tmp_path: Path
 ) -> None:

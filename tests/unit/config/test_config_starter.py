@@ -41,6 +41,16 @@ def test_the_starter_is_a_valid_project(tmp_path: Path) -> None:
     assert project.exposures["web_exposures"].path == str(tmp_path / "new" / "data" / "raw" / "exposures")
 
 
+def test_conf_of_the_repository_is_the_starter(tmp_path: Path) -> None:
+    written = write_starter(tmp_path)
+    repository = Path(__file__).parents[3]
+    assert sorted(path.relative_to(repository).as_posix() for path in repository.glob("conf/**/*.*")) == list(
+        FILES
+    )
+    for path in written:
+        assert (repository / path.relative_to(tmp_path)).read_text() == path.read_text()
+
+
 def test_the_starter_overwrites_nothing(tmp_path: Path) -> None:
     mine = tmp_path / "conf" / "metrics" / "shop.yaml"
     mine.parent.mkdir(parents=True)
