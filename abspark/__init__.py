@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from abspark.config import Project, load_project
     from abspark.queries import frame as table
     from abspark.queries import rows, runs
-    from abspark.runner import RunOutcome, run
+    from abspark.runner import RunOutcome, prune, run
     from abspark.simulate import Simulation
     from abspark.simulate import write as simulate_logs
     from abspark.storage import open_session
@@ -26,6 +26,7 @@ __all__ = [
     "assign",
     "load_project",
     "open_session",
+    "prune",
     "rows",
     "run",
     "runs",
@@ -40,6 +41,7 @@ _HOMES: Final = {
     "assign": ("abspark.assignment", "assign"),
     "load_project": ("abspark.config", "load_project"),
     "open_session": ("abspark.storage", "open_session"),
+    "prune": ("abspark.runner", "prune"),
     "rows": ("abspark.queries", "rows"),
     "run": ("abspark.runner", "run"),
     "runs": ("abspark.queries", "runs"),

@@ -183,9 +183,9 @@ def prune(conf: Path, env: str, keep: int) -> None:
     from abspark import runner
 
     with session(project.environment) as spark:
-        pruned = runner.lake_of(spark, project).prune(keep)
-    count = len(pruned.run_ids)
-    click.echo("\n  ".join([f"{count} run{'' if count == 1 else 's'} removed", *pruned.run_ids]))
+        pruned = runner.prune(spark, project, keep=keep)
+    count = len(pruned)
+    click.echo("\n  ".join([f"{count} run{'' if count == 1 else 's'} removed", *pruned]))
 
 
 @cli.command()

@@ -199,3 +199,14 @@ def _record_quietly(state: RunState) -> None:
         state.record(ended_as(state), finished=True)
     except Exception as error:
         state.progress.say(f"  the run's failure could not be recorded: {type(error).__name__}")
+
+
+def prune(spark: SparkSession, project: Project, *, keep: int = 7) -> tuple[str, ...]:
+    """Remove the rows of runs that no longer count; of each experiment `keep` runs stay. The ids removed, oldest first.
+
+    Raises:
+        UsageError: `keep` is below 1.
+        LakeError: The lake can't be written.
+    """
+    with run_settings(spark):
+        return lake_of(spark, project).prune(keep).run_ids

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
 from abspark.local_frame import local_frame
-from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, Table
+from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.delta_files import BEGINS, MOVES, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
@@ -35,6 +35,16 @@ _SWITCH: Final = f"""
     WHEN NOT MATCHED AND {BEGINS} THEN
         INSERT (experiment_id, run_id, previous_run_id, committed_at)
         VALUES (new.experiment_id, new.run_id, NULL, current_timestamp())
+"""
+
+_CURRENT: Final = """
+    CREATE VIEW IF NOT EXISTS {view} COMMENT 'The rows of {table} that count: those of committed runs' AS
+    SELECT rows.* FROM {rows} AS rows
+    WHERE EXISTS (
+        SELECT 1 FROM {commits} AS commits
+        WHERE commits.run_id = rows.run_id
+            AND (commits.experiment_id = rows.experiment_id OR rows.experiment_id = '{no_experiment}')
+    )
 """
 
 Answer = TypeVar("Answer")
@@ -60,7 +70,7 @@ class DeltaLake(Lake):
 
     @classmethod
     def in_catalog(cls, spark: SparkSession, catalog: str, schema: str) -> DeltaLake:
-        """A table per table of the schema, which is created if it is not there."""
+        """A table per table of the schema, which is created if it is not there, and a view `current_…` of each."""
         return cls(
             spark,
             f"{catalog}.{schema}",
@@ -144,6 +154,21 @@ class DeltaLake(Lake):
         name = self._name_of(table.name)
         self._do(
             f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} TBLPROPERTIES ({properties})"
+        )
+        if self._schema is not None and table not in (COMMITS, RUNS):
+            self._create_view(table)
+
+    def _create_view(self, table: Table) -> None:
+        """The rows that count, for whoever reads a catalog by SQL; `Lake.current` is the same."""
+        self._create(COMMITS)
+        self._do(
+            _CURRENT.format(
+                view=self._name_of(f"current_{table.name}"),
+                table=table.name,
+                rows=self._name_of(table.name),
+                commits=self._name_of(COMMITS.name),
+                no_experiment=NO_EXPERIMENT,
+            )
         )
 
     def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

@@ -195,8 +195,29 @@ def test_catalog_lake(catalog_lake: Lake, spark: SparkSession) -> None:
     assert catalog_lake.commit("r1", {"a": None}) == Commit(("a",))
     assert drops(catalog_lake) == [("r1", "a", 1)]
     tables = spark.sql(f"SHOW TABLES IN {catalog_lake.location.split('.')[1]}").collect()
-    assert sorted(row["tableName"] for row in tables) == ["assignments", "commits", "drops", "runs"]
+    assert sorted(row["tableName"] for row in tables) == [
+        "assignments", "commits", "current_assignments", "current_drops", "drops", "runs",
+    ]  # fmt: skip
     assert catalog_lake.prune(now=NOON) == Pruned(())
+
+
+def test_views_of_a_catalog_have_the_rows_that_count(catalog_lake: Lake, spark: SparkSession) -> None:
+    """Those of each experiment's committed run, and what such a run tells of no experiment."""
+    catalog_lake.ensure_writable()
+    for run_id in ("r1", "r2", "r3"):
+        write_drops(catalog_lake, run_id, "a", "b", "*")
+    view = spark.table(f"{catalog_lake.location}.current_drops")
+
+    def counting() -> list[tuple[str, str]]:
+        return sorted((row["run_id"], row["experiment_id"]) for row in view.collect())
+
+    assert counting() == []
+    catalog_lake.commit("r1", {"a": None, "b": None})
+    assert counting() == [("r1", "*"), ("r1", "a"), ("r1", "b")]
+    catalog_lake.commit("r2", {"b": "r1"})
+    assert counting() == [("r1", "*"), ("r1", "a"), ("r2", "*"), ("r2", "b")]
+    assert view.columns == list(DROPS.names)
+    assert len(drops(catalog_lake)) == view.count()
 
 
 @pytest.mark.parametrize("kind", ["delta", "parquet"])
