@@ -110,9 +110,13 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
 
 
 def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
-    """Every comparison by its always-valid interval; `reason` is "" where nothing is undefined."""
+    """Every comparison by its always-valid interval; `reason` is "" where nothing is undefined.
+
+    The test begins with `min_sample_size` units in each arm: a smaller day has its interval, but counts with p = 1.
+    """
     turned = statistics(batch) * batch.direction
     width, p = _always_valid(turned, anytime_information(batch), batch.pairs)
+    p[batch.too_small & ~np.isnan(p)] = 1.0
     for id_, mine in by_experiment(batch).items():
         found = _layers(batch.take(mine), looks[id_])
         z = found.of_looks(found.looks.statistic) * _each(found.pairs, lambda pair: pair.direction)[:, None]

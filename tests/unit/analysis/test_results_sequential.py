@@ -20,7 +20,7 @@ from look_world import (
     series,
     z_effects,
 )
-from scipy import stats
+from scipy import special, stats
 
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.results import analysed
@@ -122,6 +122,44 @@ def test_a_recorded_anytime_look_counts_as_it_was() -> None:
     assert found({"sales": QUIET}, until=4, chosen=chosen).results[3]["significant"] is False
 
 
+def always_valid_p(z: float, units: float) -> float:
+    """Two-sided p at 5 %, tuned at 1,000 units (Waudby-Smith et al., Theorem 2.2, solved for alpha)."""
+    g = units * (-np.real(special.lambertw(-(0.05**2) / np.e, k=-1)) - 1) / 1000
+    return float(min(1, np.sqrt(g + 1) * np.exp(-(z**2) * g / (2 * (g + 1)))))
+
+
+def test_anytime_begins_with_the_minimal_sample_size() -> None:
+    effects = {"sales": z_effects(8.0, 8.0, 1.8, 2.4, 0.3)}
+    rows = found(effects, until=5, chosen=experiment(analysis=ANYTIME, min_sample_size=300)).results
+    later = [always_valid_p(z, units) for z, units in ((1.8, 600), (2.4, 800))]
+    assert later[1] < later[0] < 1
+    assert column(rows, "p_value") == pytest.approx([1, 1, *later, later[1]])
+    assert column(rows, "significant") == [None, None, False, False, False]
+    whole = found(effects, until=5, chosen=experiment(analysis=ANYTIME)).results
+    assert column(whole, "p_value")[4] == pytest.approx(always_valid_p(8.0, 400))
+    for name in ("effect_low", "effect_high", "relative_low", "relative_high", "statistic"):
+        assert column(rows, name) == column(whole, name)
+
+
+def test_a_metric_below_the_minimal_sample_size_does_not_help_the_others() -> None:
+    """Of two metrics the larger p counts once by Holm, unless the smaller one's is yet to come."""
+    chosen = experiment(metrics={"primary": ["sales", "visits"]}, analysis=ANYTIME, min_sample_size=PER_DAY)
+    moments = series({"sales": z_effects(4.0), "visits": z_effects(8.0)})
+    small = [row | ({"n": 90} if row["metric"] == "visits" else {}) for row in moments]
+    alone = always_valid_p(4.0, 200)
+    for given, adjusted in ((moments, alone), (small, 2 * alone)):
+        rows = analysed(given, [chosen], METRICS, as_of=after(1)).results
+        assert column(rows, "p_adjusted", metric="sales") == [pytest.approx(adjusted)]
+
+
+def test_a_recorded_anytime_look_stands_when_the_minimal_sample_size_is_raised() -> None:
+    once = found({"sales": CROSSING}, until=3, chosen=experiment(analysis=ANYTIME))
+    raised = experiment(analysis=ANYTIME, min_sample_size=400)
+    later = found({"sales": CROSSING}, until=4, chosen=raised, looks=once.looks).results
+    assert column(later, "p_value")[2:] == [once.results[2]["p_value"]] * 2
+    assert found({"sales": CROSSING}, until=4, chosen=raised).results[3]["p_value"] > 0.05
+
+
 def test_anytime_holds_within_a_day() -> None:
     moments = series({"sales": CROSSING[:3]})
     chosen = experiment(analysis=ANYTIME)
@@ -207,6 +245,19 @@ def test_guardrails_have_sequential_bounds(analysis: dict[str, Any], speed: floa
     roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
     effects = {"sales": CROSSING, "speed": [speed] * 5}
     assert decided(effects, 5, experiment(metrics=roles, analysis=analysis))[0] == decision
+
+
+@pytest.mark.parametrize("margin", [{"absolute": 0.3}, {"relative": 0.1}, None])
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+def test_harm_takes_the_minimal_sample_size(
+    analysis: dict[str, Any], margin: dict[str, float] | None
+) -> None:
+    """The guardrail is 10 standard errors worse on day 1, of 100 units per arm, and the same as control later."""
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": margin}]}
+    effects = {"sales": QUIET, "speed": z_effects(-10.0, 0.0, 0.0)}
+    for least, decision in ((PER_DAY, "stop_for_harm"), (PER_DAY + 1, "keep_running")):
+        chosen = experiment(metrics=roles, analysis=analysis, min_sample_size=least)
+        assert decided(effects, 3, chosen)[0] == decision
 
 
 def test_non_inferiority_is_by_the_repeated_interval() -> None:
