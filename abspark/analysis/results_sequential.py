@@ -168,6 +168,8 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
     """Stage-wise p, median-unbiased effect and its interval, each (layers, days), from the stopping look on.
 
     A test stops where a boundary is crossed, or at the look that spends the last of alpha. Segments do not stop.
+    Looks record statistics and no errors: the estimate at a recorded look is of its statistic, in the unit of the
+    effect by today's `error` of that day, and so on the side that crossed whatever the effect of that day is today.
     """
     grids = [np.full(z.shape, np.nan) for _ in _STOPPED]
     everyone = _each(found.pairs, lambda pair: pair.everyone)

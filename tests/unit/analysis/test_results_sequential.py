@@ -36,7 +36,7 @@ CROSSING = z_effects(0.3, 0.3, 4.0, 0.3, 0.3)
 
 def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: Any) -> tuple[str, list[str]]:
     rows = found(effects, until=until, chosen=chosen, **given)
-    evidence = Evidence(rows.results, (), rows.harmed, after(until))
+    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
     (row,) = decisions(evidence, [chosen], given.get("metrics", METRICS))
     return str(row["decision"]), list(row["reasons"])
 
@@ -224,7 +224,34 @@ def test_the_side_that_crossed_is_what_was_decided(
     assert found == decision
     told = reasons[1] if side > 0 else reasons[0]
     assert f"sales is {'better' if side > 0 else 'worse'} (" in told
-    assert f"decided by an earlier effect of {effects[2]:+.4g}" in told
+    assert f"decided on 2026-01-03 by a statistic of {4 * side:+}" in told
+
+
+def test_the_side_is_that_of_the_smallest_p_and_not_of_the_day_it_became_significant() -> None:
+    """By Holm the smallest p of sales, of day 2, counts twice until visits is significant on day 4."""
+    effects = {"sales": z_effects(0.3, -3.2, 0.3, 0.4, 0.4), "visits": z_effects(0.3, 0.3, 0.3, 5.0, 4.0)}
+    assert 0.025 < always_valid_p(-3.2, 400) < 0.05
+    chosen = experiment(metrics={"primary": list(effects)}, analysis=ANYTIME)
+    rows = found(effects, until=5, chosen=chosen).results
+    assert column(rows, "significant", metric="sales") == [False, False, False, True, True]
+    decision, reasons = decided(effects, 5, chosen)
+    assert decision == "do_not_ship"
+    assert reasons[0].startswith("b: sales is worse (")
+    assert reasons[0].endswith(", decided on 2026-01-02 by a statistic of -3.2).")
+
+
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+@pytest.mark.parametrize(("side", "decision"), [(1, "ship"), (-1, "do_not_ship")])
+def test_the_side_is_that_of_the_statistic_on_record(
+    analysis: dict[str, Any], side: int, decision: str
+) -> None:
+    """What crossed on day 3 was restated since, and all days lie on the other side."""
+    chosen = experiment(analysis=analysis)
+    looks = found({"sales": [side * effect for effect in CROSSING]}, until=3, chosen=chosen).looks
+    restated = {"sales": [-side * effect for effect in QUIET]}
+    then, reasons = decided(restated, 5, chosen, looks=looks)
+    assert then == decision
+    assert f", decided on 2026-01-03 by a statistic of {4 * side:+})." in " ".join(reasons)
 
 
 def test_the_plans_end_is_the_end() -> None:
@@ -297,7 +324,7 @@ def test_two_treatments_wait_until_both_are_lost() -> None:
     third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
     moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
     rows = analysed(moments, [chosen], METRICS, as_of=after(5))
-    evidence = Evidence(rows.results, (), rows.harmed, after(5))
+    evidence = Evidence(rows.results, (), rows.harmed, after(5), rows.looks)
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
     assert column(rows.results, "significant", treatment="b")[-1] is True
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
@@ -322,6 +349,18 @@ def test_estimates_at_stopping_by_the_stage_wise_ordering() -> None:
     end = found({"sales": QUIET}, until=DAYS).results
     assert column(end, "stopped_effect")[:-1] == [None] * (DAYS - 1)
     assert end[-1]["stopped_low"] < 0 < end[-1]["stopped_effect"] < end[-1]["stopped_high"]
+
+
+def test_estimates_at_stopping_are_of_the_statistic_on_record_in_todays_errors() -> None:
+    """The first look stopped at 3.5, of 100 units per arm; today its day has 150, and an effect on the other side."""
+    looks = found({"sales": z_effects(3.5)}, until=1).looks
+    restated = [row | {"n": 150} for row in series({"sales": z_effects(-0.3)})]
+    (row,) = analysed(restated, [experiment()], METRICS, as_of=after(1), looks=looks).results
+    error, half = (2 / 150) ** 0.5, stats.norm.isf(0.025)  # of a first look that stopped: the fixed test's
+    assert row["effect"] < 0
+    assert [row[f"stopped_{name}"] for name in ("effect", "low", "high", "p_value")] == pytest.approx(
+        [3.5 * error, (3.5 - half) * error, (3.5 + half) * error, 2 * stats.norm.sf(3.5)], rel=1e-7
+    )
 
 
 @pytest.mark.parametrize("sides", [1, 2])
