@@ -128,6 +128,11 @@ class Batch:
         """Units of the smaller arm."""
         return np.minimum(self.effect.control.n, self.effect.treatment.n)
 
+    @property
+    def too_small(self) -> Bools:
+        """Which comparisons have an arm below the `min_sample_size` of their experiment."""
+        return np.asarray(self.smaller < self.each(lambda pair: pair.experiment.min_sample_size))
+
 
 def compared(
     moments: Sequence[Row],

@@ -23,7 +23,8 @@ The first rule that applies decides, over the headline rows of everyone on the l
    futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
 Better and worse mean `significant` (so after adjustment, at any look so far) in the metric's direction or against it,
-on the side of the first day that was significant; with `bayesian`, prob_better above 1 - alpha / 2 or below alpha / 2.
+on the side of the statistic that made it so (see `abspark.decided`); with `bayesian`, prob_better above 1 - alpha / 2
+or below alpha / 2.
 An experiment without primary metrics ships on its guardrails alone, of which at least one must have a margin; without
 one nothing can show that to ship.
 
@@ -51,6 +52,7 @@ from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
 from abspark.config import Experiment, Metric
+from abspark.decided import Decided, decided_by, statistics_on_record
 
 SHIP: Final = "ship"
 DO_NOT_SHIP: Final = "do_not_ship"
@@ -65,19 +67,23 @@ Decision = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`."""
+    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`.
+
+    `looks` are rows of that table: those on record, and the new ones.
+    """
 
     results: Sequence[Row]
     health: Sequence[Row]
     harmed: Set[Harm]
     as_of: datetime
+    looks: Sequence[Row]
 
 
 def decisions(
     evidence: Evidence, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
 ) -> list[dict[str, object]]:
     """Rows of the table decisions (all columns but run_id), one per experiment."""
-    results, health = _grouped(evidence.results), _grouped(evidence.health)
+    results, health, looks = map(_grouped, (evidence.results, evidence.health, evidence.looks))
     harmed: dict[str, set[Harm]] = {}
     for harm in evidence.harmed:
         harmed.setdefault(harm[0], set()).add(harm)
@@ -85,7 +91,9 @@ def decisions(
     for experiment in experiments:
         id_ = experiment.id
         checks = [*health.get(id_, ()), *health.get(_EVERY_EXPERIMENT, ())]
-        own = Evidence(results.get(id_, ()), checks, harmed.get(id_, set()), evidence.as_of)
+        own = Evidence(
+            results.get(id_, ()), checks, harmed.get(id_, set()), evidence.as_of, looks.get(id_, ())
+        )
         decision, reasons = _decide(own, experiment, metrics)
         rows.append({"experiment_id": id_, "decision": decision, "reasons": reasons})
     return rows
@@ -101,14 +109,14 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     waiting = waiting or _too_few(evidence, experiment, results)
     if waiting is not None:
         return waiting
-    decided = _deciding_effects(evidence.results)
+    decided = _decided(evidence)
     judged = [
         judge(
             [row for row in results if row["treatment"] == treatment],
             experiment,
             metrics,
             harmed={metric for _, metric, harming in evidence.harmed if harming == treatment},
-            decided={metric: effect for (metric, of), effect in decided.items() if of == treatment},
+            decided={metric: by for (metric, of), by in decided.items() if of == treatment},
         )
         for treatment in experiment.treatments
     ]
@@ -179,25 +187,23 @@ def _of_winner(winners: Sequence[tuple[str, Judgement]], named: Sequence[tuple[s
 
 def _headlines(results: Sequence[Row]) -> list[Row]:
     """Rows of the configured estimator for everyone on the latest day."""
-    rows = [row for row in results if row["headline"] and row["segment_name"] is None]
+    rows = _of_everyone(results)
     latest = max((row["day"] for row in rows), default=None)
     return [row for row in rows if row["day"] == latest]
 
 
-def _deciding_effects(results: Sequence[Row]) -> dict[tuple[str, str], float]:
-    """By metric and treatment: the effect on the first day that was significant, whose side is what was decided.
+def _of_everyone(results: Sequence[Row]) -> list[Row]:
+    return [row for row in results if row["headline"] and row["segment_name"] is None]
 
-    A sequential test stays significant; the effect of a later day may lie on the other side.
-    """
-    found = sorted(
-        (row for row in results if row["headline"] and row["segment_name"] is None and row["significant"]),
-        key=lambda row: row["day"],
-    )
-    return {
-        (row["metric"], row["treatment"]): row["effect"]
-        for row in reversed(found)
-        if row["effect"] is not None
-    }
+
+def _decided(evidence: Evidence) -> dict[tuple[str, str], Decided]:
+    """What decided each significant comparison, by metric and treatment."""
+    paths: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(_of_everyone(evidence.results), key=lambda row: row["day"]):
+        paths.setdefault((row["metric"], row["treatment"]), []).append(row)
+    on_record = statistics_on_record(evidence.looks)
+    found = {key: decided_by(path, on_record.get(key, {})) for key, path in paths.items()}
+    return {key: by for key, by in found.items() if by is not None}
 
 
 def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:

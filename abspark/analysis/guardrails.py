@@ -53,7 +53,10 @@ class _Distance(NamedTuple):
 
 
 def guardrail_tests(batch: Batch, boundary: Floats, now: Clock) -> GuardrailTests:
-    """The tests of all comparisons; only guardrails can be harmed. `boundary` are those of group sequential looks."""
+    """The tests of all comparisons; `boundary` are those of group sequential looks.
+
+    Only guardrails can be harmed, and only where both arms have `min_sample_size` units.
+    """
     margin = batch.each(lambda pair: np.nan if pair.margin[0] is None else pair.margin[0])
     non_inferior = np.full(len(batch), None, dtype=object)
     harmed = np.zeros(len(batch), dtype=np.bool_)
@@ -63,7 +66,7 @@ def guardrail_tests(batch: Batch, boundary: Floats, now: Clock) -> GuardrailTest
         held, fell, undefined = _judged(part, boundary[guarded], now)
         answers = held.astype(object)
         answers[undefined | np.isnan(margin[guarded])] = None
-        non_inferior[guarded], harmed[guarded] = _carried(part, answers), fell
+        non_inferior[guarded], harmed[guarded] = _carried(part, answers), fell & ~part.too_small
     return GuardrailTests(margin, non_inferior, harmed)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from abspark.analysis.comparisons import Row
 from abspark.config import Experiment, Metric
+from abspark.decided import Decided
 from abspark.reasons import reason_sentence
 
 BETTER: Final = "better"
@@ -37,11 +38,11 @@ def judge(
     metrics: Mapping[str, Metric],
     *,
     harmed: Set[str],
-    decided: Mapping[str, float],
+    decided: Mapping[str, Decided],
 ) -> Judgement:
     """The judgement of the treatment whose results rows are given; `harmed` are its harmed guardrails.
 
-    `decided` are the effects with which metrics became significant. A metric without a row counts as not shown.
+    `decided` is by what metrics became significant. A metric without a row counts as not shown.
     """
     by_metric = {row["metric"]: row for row in rows}
     roles = experiment.metrics
@@ -74,15 +75,15 @@ def judge(
     )
 
 
-def _standing(row: Row | None, metric: Metric, decided: float | None) -> str:
+def _standing(row: Row | None, metric: Metric, decided: Decided | None) -> str:
     if row is None or row["effect"] is None:
         return OPEN
     if row["method"] == "bayesian":
         return _standing_of_posterior(row)
     if not row["significant"]:
         return OPEN
-    effect = row["effect"] if decided is None else decided
-    return BETTER if _sign(metric) * effect > 0 else WORSE
+    side = row["effect"] if decided is None else decided.statistic
+    return BETTER if _sign(metric) * side > 0 else WORSE
 
 
 def _standing_of_posterior(row: Row) -> str:
@@ -119,7 +120,7 @@ def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], ha
     return f"The guardrail {name} is open: a worsening by its margin is not ruled out."
 
 
-def _standing_sentence(name: str, standing: str, row: Row | None, decided: float | None) -> str:
+def _standing_sentence(name: str, standing: str, row: Row | None, decided: Decided | None) -> str:
     """What was shown of a metric; where nothing was, also what its interval leaves possible."""
     if row is None:
         return f"{name} is {OPEN}: there is no result."
@@ -155,7 +156,7 @@ def _allowed(row: Row) -> str | None:
     return f"the {(1 - row['alpha']) * 100:.4g} % {kind} still allows {ends}"
 
 
-def _numbers(row: Row, decided: float | None) -> str:
+def _numbers(row: Row, decided: Decided | None) -> str:
     told = [
         f"effect {row['effect']:+.4g}"
         if row["relative_effect"] is None
@@ -169,8 +170,8 @@ def _numbers(row: Row, decided: float | None) -> str:
         told.append(f"probability to be better {row['prob_better']:.2%}")
     if row["prob_best"] is not None and row["prob_best"] != row["prob_better"]:
         told.append(f"to be the best variant {row['prob_best']:.2%}")
-    if decided is not None and decided * row["effect"] < 0:
-        told.append(f"decided by an earlier effect of {decided:+.4g}")
+    if decided is not None and decided.statistic * row["effect"] < 0:
+        told.append(f"decided on {decided.day} by a statistic of {decided.statistic:+.3g}")
     return ", ".join(told)
 
 

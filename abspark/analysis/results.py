@@ -174,8 +174,7 @@ def _correction(pair: Comparison) -> str:
 def _verdict(batch: Batch, columns: Mapping[str, NDArray[Any]], unfinished: Bools) -> dict[str, Any]:
     """`significant`, `futile`, `reason`: no verdict before the end, below the sample size, nor where p is undefined."""
     p = np.where(np.isnan(columns["p_adjusted"]), columns["p_value"], columns["p_adjusted"])
-    smallest = batch.each(lambda pair: pair.experiment.min_sample_size)
-    small: Bools = batch.smaller < smallest
+    small = batch.too_small
     undefined: Bools = columns["reason"] != ""
     reason = np.full(len(batch), None, dtype=object)
     reason[undefined] = columns["reason"][undefined]

@@ -110,9 +110,13 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
 
 
 def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
-    """Every comparison by its always-valid interval; `reason` is "" where nothing is undefined."""
+    """Every comparison by its always-valid interval; `reason` is "" where nothing is undefined.
+
+    The test begins with `min_sample_size` units in each arm: a smaller day has its interval, but counts with p = 1.
+    """
     turned = statistics(batch) * batch.direction
     width, p = _always_valid(turned, anytime_information(batch), batch.pairs)
+    p[batch.too_small & ~np.isnan(p)] = 1.0
     for id_, mine in by_experiment(batch).items():
         found = _layers(batch.take(mine), looks[id_])
         z = found.of_looks(found.looks.statistic) * _each(found.pairs, lambda pair: pair.direction)[:, None]
@@ -164,6 +168,8 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
     """Stage-wise p, median-unbiased effect and its interval, each (layers, days), from the stopping look on.
 
     A test stops where a boundary is crossed, or at the look that spends the last of alpha. Segments do not stop.
+    Looks record statistics and no errors: the estimate at a recorded look is of its statistic, in the unit of the
+    effect by today's `error` of that day, and so on the side that crossed whatever the effect of that day is today.
     """
     grids = [np.full(z.shape, np.nan) for _ in _STOPPED]
     everyone = _each(found.pairs, lambda pair: pair.everyone)

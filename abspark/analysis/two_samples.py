@@ -76,7 +76,7 @@ def two_samples(
         *_several(shared, control.units + treatment.units, experiment),
         *drops_balanced(drops, rows, experiment),
     ]
-    evidence = Evidence(found, health, frozenset(), now)
+    evidence = Evidence(found, health, frozenset(), now, ())
     [decision] = decisions(evidence, [experiment], {metric: defined})
     return Compared(experiment, defined, found, health, drops, decision)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from abspark.config import Experiment, Metric
+from abspark.decided import Statistics, decided_by, statistics_on_record
 
 Row = Mapping[str, Any]
 Standing = Literal["better", "worse", "open", "undefined"]
@@ -46,12 +47,14 @@ class ReportData:
     dated: bool = True
     since_exposure: Sequence[Row] = ()
     _of: dict[Comparison, list[Row]] = field(init=False, repr=False, default_factory=dict)
+    _on_record: dict[Comparison, Statistics] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the headline rows of everyone, by comparison and day."""
         rows = [row for row in self.results if row["headline"] and row["segment_name"] is None]
         for row in sorted(rows, key=lambda row: row["day"]):
             self._of.setdefault((row["metric"], row["treatment"]), []).append(row)
+        self._on_record.update(statistics_on_record(self.looks))
 
     @property
     def comparisons(self) -> list[Comparison]:
@@ -120,13 +123,14 @@ class ReportData:
             return "better" if probability > 1 - tail else "worse" if probability < tail else "open"
         if not row["significant"]:
             return "open"
-        return "better" if self.direction(row["metric"]) * self._decided(row) > 0 else "worse"
+        return "better" if self.direction(row["metric"]) * self._side(row) > 0 else "worse"
 
-    def _decided(self, row: Row) -> float:
-        """The effect with which the comparison became significant: a sequential test stays so, its effect may turn."""
-        path = self.series((row["metric"], row["treatment"]))
-        earlier = [day for day in path if day["significant"] and day["effect"] is not None]
-        return float((earlier[0] if earlier and row in path else row)["effect"])
+    def _side(self, row: Row) -> float:
+        """A number with the sign of what made a significant row so."""
+        comparison = (row["metric"], row["treatment"])
+        path = self.series(comparison)
+        decided = decided_by(path, self._on_record.get(comparison, {})) if row in path else None
+        return float(row["effect"]) if decided is None else decided.statistic
 
     def failing(self) -> list[Row]:
         """The health checks that say not to trust the results."""

@@ -43,7 +43,7 @@ def analyze(state: RunState) -> None:
             *covariate_checks(by_day, experiments, state.project.metrics),
             *effect_checks(found.results, experiments, state.project.metrics),
         ]
-        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, state.as_of)
+        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, state.as_of, found.looks)
         decided = decisions(evidence, experiments, state.project.metrics)
         results = [*found.results, *found.since_exposure]
         tables = {"results": results, "looks": found.looks, "health": checks, "decisions": decided}

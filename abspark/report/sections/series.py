@@ -178,12 +178,14 @@ def _named(row: Row) -> str:
 
 def _boundaries(rows: Sequence[Row], label: str) -> Figure:
     looks = [row for row in rows if row["boundary"] is not None]
+    sides = _stopping_sides(looks)
+    sign = "±" if len(sides) > 1 else "-" if sides == [-1] else ""
     days = [row["day"].isoformat() for row in looks]
     line = {"type": "scatter", "mode": "lines+markers", "x": days, "marker": {"size": 5}}
     told = [
         hover(
             f"to {row['day']:%d %b %Y}",
-            f"statistic {numbers.number(row['statistic'])}, boundary ±{numbers.number(row['boundary'])}",
+            f"statistic {numbers.number(row['statistic'])}, boundary {sign}{numbers.number(row['boundary'])}",
             f"alpha spent {numbers.p_value(row['alpha_spent'])}",
             ""
             if row["futility_boundary"] is None
@@ -192,15 +194,19 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         for row in looks
     ]
     hovered: dict[str, Any] = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
-    drawn = [[row["statistic"], row["boundary"], -row["boundary"], row["futility_boundary"]] for row in looks]
+    drawn = [
+        [row["statistic"], *(side * row["boundary"] for side in sides), row["futility_boundary"]]
+        for row in looks
+    ]
     scale = settled_range(drawn)
     marks = beyond_trace(days, drawn, told, scale)
     traces = [
         *([] if marks is None else [marks | {"marker": marks["marker"] | {"color": BAD}}]),
-        line | {"y": [row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
-                "marker": {"size": 5, "color": BAD}},
-        line | {"y": [-row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"}, "hoverinfo": "skip",
-                "marker": {"size": 5, "color": BAD}},
+        *(
+            line | {"y": [side * row["boundary"] for row in looks], "line": {"color": BAD, "dash": "dot"},
+                    "hoverinfo": "skip", "marker": {"size": 5, "color": BAD}}
+            for side in sides
+        ),
         line | {"y": [row["statistic"] for row in looks], "line": {"color": ACCENT, "width": 2.5},
                 "marker": {"size": 6, "color": ACCENT}} | hovered,
         line | {"y": [row["alpha_spent"] for row in looks], "yaxis": "y2", "mode": "lines", "hoverinfo": "skip",
@@ -223,6 +229,12 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
     }
     alt = f"{label}: the test statistic against its stopping boundaries at {len(looks)} looks, and the alpha spent."
     return figure(traces, layout, alt=alt, height=420)
+
+
+def _stopping_sides(looks: Sequence[Row]) -> list[int]:
+    """Signs of the statistics that stop a test: the interval of a one-sided one is open to the side that does."""
+    ends = {1: "effect_low", -1: "effect_high"}
+    return [sign for sign, end in ends.items() if any(row[end] is not None for row in looks)]
 
 
 def _cells(row: Row, *, bounded: bool) -> list[Cell]:

@@ -77,7 +77,7 @@ def decided(
     metrics: Mapping[str, Metric] = METRICS,
 ) -> tuple[str, list[str]]:
     found = analysed(moments, [chosen], metrics, as_of=as_of)
-    evidence = Evidence(found.results, health, found.harmed, as_of)
+    evidence = Evidence(found.results, health, found.harmed, as_of, found.looks)
     (row,) = decisions(evidence, [chosen], metrics)
     assert set(row) == set(DECISIONS.names) - {"run_id"}
     assert row["experiment_id"] == "e"
@@ -336,7 +336,7 @@ def test_no_reason_is_a_code() -> None:
     for code in RESULTS:
         for blank in ({}, {"effect": None}):
             row = found | {"reason": code or None} | blank
-            [told] = decisions(Evidence([row], (), frozenset(), AFTER), [chosen], METRICS)
+            [told] = decisions(Evidence([row], (), frozenset(), AFTER, ()), [chosen], METRICS)
             assert isinstance(told["reasons"], list)
             assert "_" not in " ".join(told["reasons"]).replace("min_sample_size", "")
 
@@ -356,7 +356,7 @@ def test_segments_other_estimators_and_earlier_days_do_not_decide() -> None:
     assert decided([*moments, *harm], experiment(**guarded(None)))[0] == "ship"
     found = analysed(good, [experiment()], METRICS, as_of=AFTER).results
     plain = [row | {"headline": False, "significant": False, "estimator": "x"} for row in found]
-    evidence = Evidence([*found, *plain], (), frozenset(), AFTER)
+    evidence = Evidence([*found, *plain], (), frozenset(), AFTER, ())
     assert decisions(evidence, [experiment()], METRICS)[0]["decision"] == "ship"
 
 

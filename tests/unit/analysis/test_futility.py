@@ -44,7 +44,7 @@ def chosen(**given: Any) -> Experiment:
 
 
 def decided(rows: Found, experiment: Experiment, until: int) -> tuple[str, list[str]]:
-    evidence = Evidence(rows.results, (), rows.harmed, after(until))
+    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
     (row,) = decisions(evidence, [experiment], METRICS)
     return str(row["decision"]), list(row["reasons"])
 

@@ -20,7 +20,7 @@ from look_world import (
     series,
     z_effects,
 )
-from scipy import stats
+from scipy import special, stats
 
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.results import analysed
@@ -36,7 +36,7 @@ CROSSING = z_effects(0.3, 0.3, 4.0, 0.3, 0.3)
 
 def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: Any) -> tuple[str, list[str]]:
     rows = found(effects, until=until, chosen=chosen, **given)
-    evidence = Evidence(rows.results, (), rows.harmed, after(until))
+    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
     (row,) = decisions(evidence, [chosen], given.get("metrics", METRICS))
     return str(row["decision"]), list(row["reasons"])
 
@@ -122,6 +122,44 @@ def test_a_recorded_anytime_look_counts_as_it_was() -> None:
     assert found({"sales": QUIET}, until=4, chosen=chosen).results[3]["significant"] is False
 
 
+def always_valid_p(z: float, units: float) -> float:
+    """Two-sided p at 5 %, tuned at 1,000 units (Waudby-Smith et al., Theorem 2.2, solved for alpha)."""
+    g = units * (-np.real(special.lambertw(-(0.05**2) / np.e, k=-1)) - 1) / 1000
+    return float(min(1, np.sqrt(g + 1) * np.exp(-(z**2) * g / (2 * (g + 1)))))
+
+
+def test_anytime_begins_with_the_minimal_sample_size() -> None:
+    effects = {"sales": z_effects(8.0, 8.0, 1.8, 2.4, 0.3)}
+    rows = found(effects, until=5, chosen=experiment(analysis=ANYTIME, min_sample_size=300)).results
+    later = [always_valid_p(z, units) for z, units in ((1.8, 600), (2.4, 800))]
+    assert later[1] < later[0] < 1
+    assert column(rows, "p_value") == pytest.approx([1, 1, *later, later[1]])
+    assert column(rows, "significant") == [None, None, False, False, False]
+    whole = found(effects, until=5, chosen=experiment(analysis=ANYTIME)).results
+    assert column(whole, "p_value")[4] == pytest.approx(always_valid_p(8.0, 400))
+    for name in ("effect_low", "effect_high", "relative_low", "relative_high", "statistic"):
+        assert column(rows, name) == column(whole, name)
+
+
+def test_a_metric_below_the_minimal_sample_size_does_not_help_the_others() -> None:
+    """Of two metrics the larger p counts once by Holm, unless the smaller one's is yet to come."""
+    chosen = experiment(metrics={"primary": ["sales", "visits"]}, analysis=ANYTIME, min_sample_size=PER_DAY)
+    moments = series({"sales": z_effects(4.0), "visits": z_effects(8.0)})
+    small = [row | ({"n": 90} if row["metric"] == "visits" else {}) for row in moments]
+    alone = always_valid_p(4.0, 200)
+    for given, adjusted in ((moments, alone), (small, 2 * alone)):
+        rows = analysed(given, [chosen], METRICS, as_of=after(1)).results
+        assert column(rows, "p_adjusted", metric="sales") == [pytest.approx(adjusted)]
+
+
+def test_a_recorded_anytime_look_stands_when_the_minimal_sample_size_is_raised() -> None:
+    once = found({"sales": CROSSING}, until=3, chosen=experiment(analysis=ANYTIME))
+    raised = experiment(analysis=ANYTIME, min_sample_size=400)
+    later = found({"sales": CROSSING}, until=4, chosen=raised, looks=once.looks).results
+    assert column(later, "p_value")[2:] == [once.results[2]["p_value"]] * 2
+    assert found({"sales": CROSSING}, until=4, chosen=raised).results[3]["p_value"] > 0.05
+
+
 def test_anytime_holds_within_a_day() -> None:
     moments = series({"sales": CROSSING[:3]})
     chosen = experiment(analysis=ANYTIME)
@@ -186,7 +224,34 @@ def test_the_side_that_crossed_is_what_was_decided(
     assert found == decision
     told = reasons[1] if side > 0 else reasons[0]
     assert f"sales is {'better' if side > 0 else 'worse'} (" in told
-    assert f"decided by an earlier effect of {effects[2]:+.4g}" in told
+    assert f"decided on 2026-01-03 by a statistic of {4 * side:+}" in told
+
+
+def test_the_side_is_that_of_the_smallest_p_and_not_of_the_day_it_became_significant() -> None:
+    """By Holm the smallest p of sales, of day 2, counts twice until visits is significant on day 4."""
+    effects = {"sales": z_effects(0.3, -3.2, 0.3, 0.4, 0.4), "visits": z_effects(0.3, 0.3, 0.3, 5.0, 4.0)}
+    assert 0.025 < always_valid_p(-3.2, 400) < 0.05
+    chosen = experiment(metrics={"primary": list(effects)}, analysis=ANYTIME)
+    rows = found(effects, until=5, chosen=chosen).results
+    assert column(rows, "significant", metric="sales") == [False, False, False, True, True]
+    decision, reasons = decided(effects, 5, chosen)
+    assert decision == "do_not_ship"
+    assert reasons[0].startswith("b: sales is worse (")
+    assert reasons[0].endswith(", decided on 2026-01-02 by a statistic of -3.2).")
+
+
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+@pytest.mark.parametrize(("side", "decision"), [(1, "ship"), (-1, "do_not_ship")])
+def test_the_side_is_that_of_the_statistic_on_record(
+    analysis: dict[str, Any], side: int, decision: str
+) -> None:
+    """What crossed on day 3 was restated since, and all days lie on the other side."""
+    chosen = experiment(analysis=analysis)
+    looks = found({"sales": [side * effect for effect in CROSSING]}, until=3, chosen=chosen).looks
+    restated = {"sales": [-side * effect for effect in QUIET]}
+    then, reasons = decided(restated, 5, chosen, looks=looks)
+    assert then == decision
+    assert f", decided on 2026-01-03 by a statistic of {4 * side:+})." in " ".join(reasons)
 
 
 def test_the_plans_end_is_the_end() -> None:
@@ -207,6 +272,19 @@ def test_guardrails_have_sequential_bounds(analysis: dict[str, Any], speed: floa
     roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
     effects = {"sales": CROSSING, "speed": [speed] * 5}
     assert decided(effects, 5, experiment(metrics=roles, analysis=analysis))[0] == decision
+
+
+@pytest.mark.parametrize("margin", [{"absolute": 0.3}, {"relative": 0.1}, None])
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+def test_harm_takes_the_minimal_sample_size(
+    analysis: dict[str, Any], margin: dict[str, float] | None
+) -> None:
+    """The guardrail is 10 standard errors worse on day 1, of 100 units per arm, and the same as control later."""
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": margin}]}
+    effects = {"sales": QUIET, "speed": z_effects(-10.0, 0.0, 0.0)}
+    for least, decision in ((PER_DAY, "stop_for_harm"), (PER_DAY + 1, "keep_running")):
+        chosen = experiment(metrics=roles, analysis=analysis, min_sample_size=least)
+        assert decided(effects, 3, chosen)[0] == decision
 
 
 def test_non_inferiority_is_by_the_repeated_interval() -> None:
@@ -246,7 +324,7 @@ def test_two_treatments_wait_until_both_are_lost() -> None:
     third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
     moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
     rows = analysed(moments, [chosen], METRICS, as_of=after(5))
-    evidence = Evidence(rows.results, (), rows.harmed, after(5))
+    evidence = Evidence(rows.results, (), rows.harmed, after(5), rows.looks)
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
     assert column(rows.results, "significant", treatment="b")[-1] is True
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
@@ -271,6 +349,18 @@ def test_estimates_at_stopping_by_the_stage_wise_ordering() -> None:
     end = found({"sales": QUIET}, until=DAYS).results
     assert column(end, "stopped_effect")[:-1] == [None] * (DAYS - 1)
     assert end[-1]["stopped_low"] < 0 < end[-1]["stopped_effect"] < end[-1]["stopped_high"]
+
+
+def test_estimates_at_stopping_are_of_the_statistic_on_record_in_todays_errors() -> None:
+    """The first look stopped at 3.5, of 100 units per arm; today its day has 150, and an effect on the other side."""
+    looks = found({"sales": z_effects(3.5)}, until=1).looks
+    restated = [row | {"n": 150} for row in series({"sales": z_effects(-0.3)})]
+    (row,) = analysed(restated, [experiment()], METRICS, as_of=after(1), looks=looks).results
+    error, half = (2 / 150) ** 0.5, stats.norm.isf(0.025)  # of a first look that stopped: the fixed test's
+    assert row["effect"] < 0
+    assert [row[f"stopped_{name}"] for name in ("effect", "low", "high", "p_value")] == pytest.approx(
+        [3.5 * error, (3.5 - half) * error, (3.5 + half) * error, 2 * stats.norm.sf(3.5)], rel=1e-7
+    )
 
 
 @pytest.mark.parametrize("sides", [1, 2])

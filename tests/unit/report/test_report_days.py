@@ -70,6 +70,32 @@ def test_first_boundaries_do_not_flatten_the_statistic() -> None:
     assert "boundary ±30" in marks["customdata"][0]
 
 
+@pytest.mark.parametrize(
+    ("open_end", "side", "told"),
+    [("effect_high", 1, "boundary 6<"), ("effect_low", -1, "boundary -6<")],
+)
+def test_a_one_sided_test_has_one_boundary(open_end: str, side: int, told: str) -> None:
+    """Only a statistic that far on the good side stops it; its interval is open on that side."""
+    two = [
+        made | {"boundary": 6.0, "statistic": -0.5 * side}
+        for made in series(days=5, method="group_sequential")
+    ]
+    one = [made | {open_end: None} for made in two]
+    drawn = {}
+    for name, rows in (("one", one), ("two", two)):
+        [panel] = page_of(report_data(rows)).data["choosers"]["series"]["panels"]
+        drawn[name] = panel["figures"]["boundaries"]
+    dotted = {
+        name: [trace["y"] for trace in figure["data"] if trace["line"].get("dash") == "dot"]
+        for name, figure in drawn.items()
+    }
+    assert dotted == {"one": [[6.0 * side] * 5], "two": [[6.0] * 5, [-6.0] * 5]}
+    [hovers] = [trace["customdata"] for trace in drawn["one"]["data"] if "customdata" in trace]
+    assert all(told in hover for hover in hovers)
+    low, high = drawn["one"]["layout"]["yaxis"]["range"]
+    assert (low > -6, high < 6) == (side > 0, side < 0)
+
+
 def test_looks_are_counted() -> None:
     looks = [
         row("looks", metric="conversion", treatment="treatment", day=made["day"], backfilled=place < 2)

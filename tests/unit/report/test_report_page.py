@@ -263,7 +263,7 @@ def test_several_treatments_have_a_probability_to_be_best() -> None:
 
 def test_what_was_decided_stands_when_the_effect_turns() -> None:
     rows = series(days=4, method="group_sequential")
-    rows[-1] |= {"effect": -0.001, "relative_effect": -0.01}
+    rows[-1] |= {"effect": -0.001, "relative_effect": -0.01, "statistic": -0.1}
     data = report_data(rows)
     assert data.standing(data.headlines()[0]) == "better"
     rows[:-1] = [row | {"significant": False} for row in rows[:-1]]
@@ -271,6 +271,32 @@ def test_what_was_decided_stands_when_the_effect_turns() -> None:
     assert data.standing(data.headlines()[0]) == "worse"
     turned = result(segment_name="country", segment_value="DE", effect=-0.1)
     assert report_data([*series(days=4), turned]).standing(turned) == "worse"
+
+
+def test_the_side_is_that_of_the_smallest_p() -> None:
+    """On the first day it was reached, by an effect that was negative; only the last day is significant."""
+    numbers = [(0.2, 1.2), (0.03, -3.4), (0.03, 0.5), (0.03, 0.6)]
+    rows = [
+        made | {"p_value": p, "statistic": z, "effect": z / 100, "significant": place == 3}
+        for place, (made, (p, z)) in enumerate(zip(series(days=4, method="anytime"), numbers, strict=True))
+    ]
+    data = report_data(rows)
+    assert data.standing(data.headlines()[0]) == "worse"
+
+
+def test_the_side_is_that_of_the_statistic_on_record() -> None:
+    """The look of the third day crossed with +4; its data were restated since, and lie on the other side."""
+    rows = series(days=4, method="group_sequential")
+    rows[:2] = [made | {"significant": False} for made in rows[:2]]
+    rows[2:] = [made | {"effect": -0.001, "statistic": -0.1} for made in rows[2:]]
+    looks = [
+        row("looks", metric="conversion", treatment="treatment", day=made["day"], statistic=z)
+        for made, z in zip(rows, (-0.2, 0.3, 4.0, -0.1), strict=True)
+    ]
+    data = report_data(rows, looks=looks)
+    assert data.standing(data.headlines()[0]) == "better"
+    other = [look | {"treatment": "another"} for look in looks]
+    assert report_data(rows, looks=other).standing(data.headlines()[0]) == "worse"
 
 
 def test_the_method_says_what_each_stage_cost(page: Page) -> None:
