@@ -161,9 +161,10 @@ def _no_verdict(experiment: Experiment, metrics: Mapping[str, Metric]) -> Decisi
 
 def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row]) -> Decision | None:
     least = experiment.min_sample_size
-    units = {row["control"]: row["n_control"] for row in results}
+    units: dict[str, int] = {}
     for row in results:
-        units[row["treatment"]] = min(row["n_treatment"], units.get(row["treatment"], row["n_treatment"]))
+        for arm in ("control", "treatment"):
+            units[row[arm]] = min(row[f"n_{arm}"], units.get(row[arm], row[f"n_{arm}"]))
     days = experiment.max_duration_days
     used_up = days is not None and evidence.as_of >= experiment.start + timedelta(days=days)
     then = "the longest duration is used up" if used_up else "move the end"

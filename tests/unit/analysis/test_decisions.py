@@ -272,6 +272,11 @@ def test_too_few_units_wait_for_more_until_the_longest_duration() -> None:
         "keep_running",
         ["b has 9,999 units, and no decision is made below 10,000: move the end."],
     )
+    few = [row | {"n": 7} if (row["metric"], row["variant"]) == ("sales", "a") else row for row in moments]
+    assert decided(few, experiment(min_sample_size=8)) == (
+        "keep_running",
+        ["a has 7 units, and no decision is made below 8: move the end."],
+    )
     last = experiment(min_sample_size=N, max_duration_days=21)
     assert decided(moments, last, as_of=AFTER)[0] == "do_not_ship"
     longer = experiment(min_sample_size=N, max_duration_days=22)
