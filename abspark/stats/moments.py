@@ -2,8 +2,8 @@
 
 A row is one metric in one variant (and segment, and day). The four variables are, in this order, numerator,
 denominator, and the same two before exposure. A variable that a metric does not have is NaN throughout: its
-mean, and its row and column of the covariance matrix. Co-moments are centred, never raw sums of squares, so
-a large constant in the data costs nothing.
+mean, and its row and column of the covariance matrix. Co-moments are centred here, never raw sums of squares,
+so a large constant in the data costs nothing more than it did when they were made.
 """
 
 from __future__ import annotations
