@@ -28,6 +28,7 @@ DROPS: Final = {
     "unknown_variant": "a variant that is not configured",
     "bot": "of a unit with implausibly many events",
     "repeated_exposure": "a later exposure of a unit that is in already",
+    "repeated_dimension": "of a unit that another row tells of from the same instant",
     "tied_variants": "two variants at a unit's first instant",
     "multiple_variants": "of a unit seen in several variants",
     "duplicate_event": "an event that was logged before",

@@ -91,22 +91,24 @@ def _of_events(q: float, units: Sequence[Sequence[float]]) -> Quantile:
     numbers = sorted(value for events in units for value in events)
     n, clusters = len(numbers), len(units)
     value = numbers[_rank(q, n) - 1]
-    half = NormalDist().inv_cdf(1 - ALPHA / 2) * math.sqrt(n * q * (1 - q)) * _inflation(q, units, value)
+    half = NormalDist().inv_cdf(1 - ALPHA / 2) * math.sqrt(n * q * (1 - q)) * _inflation(units, value)
     ends = max(math.floor(n * q - half), 0), min(math.ceil(n * q + half) + 1, n + 1)
     return _row(q, numbers, clusters, ends)
 
 
-def _inflation(q: float, units: Sequence[Sequence[float]], value: float) -> float:
+def _inflation(units: Sequence[Sequence[float]], value: float) -> float:
     below = [sum(event <= value for event in events) for events in units]
     sizes = [len(events) for events in units]
     clusters, n = len(units), sum(sizes)
     if clusters == 1:
         return 1.0
     share = sum(below) / n
+    if share == 1:
+        return math.sqrt(sum(size**2 for size in sizes) / n)
     residuals = [part - share * size for part, size in zip(below, sizes, strict=True)]
     centre = math.fsum(residuals) / clusters
     spread = math.fsum((residual - centre) ** 2 for residual in residuals) / (clusters - 1)
-    return math.sqrt(spread / (n / clusters) ** 2 / clusters / (q * (1 - q) / n))
+    return math.sqrt(spread / (n / clusters) ** 2 / clusters / (share * (1 - share) / n))
 
 
 def _rank(q: float, n: int) -> int:

@@ -23,7 +23,7 @@ from abspark.config import Experiment
 from abspark.stats.eprocess import sample_ratio_process
 from abspark.stats.moments import Floats
 from abspark.stats.multiplicity import holm
-from abspark.stats.srm import SrmResult, expected_weights, srm
+from abspark.stats.srm import SrmResult, srm
 
 _ADVICE: Final = (
     "Do not read the results. Look for exposures that one variant loses: redirects, crashes, bots, "
@@ -50,7 +50,7 @@ def srm_checks(profile: Sequence[Row], experiment: Experiment) -> list[HealthRow
 
 def fit(units: Floats, experiment: Experiment) -> SrmResult:
     """The sample ratio test of units (periods, v) against the shares of each period."""
-    return srm([units.sum(axis=0)], [expected_weights(units.sum(axis=1), period_shares(experiment))])
+    return srm([units], [period_shares(experiment)])
 
 
 def _advice(experiment: Experiment) -> str:

@@ -112,7 +112,7 @@ class Cap(ConfigModel):
 class Covariate(ConfigModel):
     """A value of the unit before exposure that takes variance out (CUPED).
 
-    The metric itself, or another one, over `lookback` before the first exposure; or a numeric attribute.
+    The metric itself, or another one, over `lookback` before the first exposure, without a cap; or a numeric attribute.
     """
 
     lookback: Duration | None = None

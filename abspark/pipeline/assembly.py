@@ -1,14 +1,16 @@
 """Aggregates of units with events to moments of all units: arithmetic on moments-sized rows, on the driver.
 
-Units without events join as one group of equal values (Chan, Golub & LeVeque 1983, eq. 2.1). The days of a series are
-running totals of increments.
+Of everyone and segment values there are centred sums, to which units without events join as one group of equal values
+(Chan, Golub & LeVeque 1983, eq. 1.5). The days of a series are running totals of increments of raw sums and sums of
+products, about which the means are taken out here: what rounding that costs, docs/statistics.md says.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pyspark.sql import Row
 
@@ -19,12 +21,17 @@ from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, MetricPlan
 from abspark.pipeline.study import Study
 from abspark.schemas import VARIABLES
 
+_STEPS: Final = 4
+"""Roundings that each day adds to those of summing up its units, at the most."""
+
 
 @dataclass
 class Totals:
     """Sums over units: how many, of which complete, and sums of values and products, by variable.
 
     `n_all` and `n_complete` of all units; `n_seen`, `n_over` and `n_history` of those that have a row of unit metrics.
+    For the bound on rounding: `days`, how many were added; `most`, the most units there were, and `squares`, the most
+    that a variable's squares summed up to, as units that leave take their values with them, but not their rounding.
     """
 
     n_all: int = 0
@@ -34,6 +41,9 @@ class Totals:
     n_history: int = 0
     sums: dict[int, float] = field(default_factory=dict)
     products: dict[tuple[int, int], float] = field(default_factory=dict)
+    days: int = 0
+    most: int = 0
+    squares: dict[int, float] = field(default_factory=dict)
 
 
 def whole_moments(
@@ -113,12 +123,16 @@ def _add(total: Totals, row: Row, study: Study, m: int, *, strict: bool) -> None
     total.n_seen += row["dn"] or 0
     total.n_over += (row["dover"] or 0) if study.triggers else 0
     total.n_history += row[names.get("history", "dhistory")] or 0
+    total.days += 1
+    total.most = max(total.most, total.n_all, total.n_seen)
     for v in plan.variables:
         name = names.get("sum", "d2") if v == PRE_NUM else f"d{v}"
         total.sums[v] = total.sums.get(v, 0.0) + (row[name] or 0.0)
     for pair in _pairs(plan, study):
         name = names.get("square", "d22") if pair == (PRE_NUM, PRE_NUM) else f"d{pair[0]}{pair[1]}"
         total.products[pair] = total.products.get(pair, 0.0) + (row[name] or 0.0)
+        if pair[0] == pair[1]:
+            total.squares[pair[0]] = max(total.squares.get(pair[0], 0.0), total.products[pair])
 
 
 def _day_moments(
@@ -131,16 +145,27 @@ def _day_moments(
     complete = n if strict else total.n_over if plan.trigger is not None else total.n_complete
     means = {v: total.sums.get(v, 0.0) / n if n else None for v in plan.variables}
     spread = {pair: _spread(total, means, n, pair) for pair in _pairs(plan, study)}
+    constant = {v for v in means if spread.get((v, v), 0.0) <= _rounding(total, v)}
+    spread = {pair: 0.0 if constant & {*pair} else about for pair, about in spread.items()}
     found = _moments(n, means, spread, default_num(study, code, bounds))
     counts = {"n": n, "n_complete": complete, "n_units": n_units}
     return counts | found | _limits(bounds, code) | _history(plan, total.n_history)
 
 
 def _spread(total: Totals, means: Mapping[int, float | None], n: int, pair: tuple[int, int]) -> float:
-    """Sum of products about the means; rounding must not make a variance negative."""
+    """Sum of products about the means."""
     a, b = pair
-    about = total.products.get(pair, 0.0) - (means[a] or 0.0) * (means[b] or 0.0) * n
-    return max(about, 0.0) if a == b else about
+    return total.products.get(pair, 0.0) - (means[a] or 0.0) * (means[b] or 0.0) * n
+
+
+def _rounding(total: Totals, v: int) -> float:
+    """The most that rounding makes of the sum of squares about the mean of a variable that does not vary.
+
+    An addition costs at most u = 2^-53 of the sum so far, those of k equal numbers k u / 2 of the whole: that of the
+    squares comes in once, that of the mean twice.
+    """
+    terms = total.most + _STEPS * total.days
+    return terms * sys.float_info.epsilon * total.squares.get(v, 0.0)
 
 
 def _pairs(plan: MetricPlan, study: Study) -> list[tuple[int, int]]:

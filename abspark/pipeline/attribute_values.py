@@ -67,7 +67,7 @@ def sum_names(study: Study, m: int, *, complete: bool) -> Mapping[str, str]:
 
 
 def attribute_sums(study: Study) -> list[Column]:
-    """Aggregates over units: means and variances where a row stands once, sums where it stands for changes."""
+    """Aggregates over units: means and variances where a row stands once, raw sums where it stands for changes."""
     found = []
     for j, name in enumerate(attribute_names(study)):
         value = F.coalesce(name, F.lit(0.0))

@@ -151,7 +151,8 @@ def with_values_by_day(places: DataFrame, study: Study, depth: int) -> DataFrame
 def course_sums(study: Study, depth: int, pairs: Sequence[tuple[int, int]]) -> list[Column]:
     """Sums of the variables and of products of `pairs`, in the end and as of each day since a unit came: `sum_name`.
 
-    Written as text, as there may be hundreds: a column made of its parts costs a call to Java for each.
+    Raw, as the days of the series are differences of them. Written as text, as there may be hundreds: a column made of
+    its parts costs a call to Java for each.
     """
     found = []
     for variables in products(study, pairs):

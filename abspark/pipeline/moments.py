@@ -1,9 +1,10 @@
 """Unit metrics and units to the aggregates from which the driver makes moments.
 
 A unit metric exists only where a unit has an event that counts; the units without one are added as zeros on the
-driver, by the formula that merges two groups (Chan, Golub & LeVeque 1983, eq. 2.1), so that nothing is ever squared
-before it is centred. Each row stands once for everyone, once for each of its segments, and once for each day on which
-it changes the series.
+driver, by the formula that merges two groups (Chan, Golub & LeVeque 1983, eq. 1.5). Each row stands once for everyone,
+once for each of its segments, and once for each day on which it changes the series. For everyone and segments values
+are centred before they are squared. What changes the series must add up and be taken away again, so there it is raw
+sums and sums of products.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def event_moments(
     Columns: the key x, v, p, code, m; s, status; n1, units; c1, those of them that are complete; history, those with a
     value before exposure; capped; early, and early_units, those that have any; total and lead_total of num; mean1_a,
     variance1_ab; and for days their increments dn, dover, dhistory, da and dab: of units, of complete ones where
-    triggers make units enter, of those with a value before exposure, of sums and of sums of products.
+    triggers make units enter, of those with a value before exposure, of sums and of sums of products, not centred.
     """
     variables = used_variables(study)
     pairs = variable_pairs(study)

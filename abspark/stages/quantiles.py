@@ -70,12 +70,12 @@ def _of_events(analysis: Analysis) -> list[dict[str, Any]]:
     middle = quantile_ranks(n, q, alpha=alpha)
     at = values_at(values, {group: (int(rank),) for group, rank in zip(counts, middle.rank, strict=True)})
     quantiles = {_group(row): row["at0"] for row in at.collect()}
-    inflation = _inflation(cluster_moments(*given, quantiles).collect(), counts, q)
+    inflation = _inflation(cluster_moments(*given, quantiles).collect(), counts)
     ranks = clustered_ranks(n, q, inflation=inflation, alpha=alpha)
     return _rows(analysis, counts, ranks, values_at(values, _by_group(counts, ranks)).collect())
 
 
-def _inflation(rows: Sequence[Any], counts: Counts, q: Sequence[float]) -> Any:
+def _inflation(rows: Sequence[Any], counts: Counts) -> Any:
     """By how much clusters widen the spread, in the order of `counts`; 1 where a single unit can't tell."""
     found = {_group(row): row for row in rows}
     ordered = [found[group] for group in counts]
@@ -86,7 +86,7 @@ def _inflation(rows: Sequence[Any], counts: Counts, q: Sequence[float]) -> Any:
         spread = [np.nan if row[name] is None else row[name] for name in ("var_num", "cov", "var_den")]
         cov[i, :2, :2] = [[spread[0], spread[1]], [spread[1], spread[2]]]
     moments = Moments(np.array([row["n"] for row in ordered], dtype=np.float64), mean, cov)
-    factor = cluster_inflation(moments, q)
+    factor = cluster_inflation(moments)
     return np.where(np.isfinite(factor), factor, 1.0)
 
 

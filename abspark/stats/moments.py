@@ -2,8 +2,8 @@
 
 A row is one metric in one variant (and segment, and day). The four variables are, in this order, numerator,
 denominator, and the same two before exposure. A variable that a metric does not have is NaN throughout: its
-mean, and its row and column of the covariance matrix. Co-moments are centred, never raw sums of squares, so
-a large constant in the data costs nothing.
+mean, and its row and column of the covariance matrix. Co-moments are centred here, never raw sums of squares,
+so a large constant in the data costs nothing more than it did when they were made.
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ class Moments:
 def merge(first: Moments, second: Moments) -> Moments:
     """Row by row, the moments of the two sets of units together.
 
-    Chan, Golub & LeVeque (1983), eq. 1.5, for vectors. n = 0 changes nothing; n = 1 has no covariances and
-    merges as zero spread. A variable that is NaN in either set (of n > 0) is NaN in the result.
+    Chan, Golub & LeVeque (1983, The American Statistician 37, 242-247), eq. 1.5, for vectors. n = 0 changes
+    nothing; n = 1 has no covariances and merges as zero spread. A variable that is NaN in either set (of n > 0)
+    is NaN in the result.
     """
     n = first.n + second.n
     share = np.divide(second.n, n, out=np.zeros_like(n), where=n > 0)

@@ -63,16 +63,20 @@ def clustered_ranks(n: ArrayLike, q: ArrayLike, *, inflation: ArrayLike, alpha: 
     return _ranks(count, share, low, high)
 
 
-def cluster_inflation(moments: Moments, q: ArrayLike) -> Floats:
+def cluster_inflation(moments: Moments) -> Floats:
     """Standard deviation of the share of events at or below the quantile, relative to independent events.
 
     `moments` has per unit, as numerator, its events at or below the sample's quantile and, as denominator,
-    all its events.
+    all its events. With ties that share is more than q, so independent events are given its own spread. Where no
+    event lies above, it has none to compare: then events of one unit are taken for all alike, which is the most.
     """
-    share = np.asarray(q, dtype=np.float64)
-    clustered = linearised_variance(moments, "ratio")[1] / moments.n
-    independent = share * (1 - share) / (moments.n * moments.mean[:, DEN])
-    return np.asarray(np.sqrt(clustered / independent), dtype=np.float64)
+    events = moments.mean[:, DEN]
+    share, per_unit = linearised_variance(moments, "ratio")
+    independent = share * (1 - share) / events
+    alike = events + moments.cov[:, DEN, DEN] * (1 - 1 / moments.n) / events
+    varies = independent > 0
+    seen = np.divide(per_unit, independent, out=np.full_like(share, np.nan), where=varies)
+    return np.asarray(np.sqrt(np.where(varies | np.isnan(share), seen, alike)), dtype=np.float64)
 
 
 def quantile_effect(

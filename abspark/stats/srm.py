@@ -1,8 +1,9 @@
 """Sample ratio mismatch: do the variants' counts fit the shares they were configured to get?
 
-Counts and expected weights have shape (r, v): a row is one experiment (or slice), a column one variant.
-Rows with fewer variants are filled up with a weight of NaN. A configured variant that nobody saw stands
-there with count 0: leaving it out would hide the worst mismatch there is.
+Counts and expected weights have shape (r, v): a row is one experiment (or slice), a column one variant; or
+(r, periods, v) where the weights changed. Rows with fewer variants are filled up with a weight of NaN, rows
+with fewer periods with periods of no units. A configured variant that nobody saw stands there with count 0:
+leaving it out would hide the worst mismatch there is.
 """
 
 from __future__ import annotations
@@ -26,19 +27,24 @@ MOST_OUTCOMES: Final = 100_000
 """The exact test enumerates this many outcomes at most."""
 TIE: Final = 1e-9
 _BLOCK: Final = 4_000_000
+_PLAIN: Final = 2
+_NO_SPREAD: Final = 1e-12
+"""Eigenvalues up to this are rounding of 0."""
 
 
 class SrmResult(NamedTuple):
     """Results of shape (r,), `expected` of shape (r, v).
 
     Attributes:
-        statistic: Pearson's chi-square; infinite where units turned up in a variant that expects none.
-        dof: variants that expect units, minus one.
+        statistic: Pearson's chi-square, with several periods the quadratic form that takes its place;
+            infinite where units turned up in a variant that expects none, be it in one period.
+        dof: variants that expect units, minus one; with several periods minus one for each group of variants
+            between which no period splits units.
         p_value: probability of counts at least as unlikely as these if the shares hold; exactly 0 where
-            units turned up in
-            a variant that expects none.
-        expected: units expected per variant; NaN where a row has no such variant.
-        exact: whether p comes from the multinomial distribution instead of the chi-square approximation.
+            the statistic is infinite.
+        expected: units expected per variant, over all periods; NaN where a row has no such variant.
+        exact: whether p comes from the multinomial distribution instead of the chi-square approximation;
+            with several periods, from that of their average shares.
         reason: why p is NaN, or 0.
     """
 
@@ -50,22 +56,13 @@ class SrmResult(NamedTuple):
     reason: Reasons
 
 
-def expected_weights(units: ArrayLike, weights: ArrayLike) -> Floats:
-    """Weights of one experiment whose allocation changed: units times shares, summed over periods.
-
-    `units` has shape (periods,), `weights` (periods, v); each period's weights are made to sum to 1. Shape
-    (v,).
-    """
-    share = np.asarray(weights, dtype=np.float64)
-    return np.asarray(np.asarray(units, dtype=np.float64) @ (share / share.sum(axis=1, keepdims=True)))
-
-
 def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") -> SrmResult:
-    """Goodness of fit of counts to weights (which need not sum to 1), by Pearson's chi-square or exactly.
+    """Goodness of fit of counts to weights (which need not sum to 1), by chi-square or exactly.
 
     `auto` is exact where a variant expects fewer than 5 units and the outcomes can be enumerated, `exact`
     wherever they can. The exact p sums the probability of all outcomes that are no likelier than the one
-    seen.
+    seen. With several periods it takes their average shares, whose counts spread more, so that p errs on the
+    large side (shown for two variants: Hoeffding 1956, thm. 5).
 
     Raises:
         ValueError: the shapes differ.
@@ -73,30 +70,64 @@ def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") ->
     seen, weight = np.atleast_2d(counts).astype(np.float64), np.atleast_2d(weights).astype(np.float64)
     if seen.shape != weight.shape:
         raise ValueError(f"counts and weights need one shape, not {seen.shape} and {weight.shape}")
+    if seen.ndim == _PLAIN:
+        seen, weight = seen[:, None], weight[:, None]
     present = ~np.isnan(weight)
     seen, weight = np.where(present, seen, 0.0), np.where(present, weight, 0.0)
-    total, open_variants = seen.sum(axis=1), (weight > 0).sum(axis=1)
-    whole = weight.sum(axis=1)
-    share = np.divide(weight, whole[:, None], out=np.zeros_like(weight), where=whole[:, None] > 0)
-    expected = share * total[:, None]
-    terms = np.divide((seen - expected) ** 2, expected, out=np.zeros_like(seen), where=expected > 0)
-    stray = np.any((weight == 0) & (seen > 0), axis=1)
+    whole = weight.sum(axis=2, keepdims=True)
+    share = np.divide(weight, whole, out=np.zeros_like(weight), where=whole > 0)
+    counted = np.all(seen >= 0, axis=(1, 2))
+    units = np.where(counted[:, None], seen.sum(axis=2), 0.0)
+    expected = np.einsum("rp,rpv->rv", units, share)
+    total, found = units.sum(axis=1), seen.sum(axis=1)
+    stray = np.any((share == 0) & (seen > 0), axis=(1, 2))
+    statistic, dof = _chi_square(found, expected, units, share)
     reason = reasons.first_reason(len(seen), [
-        (np.any(~(seen >= 0), axis=1), reasons.NEGATIVE_COUNT),
+        (~counted, reasons.NEGATIVE_COUNT),
         (total == 0, reasons.NO_UNITS),
         (stray, reasons.UNITS_WHERE_NONE_EXPECTED),
-        (open_variants < 2, reasons.FEWER_THAN_2_VARIANTS),
+        (dof < 1, reasons.FEWER_THAN_2_VARIANTS),
     ])  # fmt: skip
     sound = reason == reasons.NONE
-    statistic = np.where(sound, terms.sum(axis=1), np.nan)
-    dof = np.where(sound | stray, open_variants - 1.0, np.nan)
+    statistic, dof = np.where(sound, statistic, np.nan), np.where(sound | stray, dof, np.nan)
     p = np.asarray(special.chdtrc(dof, statistic), dtype=np.float64)
-    exact = sound & _to_be_exact(seen, expected, method)
-    p[exact] = _exact_p(seen[exact], share[exact])
+    exact = sound & _to_be_exact(found, expected, method)
+    p[exact] = _exact_p(found[exact], expected[exact] / total[exact, None])
     p = np.maximum(p, SMALLEST)
     impossible = reason == reasons.UNITS_WHERE_NONE_EXPECTED
     statistic[impossible], p[impossible] = np.inf, 0.0
-    return SrmResult(statistic, dof, p, np.where(present, expected, np.nan), exact, reason)
+    return SrmResult(statistic, dof, p, np.where(present.any(axis=1), expected, np.nan), exact, reason)
+
+
+def _chi_square(seen: Floats, expected: Floats, units: Floats, share: Floats) -> tuple[Floats, Floats]:
+    """Statistic and degrees of freedom; `units` have shape (r, p), `share` (r, p, v)."""
+    off = seen - expected
+    terms = np.divide(off**2, expected, out=np.zeros_like(off), where=expected > 0)
+    statistic, dof = terms.sum(axis=1), (expected > 0).sum(axis=1) - 1.0
+    several = (units > 0).sum(axis=1) > 1
+    if several.any():
+        rows = (off[several], expected[several], units[several], share[several])
+        statistic[several], dof[several] = _over_periods(*rows)
+    return statistic, dof
+
+
+def _over_periods(off: Floats, expected: Floats, units: Floats, share: Floats) -> tuple[Floats, Floats]:
+    """The same over several periods: d' V^- d, V the sum of their multinomial covariances (Moore 1977).
+
+    Over the roots of what is expected the counts have the covariance I - B'B, of eigenvalues at most 1: Pearson's
+    statistic takes them all for 1, and is too small where shares changed. One is 0 for each group of variants
+    between which no period splits units.
+    """
+    root = np.sqrt(expected)
+    scaled = np.divide(off, root, out=np.zeros_like(off), where=root > 0)
+    b = np.sqrt(units)[..., None] * share
+    b = np.divide(b, root[:, None], out=np.zeros_like(b), where=root[:, None] > 0)
+    open_variants = np.eye(share.shape[2]) * (expected > 0)[:, None]
+    value, vector = np.linalg.eigh(open_variants - np.einsum("rpv,rpw->rvw", b, b))
+    along = np.einsum("rv,rvk->rk", scaled, vector) ** 2
+    free = value > _NO_SPREAD
+    statistic = np.divide(along, value, out=np.zeros_like(along), where=free).sum(axis=1)
+    return np.asarray(statistic, dtype=np.float64), free.sum(axis=1).astype(np.float64)
 
 
 def _to_be_exact(seen: Floats, expected: Floats, method: SrmMethod) -> Bools:

@@ -63,7 +63,7 @@ def clustered_arm(
         rows = np.arange(500)
         point = flat[rows, quantile_ranks(n, q).rank - 1]
         below = (value <= point[:, None, None]).sum(axis=2)
-        inflation = cluster_inflation(Moments.from_samples(below, count), q)
+        inflation = cluster_inflation(Moments.from_samples(below, count))
         pair = []
         for factor in (inflation, np.ones(500)):
             ranks = clustered_ranks(n, q, inflation=factor)

@@ -41,11 +41,29 @@ FLAT = [{**row, "period": 0} for row in CHANGED]
 
 
 def test_expected_shares_follow_history() -> None:
+    """Of 1,200, 900 and 900 expected there are 1,220, 885 and 895; the first two have the covariance of two draws."""
     row = checked(CHANGED, "srm", assignment=HISTORY)
-    expected = [1000 * 0.8 + 2000 * 0.2, 1000 * 0.1 + 2000 * 0.4, 1000 * 0.1 + 2000 * 0.4]
-    assert row["p_value"] == pytest.approx(chisquare([1220, 885, 895], expected).pvalue, rel=1e-9)
+    covariance = 1000 * np.array([[0.16, -0.08], [-0.08, 0.09]]) + 2000 * np.array(
+        [[0.16, -0.08], [-0.08, 0.24]]
+    )
+    statistic = np.array([20, -15]) @ np.linalg.solve(covariance, [20, -15])
+    assert row["statistic"] == pytest.approx(statistic, rel=1e-9)
+    assert row["p_value"] == pytest.approx(chi2.sf(statistic, 2), rel=1e-9)
     assert row["expected"] == "a 1,200, b 900, c 900"
     assert checked(FLAT, "srm")["status"] == "fail"
+
+
+def test_a_mismatch_is_found_though_weights_changed() -> None:
+    """10,000 units at 90/10, then as many at 50/50, 200 too many in b: z = 200 / sqrt(900 + 2,500) = 3.43."""
+    even, history = [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}], [
+        {"from": "2026-01-01T00:00:00Z", "weights": {"a": 0.9, "b": 0.1}},
+        {"from": "2026-01-05T00:00:00Z", "weights": {"a": 0.5, "b": 0.5}},
+    ]  # fmt: skip
+    rows = [count("a", 8900), count("b", 1100), count("a", 4900, period=1), count("b", 5100, period=1)]
+    given = {"variants": even, "assignment": {"scheme": "none", "history": history}}
+    row = checked(rows, "srm", **given)
+    assert row["p_value"] == pytest.approx(chi2.sf(200**2 / 3400, 1), rel=1e-9)
+    assert (row["status"], row["expected"]) == ("fail", "a 14,000, b 6,000")
 
 
 def test_changed_weights_fail_where_units_had_both() -> None:

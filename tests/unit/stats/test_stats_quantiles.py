@@ -67,14 +67,34 @@ def test_inflation_of_clusters_by_hand() -> None:
     at_or_below, events = np.array([0.0, 2, 1, 4, 0, 3]), np.array([1.0, 3, 1, 5, 2, 4])
     share = at_or_below.sum() / events.sum()
     clustered = ((at_or_below - share * events) / events.mean()).var(ddof=1) / 6
-    expected = np.sqrt(clustered / (0.7 * 0.3 / events.sum()))
-    assert_allclose(cluster_inflation(Moments.from_samples(at_or_below, events), 0.7), expected)
+    expected = np.sqrt(clustered / (share * (1 - share) / events.sum()))
+    assert_allclose(cluster_inflation(Moments.from_samples(at_or_below, events)), expected)
 
 
 def test_events_of_one_per_unit_are_not_inflated() -> None:
     below = (np.arange(1000) < 900).astype(float)
-    inflation = cluster_inflation(Moments.from_samples(below, np.ones(1000)), 0.9)
+    inflation = cluster_inflation(Moments.from_samples(below, np.ones(1000)))
     assert_allclose(inflation, np.sqrt(1000 / 999))
+
+
+def test_ties_at_the_quantile_do_not_narrow_the_interval() -> None:
+    """A median among 400 events of one per unit, 70 % of them at or below its value, or all of them.
+
+    Independent events have the ranks 200 -+ 1.96 sqrt(400 / 4) = 200 -+ 19.6.
+    """
+    below = np.stack([np.arange(400) < 280, np.ones(400)]).astype(float)
+    inflation = cluster_inflation(Moments.from_samples(below, np.ones((2, 400))))
+    assert_allclose(inflation, [np.sqrt(400 / 399), 1])
+    ranks = clustered_ranks([400, 400], 0.5, inflation=inflation)
+    assert (ranks.low.tolist(), ranks.high.tolist()) == ([180, 180], [221, 221])
+
+
+def test_events_none_of_which_lies_above_are_taken_for_alike() -> None:
+    """As many as independent units of which each decides over all its events: sum m^2 / (sum m)^2 of s (1 - s)."""
+    events = np.array([1.0, 3, 1, 5, 2, 4])
+    inflation = cluster_inflation(Moments.from_samples(events, events))
+    assert_allclose(inflation, np.sqrt((events**2).sum() / events.sum()))
+    assert np.isnan(cluster_inflation(Moments.from_samples(np.array([3.0]), np.array([3.0])))).all()
 
 
 def test_effect_has_the_error_of_its_intervals() -> None:

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from abspark.stats import reasons
-from abspark.stats.srm import expected_weights, srm
+from abspark.stats.srm import srm
 
 
 def test_chi_square_is_scipys_also_with_padded_rows() -> None:
@@ -94,8 +94,85 @@ def test_rows_that_are_no_ordinary_ones() -> None:
     assert result.p_value[7] == 5e-324
 
 
-def test_weights_over_periods() -> None:
-    assert_allclose(expected_weights([100, 300], [[1, 1], [1, 3]]), [50 + 75, 50 + 225])
+def test_changed_weights_by_hand() -> None:
+    """10,000 units at 90/10, then 10,000 at 50/50, 200 too many in the second variant.
+
+    Its count has variance 10,000 (0.9 0.1 + 0.5 0.5) = 3,400, and 200 / sqrt(3,400) = 3.43; with the average
+    share of 0.3 it would have 4,200, and 200 / sqrt(4,200) = 3.09.
+    """
+    result = srm([[[8900, 1100], [4900, 5100]]], [[[0.9, 0.1], [0.5, 0.5]]])
+    assert_allclose(result.statistic, 200**2 / 3400)
+    assert_allclose(result.p_value, 2 * stats.norm.sf(200 / np.sqrt(3400)))
+    assert_allclose(result.expected, [[14_000, 6_000]])
+    assert result.dof == 1
+
+
+def test_changed_weights_of_three_variants() -> None:
+    """The quadratic form in the covariance of two of the three counts, by numpy."""
+    units, shares = np.array([400, 900]), np.array([[0.8, 0.1, 0.1], [0.2, 0.5, 0.3]])
+    counts = np.array([[330, 30, 40], [190, 430, 280]])
+    covariance = sum(n * (np.diag(w) - np.outer(w, w)) for n, w in zip(units, shares, strict=True))[:2, :2]
+    off = (counts.sum(axis=0) - units @ shares)[:2]
+    expected = off @ np.linalg.solve(covariance, off)
+    padded = np.pad(counts, ((0, 1), (0, 1)))
+    weights = np.pad(shares * 7, ((0, 1), (0, 1)), constant_values=np.nan)
+    result = srm([padded, padded[[1, 0, 2]]], [weights, weights[[1, 0, 2]]])
+    assert_allclose(result.statistic, expected)
+    assert_allclose(result.p_value, stats.chi2.sf(expected, 2))
+    assert_array_equal(np.isnan(result.expected), [[False, False, False, True]] * 2)
+
+
+def test_periods_of_the_same_shares_are_one() -> None:
+    share = np.array([0.5, 0.3, 0.2])
+    counts = np.array([[510, 330, 160], [2500, 1400, 1100], [0, 0, 0]])
+    one = stats.chisquare(counts.sum(axis=0), counts.sum() * share)
+    assert_allclose(srm([counts], [[share] * 3]).statistic, one.statistic)
+    assert_array_equal(srm([counts[[0, 2]]], [[share] * 2]).statistic, srm(counts[0], share).statistic)
+    few = np.array([[3, 0, 1], [0, 2, 2]])
+    assert_allclose(srm([few], [[share] * 2]).p_value, srm(few.sum(axis=0), share).p_value)
+
+
+def test_changed_weights_keep_their_level() -> None:
+    """20,000 draws of 3,000 units at 80/15/5 and 1,000 at 20/30/50; the band is of 99.9 %."""
+    units, shares = [3000, 1000], np.array([[0.8, 0.15, 0.05], [0.2, 0.3, 0.5]])
+    rng, draws = np.random.default_rng(7), 20_000
+    counts = np.stack([rng.multinomial(n, w, draws) for n, w in zip(units, shares, strict=True)], axis=1)
+    rejected = (srm(counts, np.tile(shares, (draws, 1, 1))).p_value < 0.05).mean()
+    low, high = stats.binom.ppf([0.0005, 0.9995], draws, 0.05) / draws
+    assert low <= rejected <= high
+
+
+def test_few_units_of_changed_weights_are_never_too_improbable() -> None:
+    """The p-value at most as likely as it says: the count of two periods is a sum of two binomials."""
+    shares = np.array([[0.9, 0.1], [0.4, 0.6]])
+    chances = np.convolve(stats.binom.pmf(range(9), 8, 0.1), stats.binom.pmf(range(6), 5, 0.6))
+    p = []
+    for x in range(14):
+        second = min(x, 5)
+        counts = [[8 - x + second, x - second], [5 - second, second]]
+        result = srm([counts], [shares], method="exact")
+        assert result.exact.all()
+        p.append(float(result.p_value[0]))
+    for level in p:
+        assert chances[np.array(p) <= level].sum() <= level + 1e-12
+
+
+def test_variants_that_are_open_in_some_periods_only() -> None:
+    """Of a and b half each, then b and c: b has variance (100 + 200) / 4, and any two counts leave the third."""
+    counts, weights = [[55, 45, 0], [0, 110, 90]], [[1, 1, 0], [0, 1, 1]]
+    covariance = np.array([[25, -25], [-25, 75]])
+    off = np.array([5, 5])
+    result = srm([counts], [weights])
+    assert_allclose(result.statistic, off @ np.linalg.solve(covariance, off))
+    assert result.dof == 2
+    apart = srm([[[55, 45, 0, 0], [0, 0, 110, 90]]], [[[1, 1, 0, 0], [0, 0, 1, 1]]])
+    assert_allclose(apart.statistic, 5**2 / 25 + 10**2 / 50)
+    assert apart.dof == 2
+    forced = srm([[[100, 0], [0, 50]], [[100, 1], [0, 50]]], [[[1, 0], [0, 1]]] * 2)
+    assert forced.reason.tolist() == [reasons.FEWER_THAN_2_VARIANTS, reasons.UNITS_WHERE_NONE_EXPECTED]
+    assert_array_equal(forced.p_value, [np.nan, 0])
+    early = srm([[[99, 1], [50, 50]]], [[[1, 0], [1, 1]]])
+    assert (early.p_value[0], early.statistic[0]) == (0, np.inf)
 
 
 def test_shapes_are_checked() -> None:
