@@ -219,6 +219,18 @@ def test_one_sided_tests_look_in_the_metrics_direction() -> None:
     assert down["relative_low"] is None
 
 
+def test_guardrails_keep_both_sides_in_one_sided_experiments() -> None:
+    """An interval at alpha, both ends at alpha / 2, as margin and harm are tested; p sees a worsening."""
+    roles = {"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": 0.05}}]}
+    row = by_key(results(ROWS, [experiment(metrics=roles, analysis={"sides": 1})], METRICS, as_of=AFTER))[
+        "conv", "b"
+    ]
+    expected = confint_proportions_2indep(301, 3100, 400, 5000, compare="diff", method="wald")
+    assert (row["effect_low"], row["effect_high"]) == pytest.approx(expected, rel=1e-10)
+    assert row["p_value"] == pytest.approx(proportions_ztest([301, 400], [3100, 5000])[1], rel=1e-10)
+    assert None not in (row["relative_low"], row["relative_high"])
+
+
 @pytest.mark.parametrize(("margin", "held"), [(0.05, False), (0.5, True)])
 def test_guardrails_rule_out_a_worsening_by_the_margin(margin: float, *, held: bool) -> None:
     chosen = experiment(
