@@ -240,6 +240,19 @@ def test_guardrails_rule_out_a_worsening_by_the_margin(margin: float, *, held: b
     assert (row["role"], row["margin"], row["non_inferior"]) == ("guardrail", margin, held)
 
 
+@pytest.mark.parametrize("method", ["fixed", "bayesian"])
+def test_before_the_end_no_margin_is_ruled_out(method: str) -> None:
+    chosen = experiment(
+        metrics={"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": 0.5}}]},
+        analysis={"method": method},
+    )
+    days = [*ROWS, *(row | {"day": DAY - timedelta(days=1)} for row in ROWS)]
+    for as_of, expected in ((AFTER - timedelta(microseconds=1), [None, None]), (AFTER, [None, True])):
+        found = results(days, [chosen], METRICS, as_of=as_of)
+        mine = [row for row in found if (row["metric"], row["treatment"]) == ("conv", "b")]
+        assert [row["non_inferior"] for row in sorted(mine, key=lambda row: row["day"])] == expected
+
+
 def test_without_margin_there_is_no_non_inferiority() -> None:
     chosen = experiment(metrics={"primary": ["rev"], "guardrails": [{"metric": "conv"}]})
     row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "c"]
