@@ -11,10 +11,13 @@ from abspark.config import Metric
 from abspark.errors import UsageError
 
 
-def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: str) -> dict[str, float]:
+def baseline_of(
+    moments: Sequence[Mapping[str, Any]], metric: Metric, control: str, *, estimator: str
+) -> dict[str, float]:
     """`rate` of a proportion, else `mean` and `sd` (of a ratio the linearised one): everyone in control, latest day.
 
-    With a covariate also `variance_reduction`, the share of the variance that it explains in the control.
+    Estimator `cuped` with a covariate: also `variance_reduction`, the share of the variance that it explains in the
+    control.
 
     Raises:
         UsageError: The control has no such rows, fewer than two units, or the metric is a quantile.
@@ -32,6 +35,7 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
     newest = max(rows, key=lambda row: row["day"], default=None)
     if newest is None or newest["var_num"] is None:
         raise UsageError(f"{control} has no measured {metric.name} of at least two units")
+    from abspark.analysis.comparisons import CUPED
     from abspark.analysis.moments_batch import moments_batch
     from abspark.stats.effects import (
         cuped_mean_effect,
@@ -45,7 +49,7 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
     kind = "ratio" if metric.form == "ratio" else "mean"
     (mean,), (variance,) = linearised_variance(batch, kind)
     found = {"rate": mean} if metric.form == "proportion" else {"mean": mean, "sd": math.sqrt(variance)}
-    if metric.covariate is not None:
+    if metric.covariate is not None and estimator == CUPED:
         by_mean = math.isnan(batch.mean[0, PRE_DEN])
         of_ratio = cuped_ratio_by_mean_effect if by_mean else cuped_ratio_effect
         adjusted = of_ratio if kind == "ratio" else cuped_mean_effect
@@ -57,6 +61,8 @@ def baseline_of(moments: Sequence[Mapping[str, Any]], metric: Metric, control: s
 
 def read_baseline(conf: Path, env: str, *, experiment: str, metric: str) -> tuple[dict[str, float], int]:
     """The baseline of a metric in an experiment's committed run, and +1 or -1: which way is better.
+
+    A covariate counts where the experiment's estimator, by which it is decided, uses it.
 
     Raises:
         ConfigError: The configuration has faults.
@@ -75,4 +81,5 @@ def read_baseline(conf: Path, env: str, *, experiment: str, metric: str) -> tupl
     with session(project.environment) as spark:
         moments = queries.rows(spark, project, "moments", experiments=(experiment,))
     defined = project.metrics[metric]
-    return baseline_of(moments, defined, found.control), 1 if defined.direction == "increase" else -1
+    baseline = baseline_of(moments, defined, found.control, estimator=found.analysis.estimator)
+    return baseline, 1 if defined.direction == "increase" else -1

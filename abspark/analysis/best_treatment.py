@@ -1,8 +1,8 @@
 """Which of several treatments is the best by the posterior: all comparisons of one metric, slice and day together.
 
 "Best" follows the metric's direction, and the control can be the best as well. The models are those of `prob_better`:
-beta-binomial for plain proportions, for the rest a normal posterior of the relative effects, whose errors share the
-control's part.
+beta-binomial for plain proportions, for the rest a normal posterior of the effects, whose errors share the control's
+part.
 """
 
 from __future__ import annotations
@@ -34,6 +34,18 @@ def probability_best(batch: Batch, prob_better: Floats) -> Floats:
             if len(mine):
                 best[mine] = model(batch, mine, experiment)
     return best
+
+
+def normal_prior(batch: Batch, experiment: Experiment) -> tuple[EffectPrior, Floats]:
+    """The prior of relative effects, and what a relative effect of 1 is in the metric's unit.
+
+    That is the control mean. Where it isn't above 0 the unit is NaN, but for a flat prior, which is one in any unit.
+    """
+    given = experiment.analysis.bayesian.prior.relative_effect
+    mean = batch.effect.control.mean
+    if given.sd is None:
+        return EffectPrior(given.mean, np.inf), np.where(mean > 0, mean, 1.0)
+    return EffectPrior(given.mean, given.sd), np.where(mean > 0, mean, np.nan)
 
 
 def _families(batch: Batch) -> Iterator[tuple[Experiment, Places]]:
@@ -73,16 +85,13 @@ def _of_proportions(batch: Batch, places: Places, experiment: Experiment) -> Flo
 
 
 def _of_effects(batch: Batch, places: Places, experiment: Experiment) -> Floats:
-    """Relative effects; of each one's variance the treatment's own part, and the rest, which is the control's."""
-    effect, prior = batch.effect, experiment.analysis.bayesian.prior.relative_effect
-    base = np.where(effect.control.mean > 0, effect.control.mean, np.nan)
-    own = effect.treatment.variance / base**2
-    shared = np.maximum(effect.relative_variance - own, 0.0)
-    direction = batch.pairs[places[0, 0]].direction
+    """Effects, each with an error of the treatment's own units and one of the control's."""
+    effect, direction = batch.effect, batch.pairs[places[0, 0]].direction
+    prior, base = normal_prior(batch, experiment)
     found, _ = best_effect(
-        direction * effect.relative[places],
-        np.sqrt(own)[places],
-        np.sqrt(shared)[places],
-        prior=EffectPrior(direction * prior.mean, np.inf if prior.sd is None else prior.sd),
+        (direction * effect.effect / base)[places],
+        (np.sqrt(effect.treatment.variance) / base)[places],
+        (np.sqrt(effect.control.variance) / base)[places],
+        prior=EffectPrior(direction * prior.mean, prior.sd),
     )
     return found[:, 1:]

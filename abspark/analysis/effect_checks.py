@@ -90,13 +90,14 @@ def _novelty(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
     found = trend(*daily_increments(effect, variance), day=number)
     known = ~np.isnan(found.p_value)
     adjusted = _adjusted(found.p_value)
+    pattern = np.where(adjusted < LEVEL.threshold, found.pattern, "no trend shown")
     return [
         tested(
             experiment, "novelty", LEVEL, float(adjusted[index]), advice=_TREND_ADVICE,
             slice_name="metric", slice_value=f"{metric}, {treatment}", statistic=float(found.statistic[index]),
             observed=f"{found.first[index]:+.4g} on the first day, {found.last[index]:+.4g} on the last, fitted",
             expected="an effect that does not change",
-            message=f"Effect of {treatment} on {metric} by day of entry: {found.pattern[index] or 'no trend'}"
+            message=f"Effect of {treatment} on {metric} by day of entry: {pattern[index]}"
             f" (adjusted p = {adjusted[index]:.3g}).",
         )
         for index, (metric, treatment) in enumerate(groups)

@@ -84,8 +84,10 @@ def analysed(
     columns = _common(batch) | _by_method(batch, series)
     columns["p_adjusted"] = _adjusted(batch, columns["p_value"])
     tests = guardrail_tests(batch, columns["boundary"], now)
+    unfinished = _unfinished(batch, now)
     columns["margin"], columns["non_inferior"] = tests.margin, tests.non_inferior
-    columns |= _verdict(batch, columns, _unfinished(batch, now))
+    columns["non_inferior"][unfinished] = None
+    columns |= _verdict(batch, columns, unfinished)
     return Found(
         _as_rows(columns, len(batch)),
         look_rows(series, looks, experiments),

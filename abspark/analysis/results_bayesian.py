@@ -1,8 +1,8 @@
 """Results by posterior: beta-binomial for proportions, for the rest a normal prior of the relative effect.
 
-There is no p-value and no significance. Losses and the effect are in the metric's unit. A relative effect and
-its losses become one of the metric's unit by the control mean, whose own error the relative effect's standard
-error already holds.
+There is no p-value and no significance. Losses and the effect are in the metric's unit. A prior of the relative
+effect becomes one of the effect by the control mean; that mean's own error counts in the interval of the relative
+effect only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abspark.analysis.best_treatment import probability_best
+from abspark.analysis.best_treatment import normal_prior, probability_best
 from abspark.analysis.comparisons import Batch
 from abspark.config import Experiment
-from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
+from abspark.stats.bayesian import BetaPrior, compare_effect, compare_proportions, relative_interval
 from abspark.stats.moments import Bools
 from abspark.stats.reasons import either
 from abspark.stats.sequential_reasons import OTHER_TREATMENT_UNDEFINED
@@ -83,27 +83,25 @@ def _proportions(batch: Batch, experiment: Experiment) -> Columns:
 
 
 def _means(batch: Batch, experiment: Experiment) -> Columns:
-    prior, effect = experiment.analysis.bayesian.prior.relative_effect, batch.effect
-    posterior = compare_relative_effect(
-        effect.relative,
-        np.sqrt(effect.relative_variance),
-        prior=EffectPrior(prior.mean, np.inf if prior.sd is None else prior.sd),
-        alpha=experiment.analysis.alpha,
+    effect, alpha = batch.effect, experiment.analysis.alpha
+    prior, base = normal_prior(batch, experiment)
+    posterior = compare_effect(
+        effect.effect / base, np.sqrt(effect.variance) / base, prior=prior, alpha=alpha
     )
-    base = effect.control.mean
+    low, high, reason = relative_interval(effect, prior=prior, alpha=alpha)
     return _directed(
         batch,
         {
-            "effect": posterior.relative_effect * base,
-            "effect_low": posterior.relative_low * base,
-            "effect_high": posterior.relative_high * base,
-            "relative_effect": posterior.relative_effect,
-            "relative_low": posterior.relative_low,
-            "relative_high": posterior.relative_high,
+            "effect": posterior.effect * base,
+            "effect_low": posterior.low * base,
+            "effect_high": posterior.high * base,
+            "relative_effect": np.where(np.isnan(effect.relative), np.nan, posterior.effect),
+            "relative_low": low,
+            "relative_high": high,
             "prob_better": posterior.prob_better,
             "expected_loss_treatment": posterior.expected_loss_treatment * base,
             "expected_loss_control": posterior.expected_loss_control * base,
-            "reason": either(effect.relative_reason, posterior.reason),
+            "reason": either(reason, posterior.reason),
         },
     )
 

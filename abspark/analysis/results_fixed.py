@@ -49,9 +49,9 @@ def _setting(pair: Comparison) -> tuple[str, str]:
 
 
 def _tested(batch: Batch) -> FixedResult:
-    """Comparisons of one kind of metric that want the same intervals."""
+    """Comparisons of one kind of metric that want the same intervals; guardrails are looked at from both sides."""
     settings = batch.pairs[0].experiment.analysis
-    sides = batch.each(lambda pair: pair.experiment.analysis.sides)
+    sides = batch.each(lambda pair: 2 if pair.role == "guardrail" else pair.experiment.analysis.sides)
     common: dict[str, Any] = {
         "alpha": batch.alpha,
         "sides": sides,

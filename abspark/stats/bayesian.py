@@ -1,5 +1,8 @@
 """Bayesian comparison of a treatment with the control: beta-binomial for proportions, normal for the rest.
 
+The normal model is of the effect: its estimate is normal with the effect's standard error, its prior that of the
+relative effect times the control's estimated mean. Of this one posterior are P(better), effect and losses.
+
 Rows r are comparisons. "Better" means larger: for a metric for which less is better take 1 - prob_better and
 exchange the two losses. No Monte Carlo anywhere. A posterior does not keep an error rate when it is looked at
 again and again until it convinces; see docs/statistics-sequential.md for how far it is off.
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,6 +27,9 @@ from abspark.stats.beta import (
     probability_greater,
     ratio_cdf,
 )
+from abspark.stats.effects import Effect
+from abspark.stats.fixed import fieller
+from abspark.stats.reasons import FIELLER_UNBOUNDED, either, first_reason
 from abspark.stats.roots import increasing_root
 from abspark.stats.sequential_reasons import (
     BAD_COUNTS,
@@ -60,7 +67,7 @@ class BetaPrior:
 
 @dataclass(frozen=True)
 class EffectPrior:
-    """Normal prior of the relative effect: 0.1 is ten percent. `sd` may be inf: a flat prior.
+    """Normal prior of the relative effect: 0.1 is ten percent. `sd` may be inf: a flat prior of the effect.
 
     Raises:
         ValueError: a mean that isn't finite, or an sd that isn't positive.
@@ -98,12 +105,12 @@ class ProportionPosterior(NamedTuple):
 
 
 class EffectPosterior(NamedTuple):
-    """Posterior of a relative effect under the normal model, each field (r,); losses are relative too."""
+    """Posterior of an effect under the normal model, each field (r,), in the unit of estimate and prior."""
 
     prob_better: Floats
-    relative_effect: Floats
-    relative_low: Floats
-    relative_high: Floats
+    effect: Floats
+    low: Floats
+    high: Floats
     expected_loss_treatment: Floats
     expected_loss_control: Floats
     reason: Reasons
@@ -135,16 +142,17 @@ def compare_proportions(
     return ProportionPosterior(**named, reason=reason)
 
 
-def compare_relative_effect(
-    relative_effect: ArrayLike, std_error: ArrayLike, *, prior: EffectPrior, alpha: float
+def compare_effect(
+    effect: ArrayLike, std_error: ArrayLike, *, prior: EffectPrior, alpha: float
 ) -> EffectPosterior:
-    """Normal model: estimate (r,) with its standard error (r,), both relative to the control mean.
+    """Normal model: estimates (r,) with their standard errors (r,), both in the unit of the prior.
 
     Conjugate update (Gelman et al. 2013, eq. 2.10); loss E[max(-D, 0)] = s (phi(m / s) - m / s Phi(-m / s)).
+    For a prior of relative effects divide effect and standard error by the control mean. Its own error has no
+    place in `std_error`, as it doesn't count where there is no effect: P(treatment > control) is that of the
+    effect, with a flat prior Phi(effect / standard error).
     """
-    estimate, error = np.broadcast_arrays(
-        np.asarray(relative_effect, dtype=float), np.asarray(std_error, dtype=float)
-    )
+    estimate, error = np.broadcast_arrays(np.asarray(effect, dtype=float), np.asarray(std_error, dtype=float))
     reason = spread_problem(estimate, error)
     error = np.where(reason == NONE, error, np.nan)
     precision = 1 / error**2 + 1 / prior.sd**2
@@ -157,6 +165,42 @@ def compare_relative_effect(
     return EffectPosterior(
         ndtr(z), mean, mean - half, mean + half, lost_by_treatment, lost_by_control, reason
     )
+
+
+def relative_interval(effect: Effect, *, prior: EffectPrior, alpha: float) -> tuple[Floats, Floats, Reasons]:
+    """Credible interval of treatment / control - 1, its ends (r,), and why they are NaN.
+
+    The ends are the rho at which P(treatment > (1 + rho) control) is 1 - alpha / 2 and alpha / 2, each by the
+    normal model of effect - rho control mean, relative to that mean: estimate r - rho with its own standard
+    error, prior mean less rho. So the error of the control mean counts, and 0 lies outside exactly where
+    P(better) is beyond alpha / 2. With a flat prior this is Fieller's (1954) interval.
+    """
+    critical = -ndtri(alpha / 2)
+    if not np.isfinite(prior.sd):
+        (low, high), unbounded = fieller(effect, np.full(len(effect), critical))
+        too_wide = first_reason(len(effect), [(unbounded, FIELLER_UNBOUNDED)])
+        return low, high, either(effect.relative_reason, too_wide)
+    base = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
+    variance, shared, control = (
+        given / base**2 for given in (effect.variance, effect.covariance, effect.control.mean_variance)
+    )
+
+    def beyond(rho: Floats, target: float) -> Floats:
+        """Normal quantile of P(relative effect < rho) less a target."""
+        spread = np.maximum(variance - 2 * rho * shared + rho**2 * control, np.finfo(float).tiny)
+        distance = (rho - effect.relative) / spread + (rho - prior.mean) / prior.sd**2
+        return np.asarray(distance / np.sqrt(1 / spread + 1 / prior.sd**2) - target)
+
+    room = critical * prior.sd
+    bracket = (
+        np.minimum(effect.relative, prior.mean) - room,
+        np.maximum(effect.relative, prior.mean) + room,
+    )
+    low, high = (
+        increasing_root(partial(beyond, target=target), *bracket, tolerance=1e-12)
+        for target in (-critical, critical)
+    )
+    return low, high, effect.relative_reason
 
 
 def _phi(z: Floats) -> Floats:

@@ -77,7 +77,7 @@ def best_effect(
 
     An effect's error has a part of the treatment's own units, standard error `own_error` (r, v), and one of
     the control's, `shared_error` (r, v), which moves all effects of the row together. `prior` is of each
-    effect, in the unit of `effect`. With one treatment this is `compare_relative_effect`.
+    effect, in the unit of `effect`. With one treatment this is `compare_effect`.
     Returns the reasons (r,) of NaN rows as well.
     """
     estimate, own, shared = np.broadcast_arrays(

@@ -171,13 +171,13 @@ def _relative(
         half = critical * np.sqrt(_positive(effect.relative_variance))
         bounds = _sided((effect.relative - half, effect.relative + half), test, limit=np.inf)
         return *bounds, effect.relative_reason
-    bounds, unbounded = _fieller(effect, critical)
+    bounds, unbounded = fieller(effect, critical)
     too_wide = reasons.first_reason(len(effect), [(unbounded, reasons.FIELLER_UNBOUNDED)])
     return *_sided(bounds, test, limit=np.inf), reasons.either(effect.relative_reason, too_wide)
 
 
-def _fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
-    """Fieller's (1954) interval: the rho with (effect - rho mean)^2 <= critical^2 variance of that."""
+def fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
+    """Fieller's (1954) interval: the rho with (effect - rho mean)^2 <= critical^2 variance of that; where unbounded."""
     mean = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
     variance = _positive(effect.variance)
     square = mean**2 - critical**2 * effect.control.mean_variance

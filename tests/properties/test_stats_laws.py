@@ -53,7 +53,7 @@ def moments_of(drawn: tuple[int, int, int, int]) -> tuple[Moments, Moments]:
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @SETTINGS
 @given(arms)
-def test_swapping_the_arms_negates_the_effect_and_keeps_p(estimator: Estimator, drawn: tuple) -> None:
+def test_swapping_the_pairnegates_the_effect_and_keeps_p(estimator: Estimator, drawn: tuple) -> None:
     control, treatment = moments_of(drawn)
     there, back = welch(estimator(control, treatment)), welch(estimator(treatment, control))
     assert_allclose(back.effect, -there.effect, rtol=1e-9, atol=1e-12)
@@ -134,11 +134,11 @@ def test_merging_parts_changes_nothing(drawn: tuple, share: float) -> None:
 @SETTINGS
 @given(arms, st.floats(-1e6, 1e6))
 def test_a_constant_covariate_is_no_covariate(drawn: tuple, constant: float) -> None:
-    arms_ = [
+    pair = [
         Moments.from_samples(sample(seed, size)["num"], pre_num=np.full(size, constant))
         for seed, size in (drawn[:2], drawn[2:])
     ]
-    with_covariate, without = cuped_mean_effect(*arms_), mean_effect(*arms_)
+    with_covariate, without = cuped_mean_effect(*pair), mean_effect(*pair)
     assert_array_equal(with_covariate.theta, [0.0])
     assert_array_equal(with_covariate.effect, without.effect)
     assert_array_equal(with_covariate.variance, without.variance)
@@ -148,16 +148,16 @@ def test_a_constant_covariate_is_no_covariate(drawn: tuple, constant: float) -> 
 @SETTINGS
 @given(arms)
 def test_a_ratio_with_denominator_one_is_a_mean(drawn: tuple) -> None:
-    arms_ = []
+    pair = []
     for seed, size in (drawn[:2], drawn[2:]):
         values = sample(seed, size)
-        arms_.append(
+        pair.append(
             Moments.from_samples(
                 values["num"], np.ones(size), pre_num=values["pre_num"], pre_den=np.ones(size)
             )
         )
     for ratio, mean in ((ratio_effect, mean_effect), (cuped_ratio_effect, cuped_mean_effect)):
-        ours, expected = welch(ratio(*arms_)), welch(mean(*arms_))
+        ours, expected = welch(ratio(*pair)), welch(mean(*pair))
         for name in ("statistic", "dof", "p_value", "effect", "low", "high", "relative_low", "relative_high"):
             assert_allclose(getattr(ours, name), getattr(expected, name), rtol=1e-9, atol=1e-12)
 
@@ -222,6 +222,27 @@ def test_a_guardrail_is_safe_exactly_where_the_interval_lies_within_the_margin(
     assert result.non_inferior[0] == (worst > -margin)
     assert result.harmed[0] == (best < -margin)
     assert not (result.non_inferior & result.harmed).any()
+
+
+@SETTINGS
+@given(arms, st.floats(0.01, 0.9), st.sampled_from([1, -1]))
+def test_a_relative_margin_holds_exactly_where_fiellers_interval_lies_within_it(
+    drawn: tuple, margin: float, direction: int
+) -> None:
+    """With a normal reference, so that the degrees of freedom are the same."""
+    pair = [
+        Moments.from_samples(np.arange(units + 50) < 1 + seed % (units + 49))
+        for seed, units in (drawn[:2], drawn[2:])
+    ]
+    effect = proportion_effect(*pair)
+    interval = proportion_z(effect, relative_interval="fieller")
+    assume(np.isfinite(interval.relative_low[0]))
+    result = guardrail(effect, margin=margin, direction=direction, kind="relative")
+    assume(abs(result.p_non_inferior[0] / 0.025 - 1) > 1e-9)
+    worst = interval.relative_low[0] if direction > 0 else -interval.relative_high[0]
+    best = interval.relative_high[0] if direction > 0 else -interval.relative_low[0]
+    assert result.non_inferior[0] == (worst > -margin)
+    assert result.harmed[0] == (best < -margin)
 
 
 p_values = arrays(np.float64, st.integers(1, 60), elements=st.one_of(st.floats(1e-300, 1), st.just(np.nan)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from abspark.stats.bayesian import EffectPrior, compare_relative_effect
+from abspark.stats.bayesian import EffectPrior, compare_effect
 from abspark.stats.beta import Beta, probability_greater
 
 pytestmark = pytest.mark.statistical
@@ -37,7 +37,7 @@ def relative_effects(seed, looks):
 )
 def test_optional_stopping_on_the_normal_model(looks, prior_sd, rate):
     estimate, error = relative_effects(1, looks)
-    result = compare_relative_effect(
+    result = compare_effect(
         estimate, np.tile(error, (EXPERIMENTS, 1)), prior=EffectPrior(0.0, prior_sd), alpha=0.05
     )
     low, high = band(rate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -250,26 +251,26 @@ def metric(kind: str, **given: Any) -> Metric:
 
 
 def test_a_baseline_is_the_controls_of_everyone_on_the_latest_day() -> None:
-    assert baseline_of(MEASURED, metric("count"), "a") == {"mean": 20.0, "sd": 8.0}
+    assert baseline_of(MEASURED, metric("count"), "a", estimator="cuped") == {"mean": 20.0, "sd": 8.0}
     shares = [measured("a", 0.2, var_num=0.16)]
-    assert baseline_of(shares, metric("proportion"), "a") == {"rate": 0.2}
+    assert baseline_of(shares, metric("proportion"), "a", estimator="cuped") == {"rate": 0.2}
     for rows in ([], [measured("a", 1.0, var_num=None)]):
         with pytest.raises(UsageError, match="a has no measured delay of at least two units"):
-            baseline_of(rows, metric("count"), "a")
+            baseline_of(rows, metric("count"), "a", estimator="cuped")
 
 
 def test_a_baseline_of_a_ratio_and_of_a_covariate() -> None:
     """Linearised: var(num - R den) / mean den squared; what a covariate explains is the squared correlation."""
     sides = {"numerator": {"value": "v"}, "denominator": {}}
     row = measured("a", 20.0, mean_den=4.0, var_den=2.0, cov_num_den=3.0)
-    assert baseline_of([row], metric("ratio", **sides), "a") == pytest.approx(
+    assert baseline_of([row], metric("ratio", **sides), "a", estimator="cuped") == pytest.approx(
         {"mean": 5.0, "sd": math.sqrt(64 - 2 * 5 * 3 + 25 * 2) / 4}
     )
     row = measured("a", 20.0, mean_pre_num=9.0, var_pre_num=36.0, cov_num_pre_num=24.0)
-    found = baseline_of([row], metric("count", covariate={"lookback": "7d"}), "a")
+    found = baseline_of([row], metric("count", covariate={"lookback": "7d"}), "a", estimator="cuped")
     assert found == pytest.approx({"mean": 20.0, "sd": 8.0, "variance_reduction": 0.25}, rel=1e-9)
     with pytest.raises(UsageError, match="delay is a quantile"):
-        baseline_of([row], metric("quantile", quantile=0.9), "a")
+        baseline_of([row], metric("quantile", quantile=0.9), "a", estimator="cuped")
 
 
 def test_a_measured_variance_reduction_gives_way_to_a_stated_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,3 +305,27 @@ def test_a_baseline_of_what_is_not_configured(tmp_path: Path) -> None:
     name = next(iter(load_project(conf, "local").experiments))
     with pytest.raises(UsageError, match=f"{name} has no metric unheard"):
         read_baseline(conf, "local", experiment=name, metric="unheard")
+
+
+@pytest.mark.parametrize(("estimator", "explained"), [("cuped", 0.25), ("unadjusted", None)])
+def test_a_covariate_counts_where_the_experiment_uses_it(
+    estimator: str, explained: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it explains is the squared correlation, (24 / (8 * 6)) ** 2."""
+    write_starter(tmp_path)
+    conf = tmp_path / "conf"
+    for file, before, after in (
+        ("experiments/checkout_button.yaml", "  sides: 2\n", f"  sides: 2\n  estimator: {estimator}\n"),
+        ("metrics/shop.yaml", "  - name: revenue_per_unit\n",
+         "  - name: revenue_per_unit\n    covariate: {lookback: 14d}\n"),
+    ):  # fmt: skip
+        text = (conf / file).read_text()
+        assert before in text
+        (conf / file).write_text(text.replace(before, after))
+    row = measured(
+        "control", 20.0, metric="revenue_per_unit", mean_pre_num=9.0, var_pre_num=36.0, cov_num_pre_num=24.0
+    )
+    monkeypatch.setattr("abspark.command_common.session", nullcontext)
+    monkeypatch.setattr("abspark.queries.rows", lambda *_, **__: [row])
+    found, _ = read_baseline(conf, "local", experiment="checkout_button", metric="revenue_per_unit")
+    assert found.get("variance_reduction") == (None if explained is None else pytest.approx(explained))

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
+from abspark.report.detectable import detectable
 from abspark.report.figures import ACCENT, LINE, figure, height_of, hover, rows_layout, value_range
 from abspark.report.views import Cell, Figure, Heading, Section, TableView
-from abspark.stats.power import Design, detectable_mean
 
-_POWER: Final = 0.8
 _PLOTTED: Final = 40
 _HEADINGS: Final = (
     Heading("Metric", "metric"),
@@ -24,12 +21,18 @@ _HEADINGS: Final = (
     Heading("Smallest relative effect", "", numeric=True),
     Heading("Seen", "relative_effect", numeric=True),
 )
+_SHOWN: Final = {
+    "fixed": "turns out significant with a probability of 80 %",
+    "group_sequential": "crosses its boundary at the latest look with a probability of 80 %; looks before add to that",
+    "anytime": "turns out significant on the latest day with a probability of 80 %; days before it add to that",
+}
+"""Method -> what an effect of the smallest detectable size does."""
 
 
 def power(data: ReportData) -> Section:
     """Per comparison the smallest effect that would probably have been significant."""
-    rows = [row for row in data.headlines() if row["std_error"] and row["alpha"]]
-    smallest = detectable(rows, sides=data.experiment.analysis.sides)
+    rows = [row for row in _judged(data) if row["std_error"] and row["alpha"] and row["method"] in _SHOWN]
+    smallest = detectable(rows, data.experiment.analysis)
     table = TableView(
         "power-table", "Smallest detectable effects", _HEADINGS,
         [_cells(row, size) for row, size in zip(rows, smallest, strict=True)],
@@ -40,26 +43,18 @@ def power(data: ReportData) -> Section:
         if size is not None and (row["mean_control"] or 0) > 0 and row["relative_effect"] is not None
     ]
     figures = {"power": _figure(plotted[:_PLOTTED], several=len(data.treatments) > 1)} if plotted else {}
-    context = {"table": table if rows else None, "more": max(0, len(plotted) - _PLOTTED), "plotted": _PLOTTED}
+    context = {
+        "table": table if rows else None, "more": max(0, len(plotted) - _PLOTTED), "plotted": _PLOTTED,
+        "shown": _SHOWN[rows[0]["method"]] if rows else "",
+        "family": sum(row["p_adjusted"] is not None for row in rows) > 1,
+    }  # fmt: skip
     return Section("power", "What could have been detected?", "Power", "power.html", context, figures)
 
 
-def detectable(rows: Sequence[Row], *, sides: int) -> list[float | None]:
-    """Smallest absolute effects with a power of 80 % at each row's standard error, alpha and units.
-
-    Both arms are given the standard deviation that yields the row's standard error with units split evenly,
-    sd = SE sqrt(n) / 2, so that adjustment and unequal arms are in it.
-    """
-    found: list[float | None] = [None] * len(rows)
-    for alpha in sorted({row["alpha"] for row in rows}):
-        places = [place for place, row in enumerate(rows) if row["alpha"] == alpha]
-        units = np.array([rows[place]["n_control"] + rows[place]["n_treatment"] for place in places], float)
-        sd = np.array([rows[place]["std_error"] for place in places]) * np.sqrt(units) / 2
-        design = Design(alpha=alpha, sides=sides)
-        sizes = detectable_mean(units, _POWER, sd_control=sd, sd_treatment=sd, design=design)
-        for place, size in zip(places, sizes, strict=True):
-            found[place] = None if np.isnan(size) else float(size)
-    return found
+def _judged(data: ReportData) -> list[Row]:
+    """The latest headline row of each comparison; with group sequential tests that of its latest look."""
+    paths = [data.series(comparison) for comparison in data.comparisons]
+    return [([row for row in path if row["boundary"] is not None] or path)[-1] for path in paths]
 
 
 def _figure(plotted: Sequence[tuple[Row, float]], *, several: bool) -> Figure:

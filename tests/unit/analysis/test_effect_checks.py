@@ -91,6 +91,15 @@ def test_an_effect_that_wears_off() -> None:
     assert "primacy" in rising["message"]
 
 
+def test_a_pattern_is_named_only_where_the_check_warns() -> None:
+    """p between 1 % and 5 %: slope over its standard error is -2.2."""
+    error = (2 / 100 / 82.5) ** 0.5
+    (row,) = novelty([0.5 - 2.2 * error * number for number in range(10)])
+    assert row["p_value"] == pytest.approx(2 * stats.norm.sf(2.2), rel=1e-6)
+    assert (row["status"], row["advice"]) == ("pass", None)
+    assert row["message"] == "Effect of b on sales by day of entry: no trend shown (adjusted p = 0.0278)."
+
+
 def test_days_are_told_apart_only_with_complete_windows() -> None:
     fixed = experiment(analysis={"method": "fixed"})
     falling = [1.0 - 0.1 * number for number in range(10)]

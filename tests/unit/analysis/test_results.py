@@ -219,6 +219,18 @@ def test_one_sided_tests_look_in_the_metrics_direction() -> None:
     assert down["relative_low"] is None
 
 
+def test_guardrails_keep_both_sides_in_one_sided_experiments() -> None:
+    """An interval at alpha, both ends at alpha / 2, as margin and harm are tested; p sees a worsening."""
+    roles = {"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": 0.05}}]}
+    row = by_key(results(ROWS, [experiment(metrics=roles, analysis={"sides": 1})], METRICS, as_of=AFTER))[
+        "conv", "b"
+    ]
+    expected = confint_proportions_2indep(301, 3100, 400, 5000, compare="diff", method="wald")
+    assert (row["effect_low"], row["effect_high"]) == pytest.approx(expected, rel=1e-10)
+    assert row["p_value"] == pytest.approx(proportions_ztest([301, 400], [3100, 5000])[1], rel=1e-10)
+    assert None not in (row["relative_low"], row["relative_high"])
+
+
 @pytest.mark.parametrize(("margin", "held"), [(0.05, False), (0.5, True)])
 def test_guardrails_rule_out_a_worsening_by_the_margin(margin: float, *, held: bool) -> None:
     chosen = experiment(
@@ -226,6 +238,19 @@ def test_guardrails_rule_out_a_worsening_by_the_margin(margin: float, *, held: b
     )
     row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "c"]
     assert (row["role"], row["margin"], row["non_inferior"]) == ("guardrail", margin, held)
+
+
+@pytest.mark.parametrize("method", ["fixed", "bayesian"])
+def test_before_the_end_no_margin_is_ruled_out(method: str) -> None:
+    chosen = experiment(
+        metrics={"primary": ["rev"], "guardrails": [{"metric": "conv", "margin": {"relative": 0.5}}]},
+        analysis={"method": method},
+    )
+    days = [*ROWS, *(row | {"day": DAY - timedelta(days=1)} for row in ROWS)]
+    for as_of, expected in ((AFTER - timedelta(microseconds=1), [None, None]), (AFTER, [None, True])):
+        found = results(days, [chosen], METRICS, as_of=as_of)
+        mine = [row for row in found if (row["metric"], row["treatment"]) == ("conv", "b")]
+        assert [row["non_inferior"] for row in sorted(mine, key=lambda row: row["day"])] == expected
 
 
 def test_without_margin_there_is_no_non_inferiority() -> None:

@@ -179,8 +179,10 @@ def test_posteriors_of_ratios_and_of_adjusted_proportions() -> None:
         fixed, bayes = (found(of, rows(arms), analysis={"method": name}) for name in ("fixed", "bayesian"))
         row, other = bayes["b", "cuped"], fixed["b", "cuped"]
         assert row["relative_effect"] == pytest.approx(other["relative_effect"])
-        error = (other["relative_high"] - other["relative_effect"]) / stats.t.isf(0.025, other["dof"])
-        assert row["prob_better"] == pytest.approx(stats.norm.cdf(other["relative_effect"] / error), abs=1e-6)
+        better = stats.norm.cdf(other["effect"] / other["std_error"])
+        assert row["prob_better"] == pytest.approx(better, rel=1e-9)
+        half = stats.norm.isf(0.025) * other["std_error"]
+        assert row["effect_low"] == pytest.approx(other["effect"] - half, rel=1e-9)
 
 
 def quantile_row(

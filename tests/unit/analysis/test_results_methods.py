@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 from test_results import AFTER, METRICS, ROWS, bernoulli, by_key, experiment, metric, moments
 
@@ -105,31 +105,65 @@ def test_posterior_of_proportions(prior: tuple[float, float]) -> None:
     assert (row["method"], row["reason"]) == ("bayesian", None)
 
 
-def relative_estimate(mean: float, variance: float, n: int) -> tuple[float, float]:
-    """Relative effect against the revenue of a, and its delta-method standard error."""
-    variance = variance / n / 9 + mean**2 * 40 / N_C / 81
-    return mean / 3 - 1, float(np.sqrt(variance))
-
-
 @pytest.mark.parametrize("prior", [None, {"mean": 0.02, "sd": 0.05}])
 def test_posterior_of_means(prior: dict[str, float] | None) -> None:
+    """Of treatment - (1 + rho) control, with a prior of effects of 3 times the relative one."""
     row = found(**bayesian(None if prior is None else {"relative_effect": prior}))["rev", "b"]
-    estimate, error = relative_estimate(3.4, 55, N_T)
-    weight = 0.0 if prior is None else 1 / prior["sd"] ** 2
-    precision = 1 / error**2 + weight
-    centre = (estimate / error**2 + weight * (prior or {"mean": 0.0})["mean"]) / precision
-    posterior = stats.norm(centre, precision**-0.5)
-    expected = [centre, *posterior.interval(0.95)]
-    relative = numbers(row, "relative_effect", "relative_low", "relative_high")
-    assert relative == pytest.approx(expected, rel=1e-9)
-    assert numbers(row, "effect", "effect_low", "effect_high") == pytest.approx(
-        [3 * value for value in expected], rel=1e-9
-    )
+    weight = 0.0 if prior is None else 1 / (3 * prior["sd"]) ** 2
+
+    def of(rho: float) -> Any:
+        error = np.sqrt(55 / N_T + (1 + rho) ** 2 * 40 / N_C)
+        hoped = 3 * ((prior or {"mean": 0.0})["mean"] - rho)
+        precision = 1 / error**2 + weight
+        return stats.norm(((3.4 - (1 + rho) * 3) / error**2 + weight * hoped) / precision, precision**-0.5)
+
+    posterior = of(0)
+    expected = [posterior.mean(), *posterior.interval(0.95)]
+    assert numbers(row, "effect", "effect_low", "effect_high") == pytest.approx(expected, rel=1e-9)
+    assert row["relative_effect"] == pytest.approx(posterior.mean() / 3, rel=1e-9)
+    ends = [
+        optimize.brentq(lambda rho, tail=tail: of(rho).sf(0) - tail, -1, 1, xtol=1e-13)
+        for tail in (0.975, 0.025)
+    ]
+    assert numbers(row, "relative_low", "relative_high") == pytest.approx(ends, rel=1e-9)
     assert row["prob_better"] == pytest.approx(posterior.sf(0), rel=1e-9)
-    lost = integrate.quad(posterior.cdf, -1, 0, epsabs=1e-14)[0]
-    gained = integrate.quad(posterior.sf, 0, 2, epsabs=1e-14)[0]
-    assert row["expected_loss_treatment"] == pytest.approx(3 * lost, abs=1e-10)
-    assert row["expected_loss_control"] == pytest.approx(3 * gained, abs=1e-10)
+    lost = integrate.quad(posterior.cdf, -3, 0, epsabs=1e-14)[0]
+    gained = integrate.quad(posterior.sf, 0, 6, epsabs=1e-14)[0]
+    assert row["expected_loss_treatment"] == pytest.approx(lost, abs=1e-10)
+    assert row["expected_loss_control"] == pytest.approx(gained, abs=1e-10)
+
+
+@pytest.mark.parametrize(("treated", "better"), [(7.3, 0.0281), (12.8, 0.9761)])
+def test_with_a_flat_prior_the_probability_is_that_of_the_effect(treated: float, better: float) -> None:
+    """Phi(effect / sqrt(2)): the control's mean is 10 standard errors from 0, the treatment's error is as large."""
+    rows = [
+        moments("rev", key, 5000, mean, 5000.0) for key, mean in (("a", 10.0), ("b", treated), ("c", 10.0))
+    ]
+    row = found(rows=rows, **bayesian())["rev", "b"]
+    assert row["prob_better"] == pytest.approx(better, abs=5e-5)
+    assert row["prob_better"] == pytest.approx(stats.norm.cdf((treated - 10) / 2**0.5), rel=1e-9)
+    for name in ("effect", "relative"):
+        assert (row[f"{name}_low"] > 0) == (better > 0.975)
+        assert row[f"{name}_high"] > 0
+
+
+def test_a_flat_prior_needs_no_positive_control_mean() -> None:
+    rows = [moments("rev", key, 5000, mean, 5000.0) for key, mean in (("a", -1.0), ("b", 0.5), ("c", -2.0))]
+    flat = found(rows=rows, **bayesian())
+    row = flat["rev", "b"]
+    assert row["prob_better"] == pytest.approx(stats.norm.cdf(1.5 / 2**0.5), rel=1e-9)
+    assert row["effect_low"] == pytest.approx(1.5 - stats.norm.isf(0.025) * 2**0.5)
+    assert (row["relative_effect"], row["reason"]) == (None, "control_mean_not_positive")
+    # the largest of three independent means
+    best = integrate.quad(
+        lambda x: stats.norm.pdf(x, 0.5) * stats.norm.cdf(x, -1.0) * stats.norm.cdf(x, -2.0),
+        -9,
+        9,
+        epsabs=1e-12,
+    )[0]
+    assert row["prob_best"] == pytest.approx(best, abs=1e-9)
+    told = found(rows=rows, **bayesian({"relative_effect": {"mean": 0.0, "sd": 0.1}}))["rev", "b"]
+    assert numbers(told, "prob_better", "prob_best", "effect", "effect_low") == [None] * 4
 
 
 def test_a_posterior_has_no_p_value_and_no_significance() -> None:
@@ -209,12 +243,12 @@ def test_the_best_of_several_proportions(direction: str) -> None:
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("prior", [None, {"mean": 0.02, "sd": 0.05}])
 def test_the_best_of_several_means(prior: dict[str, float] | None, direction: int) -> None:
-    """By 400,000 draws from the joint posterior of the relative effects, which share the control's error."""
+    """By 400,000 draws from the joint posterior of the effects, which share the control's error."""
     given = None if prior is None else {"relative_effect": prior}
     rev = metric("rev", "mean", direction="increase" if direction > 0 else "decrease")
     rows = found(metrics=METRICS | {"rev": rev}, **bayesian(given))
     ratio = np.array([3.4, 2.9]) / 3
-    cov = np.diag([55 / N_T, 30 / 2050]) / 9 + np.outer(ratio, ratio) * 40 / N_C / 9
+    cov = (np.diag([55 / N_T, 30 / 2050]) + 40 / N_C) / 9
     likelihood = np.linalg.inv(cov)
     trust = 0.0 if prior is None else 1 / prior["sd"] ** 2
     cov = np.linalg.inv(likelihood + trust * np.eye(2))

@@ -12,8 +12,15 @@ from scipy.special import betainc, betaln
 from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 
-from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
+from abspark.stats.bayesian import (
+    BetaPrior,
+    EffectPrior,
+    compare_effect,
+    compare_proportions,
+    relative_interval,
+)
 from abspark.stats.beta import Beta, probability_greater
+from abspark.stats.effects import Arm, compare
 
 UNIFORM, JEFFREYS = BetaPrior(), BetaPrior(0.5, 0.5)
 
@@ -178,7 +185,7 @@ def test_bad_counts_and_infinite_means_say_why():
 
 def test_normal_model_against_integration():
     prior = EffectPrior(0.02, 0.05)
-    result = compare_relative_effect([0.06], [0.04], prior=prior, alpha=0.1)
+    result = compare_effect([0.06], [0.04], prior=prior, alpha=0.1)
 
     def joint(effect):
         return norm.pdf(0.06, effect, 0.04) * norm.pdf(effect, prior.mean, prior.sd)
@@ -189,18 +196,88 @@ def test_normal_model_against_integration():
     won = integrate.quad(lambda effect: effect * joint(effect), 0, 1, points=[0.05])[0] / total
     found = [result.prob_better, result.expected_loss_treatment, result.expected_loss_control]
     assert [field[0] for field in found] == pytest.approx([better, lost, won], abs=1e-9)
-    inside = integrate.quad(joint, result.relative_low[0], result.relative_high[0])[0] / total
+    inside = integrate.quad(joint, result.low[0], result.high[0])[0] / total
     assert inside == pytest.approx(0.9, abs=1e-8)
-    assert result.relative_effect[0] == pytest.approx(won - lost, abs=1e-9)
+    assert result.effect[0] == pytest.approx(won - lost, abs=1e-9)
 
 
 def test_a_flat_prior_repeats_the_estimate():
     flat = EffectPrior(0.0, np.inf)
-    result = compare_relative_effect([0.06, np.nan, 0.1], [0.04, 1.0, 0.0], prior=flat, alpha=0.05)
+    result = compare_effect([0.06, np.nan, 0.1], [0.04, 1.0, 0.0], prior=flat, alpha=0.05)
     assert result.prob_better[0] == pytest.approx(norm.cdf(1.5))
-    assert result.relative_low[0] == pytest.approx(0.06 - norm.isf(0.025) * 0.04)
+    assert result.low[0] == pytest.approx(0.06 - norm.isf(0.025) * 0.04)
     assert result.reason.tolist() == ["", "estimate_undefined", "zero_std_error"]
     assert np.isnan(np.array(result[:6])).tolist() == [[False, True, True]] * 6
+
+
+def independent(control, treatment):
+    """The comparison of two independent normal estimates, (mean, variance) each, in as many rows as given."""
+
+    def arm(mean, variance):
+        mean, variance = np.atleast_1d(mean).astype(float), np.atleast_1d(variance).astype(float)
+        many = np.full(len(mean), np.inf)
+        return Arm(np.full(len(mean), 1000.0), mean, mean, variance, variance, variance, many)
+
+    return compare(arm(*control), arm(*treatment))
+
+
+@pytest.mark.parametrize("treated", [7.3, 9.9, 12.8])
+def test_a_flat_relative_interval_is_that_of_the_ratio_of_two_normals(treated):
+    """Quantiles of the ratio by integration over the control's mean, 10 standard errors from 0."""
+    low, high, reason = relative_interval(
+        independent((10, 1), (treated, 1.5)), prior=EffectPrior(0.0, np.inf), alpha=0.1
+    )
+    for end, tail in ((low[0], 0.05), (high[0], 0.95)):
+        below = integrate.quad(
+            lambda m, end=end: norm.pdf(m, 10, 1) * norm.cdf((1 + end) * m, treated, 1.5**0.5),
+            1,
+            19,
+            epsabs=1e-12,
+        )
+        assert below[0] == pytest.approx(tail, abs=1e-9)
+    assert reason.tolist() == [""]
+
+
+@pytest.mark.parametrize("sd", [0.002, 0.05, 0.3])
+def test_the_relative_interval_is_near_the_exact_posteriors(sd):
+    """Posterior on a grid: the control's true mean flat, given it the relative effect by its prior.
+
+    The control's mean is 20 standard errors from 0; ends are compared in lengths of the interval.
+    """
+    prior = EffectPrior(0.02, sd)
+    for treated in (17.0, 20.5, 24.0):
+        low, high, _ = relative_interval(independent((20, 1), (treated, 1.2)), prior=prior, alpha=0.05)
+        mean = np.linspace(14, 26, 201)[:, None]
+        effect = np.linspace(2 * low - high, 2 * high - low, 2001).reshape(1, -1)
+        likelihood = np.exp(-0.5 * (20 - mean) ** 2 - (treated - mean * (1 + effect)) ** 2 / 2.4)
+        density = likelihood.sum(axis=0) * norm.pdf(effect[0], prior.mean, sd)
+        exact = np.interp([0.025, 0.975], np.cumsum(density) / density.sum(), effect[0])
+        assert [low[0], high[0]] == pytest.approx(exact, abs=0.015 * (exact[1] - exact[0]))
+
+
+@given(
+    treated=st.floats(5, 15), spread=st.floats(0.1, 4), mean=st.floats(-0.2, 0.2),
+    sd=st.one_of(st.floats(0.001, 1e4), st.just(np.inf)), alpha=st.sampled_from([0.01, 0.05, 0.3]),
+)  # fmt: skip
+def test_zero_is_outside_both_intervals_exactly_where_the_probability_is_extreme(
+    treated, spread, mean, sd, alpha
+):
+    effect, prior = independent((10, 1), (treated, spread)), EffectPrior(mean, sd)
+    better = compare_effect(effect.effect / 10, np.sqrt(effect.variance) / 10, prior=prior, alpha=alpha)
+    low, high, _ = relative_interval(effect, prior=prior, alpha=alpha)
+    if np.abs(better.prob_better[0] - [alpha / 2, 1 - alpha / 2]).min() > 1e-9:
+        assert (better.low[0] > 0) == (low[0] > 0) == (better.prob_better[0] > 1 - alpha / 2)
+        assert (better.high[0] < 0) == (high[0] < 0) == (better.prob_better[0] < alpha / 2)
+
+
+def test_relative_intervals_without_a_number_say_why():
+    effect = independent(([10, -1, 1, 10], [1, 1, 1, 1]), ([0, 1, 1, 10], [0, 1, 1, 0]))
+    low, high, reason = relative_interval(effect, prior=EffectPrior(0.0, np.inf), alpha=0.05)
+    assert reason.tolist() == ["no_relative_error", "control_mean_not_positive", "fieller_unbounded", ""]
+    assert np.isnan([low, high]).tolist() == [[True, True, True, False]] * 2
+    low, high, reason = relative_interval(effect, prior=EffectPrior(0.0, 0.1), alpha=0.05)
+    assert reason.tolist() == ["no_relative_error", "control_mean_not_positive", "", ""]
+    assert np.isnan([low, high]).tolist() == [[True, True, False, False]] * 2
 
 
 def test_refusals():

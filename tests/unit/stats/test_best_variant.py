@@ -6,7 +6,7 @@ from scipy import integrate
 from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 
-from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_proportions, compare_relative_effect
+from abspark.stats.bayesian import BetaPrior, EffectPrior, compare_effect, compare_proportions
 from abspark.stats.best_variant import best_effect, best_mean, best_proportion
 
 FLAT = EffectPrior(0.0, np.inf)
@@ -74,7 +74,7 @@ def test_two_means_with_a_prior_are_the_normal_model():
     prior = EffectPrior(0.01, 0.03)
     best = best_mean([[10.0, 10.4]], [[0.2, 0.3]], prior=prior)[0][0]
     error = np.hypot(0.2, 0.3) / 10
-    expected = compare_relative_effect([0.04], [error], prior=prior, alpha=0.05).prob_better[0]
+    expected = compare_effect([0.04], [error], prior=prior, alpha=0.05).prob_better[0]
     assert best == pytest.approx([1 - expected, expected], abs=1e-9)
 
 
@@ -113,7 +113,7 @@ def test_one_effect_is_the_comparison_of_two(prior):
         np.array([0.03, 0.0, 0.1]),
     )
     best = best_effect(effect[:, None], own[:, None], shared[:, None], prior=prior)[0]
-    expected = compare_relative_effect(effect, np.hypot(own, shared), prior=prior, alpha=0.05).prob_better
+    expected = compare_effect(effect, np.hypot(own, shared), prior=prior, alpha=0.05).prob_better
     np.testing.assert_allclose(best, np.stack([1 - expected, expected], axis=1), atol=1e-10)
 
 

@@ -129,6 +129,22 @@ def test_fieller_is_unbounded_where_the_control_mean_may_be_zero() -> None:
     assert welch(mean_effect(control, treatment)).reason.tolist() == [reasons.NONE]
 
 
+def test_the_delta_interval_may_disagree_with_p_in_both_directions() -> None:
+    """Control 10, both variances of the means 1: p = 2 Phi(-|effect| / sqrt(2)), SE of r sqrt(1 + (1 + r)^2) / 10."""
+    units, treated = 10**6, np.array([7.3, 12.8])
+    cov = np.full((2, 4, 4), np.nan)
+    cov[:, 0, 0] = units
+    arms = [
+        Moments(np.full(2, units), np.column_stack([mean, *np.full((3, 2), np.nan)]), cov)
+        for mean in (np.full(2, 10.0), treated)
+    ]
+    result = welch(mean_effect(*arms))
+    assert_allclose(result.p_value, [0.0562, 0.0477], atol=5e-5)
+    assert_allclose(
+        [result.relative_low, result.relative_high], [[-0.5127, -0.0384], [-0.0273, 0.5984]], atol=5e-5
+    )
+
+
 def test_one_sided_relative_intervals_are_open_on_the_good_side() -> None:
     effect = mean_effect(Moments.from_samples([1.0, 2.0, 4.0]), Moments.from_samples([2.0, 6.0, 4.0]))
     for method in ("delta", "fieller"):

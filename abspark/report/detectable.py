@@ -1,0 +1,69 @@
+"""The smallest effects that rows of results would probably have shown, by the test that judges each row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import numpy as np
+from scipy.special import ndtri
+
+from abspark.config.analysis import Analysis
+from abspark.report.data import Row
+from abspark.stats.anytime import confidence_sequence, tuned_rho
+from abspark.stats.power import Design, detectable_mean
+
+POWER: Final = 0.8
+
+
+def detectable(rows: Sequence[Row], analysis: Analysis) -> list[float | None]:
+    """Smallest absolute effects with a power of at least 80 % at each row's standard error and units.
+
+    Sequential methods: (boundary + z_0.8) standard errors, the looks before left out. Fixed: both arms are given the
+    standard deviation that yields the row's standard error with units split evenly, sd = SE sqrt(n) / 2, so that
+    adjustment and unequal arms are in it. A primary metric is held to the strictest level that the correction may ask.
+    """
+    tested = Counter(row["day"] for row in rows if row["p_adjusted"] is not None)
+    levels = [_level(row, tested, analysis.correction) for row in rows]
+    found: list[float | None] = [None] * len(rows)
+    fixed: dict[tuple[float, int], list[int]] = {}
+    for place, (row, level) in enumerate(zip(rows, levels, strict=True)):
+        sides = 2 if row["role"] == "guardrail" else analysis.sides
+        if row["method"] == "fixed":
+            fixed.setdefault((level, sides), []).append(place)
+        elif row["boundary"] is not None:
+            bound = row["boundary"] if level == row["alpha"] else _always_valid(row, level, sides, analysis)
+            found[place] = float((bound + ndtri(POWER)) * row["std_error"])
+    for (level, sides), places in fixed.items():
+        units = np.array([rows[place]["n_control"] + rows[place]["n_treatment"] for place in places], float)
+        sd = np.array([rows[place]["std_error"] for place in places]) * np.sqrt(units) / 2
+        design = Design(alpha=level, sides=sides)
+        sizes = detectable_mean(units, POWER, sd_control=sd, sd_treatment=sd, design=design)
+        for place, size in zip(places, sizes, strict=True):
+            found[place] = None if np.isnan(size) else float(size)
+    return found
+
+
+def _level(row: Row, tested: Counter[date], correction: str) -> float:
+    """The level at which p is significant whatever the other tests of its family show.
+
+    alpha / k for a family of k; for Benjamini & Yekutieli (2001, thm 1.3) divided by 1 + 1/2 + ... + 1/k as well.
+    """
+    if row["p_adjusted"] is None:
+        return float(row["alpha"])
+    family = tested[row["day"]]
+    harmonic = sum(1 / k for k in range(1, family + 1)) if correction == "benjamini_yekutieli" else 1.0
+    return float(row["alpha"] / (family * harmonic))
+
+
+def _always_valid(row: Row, level: float, sides: int, analysis: Analysis) -> float:
+    """Half-width at that level of an anytime-valid interval that is tuned at the row's alpha, in standard errors."""
+    settings = analysis.anytime
+    if settings.tau is None:
+        units = row["n_control"] + row["n_treatment"]
+        rho = float(tuned_rho(settings.tuned_at, alpha=row["alpha"], sides=sides))
+    else:
+        units, rho = (row["mean_control"] / row["std_error"]) ** 2, settings.tau
+    return -float(confidence_sequence(0.0, 1.0, units=units, rho=rho, alpha=level, sides=sides).low)
