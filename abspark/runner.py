@@ -22,8 +22,11 @@ from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
 from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, run_settings
 
-_STAGE_BEFORE: Final = {"moments": "assignments", "results": "moments"}
-"""Table that a stage writes first: the stage whose end has to be on record."""
+_STAGES: Final = {
+    "moments": ("assignments", ("unit_metrics", "moments")),
+    "results": ("moments", ("decisions", "results")),
+}
+"""What a stage is for: the stage whose end has to be on record, and the tables that it writes first."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +145,13 @@ def resume(
 
 def _require_turn(state: RunState, writes: str) -> None:
     """A stage that died left rows but no record of its end; doing it again would write them twice."""
-    before = _STAGE_BEFORE[writes]
+    before, tables = _STAGES[writes]
     if before not in state.progress.seconds:
         raise UsageError(
             f"run {state.run_id} has no {before} yet, or what wrote them died",
             advice=f"run jobs/{before}.py first, or begin a new run",
         )
-    if not state.lake.read_run(writes, state.run_id).isEmpty():
+    if not all(state.lake.read_run(table, state.run_id).isEmpty() for table in tables):
         raise UsageError(f"run {state.run_id} already has {writes}", advice="begin a new run")
 
 

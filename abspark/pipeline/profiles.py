@@ -78,7 +78,8 @@ def segment_profile(
 
     `attributes` names those of each exposure source in configured order, `names` those to count by of each
     experiment. `wrong`: whether the hash gives another
-    variant or none. Values beyond the experiment's `segment_values` most frequent are `(other)`, NULL is `(missing)`.
+    variant or none. Values beyond the experiment's `segment_values` most frequent are `(other)`, NULL is `(missing)`; a value
+    that is spelled like one of these counts as it.
     """
     places = [
         (experiment.id, name, list(attributes[experiment.exposures]).index(name), experiment.segment_values)
@@ -99,7 +100,8 @@ def segment_profile(
     )
     segment = ("experiment_id", "segment_name")
     sizes = counted.groupBy(*segment, "value").agg(F.sum("n").alias("size"))
-    order = Window.partitionBy(*segment).orderBy(F.col("value").isNull(), F.desc("size"), "value")
+    placed_last = F.col("value").isNull() | F.col("value").isin(*LABELS.values())
+    order = Window.partitionBy(*segment).orderBy(placed_last, F.desc("size"), "value")
     ranked = sizes.select(*segment, F.col("value").alias("of"), F.row_number().over(order).alias("place"))
     same = [F.col(f"c.{name}") == F.col(f"r.{name}") for name in segment]
     named = counted.alias("c").join(
@@ -113,7 +115,8 @@ def segment_profile(
 
 
 def _label(value: Column, place: Column, most: Column) -> Column:
-    return F.when(value.isNull(), LABELS[MISSING]).when(place > most, LABELS[OTHER]).otherwise(value)
+    missing = value.isNull() | (value == F.lit(LABELS[MISSING]))
+    return F.when(missing, LABELS[MISSING]).when(place > most, LABELS[OTHER]).otherwise(value)
 
 
 def _with_period(table: DataFrame, experiments: Sequence[Experiment]) -> DataFrame:

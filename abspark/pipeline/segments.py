@@ -52,7 +52,7 @@ def segment_positions(study: Study, attributes: Mapping[str, Sequence[str]]) -> 
 def frequent_values(
     assignments: DataFrame, positions: Sequence[tuple[int, int, int]], study: Study
 ) -> DataFrame:
-    """The kept values, the most frequent among analysed units, ties by value.
+    """The kept values, the most frequent among analysed units, ties by value; none that is spelled as a label.
 
     Columns: experiment_id, and as in `SegmentValue` p, code and value.
     """
@@ -63,7 +63,7 @@ def frequent_values(
         assignments.where(F.col("excluded_reason").isNull())
         .join(F.broadcast(dimension), on="experiment_id", how="inner")
         .select("experiment_id", "p", "most", F.get("attributes", F.col("i")).alias("value"))
-        .where(F.col("value").isNotNull())
+        .where(F.col("value").isNotNull() & ~F.col("value").isin(*LABELS.values()))
     )
     rank = F.row_number().over(Window.partitionBy("experiment_id", "p").orderBy(F.desc("n"), "value"))
     counted = valued.groupBy("experiment_id", "p", "most", "value").agg(F.count("*").alias("n"))
@@ -103,9 +103,10 @@ def with_segments(
 
 
 def _code(attribute: str, value: str) -> Column:
+    logged = F.get("attributes", F.col(attribute))
     return (
         F.when(F.col(attribute).isNull(), _ABSENT)
-        .when(F.get("attributes", F.col(attribute)).isNull(), MISSING)
+        .when(logged.isNull() | (logged == F.lit(LABELS[MISSING])), MISSING)
         .otherwise(F.coalesce(F.col(value), F.lit(OTHER)))
     )
 

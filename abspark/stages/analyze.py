@@ -37,7 +37,7 @@ def analyze(state: RunState) -> None:
             looks=_earlier_looks(state),
         )
         by_day = [row for row in moments if row["exposure_day"] is None]
-        found_before = state.rows_of("health") if _looks_back(state) else []
+        found_before = state.rows_of("health")
         checks = [
             *health_rows(state),
             *covariate_checks(by_day, experiments, state.project.metrics),
@@ -46,16 +46,10 @@ def analyze(state: RunState) -> None:
         evidence = Evidence(found.results, [*found_before, *checks], found.harmed, state.as_of, found.looks)
         decided = decisions(evidence, experiments, state.project.metrics)
         results = [*found.results, *found.since_exposure]
-        tables = {"results": results, "looks": found.looks, "health": checks, "decisions": decided}
+        tables = {"decisions": decided, "results": results, "looks": found.looks, "health": checks}
         state.append_rows(tables)
         state.aside.wait()
         stage.rows = len(results)
-
-
-def _looks_back(state: RunState) -> bool:
-    """Whether a metric has a covariate of which the stage before has told how far its log reaches back."""
-    covariates = (metric.covariate for metric in state.study.metrics)
-    return any(covariate is not None and covariate.lookback is not None for covariate in covariates)
 
 
 def _quantiles(state: RunState) -> list[dict[str, Any]]:

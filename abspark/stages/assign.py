@@ -14,11 +14,12 @@ from abspark.pipeline.dimensions import Dimension, dimension_rows, repeats
 from abspark.pipeline.forced import forced_units
 from abspark.pipeline.ledger import Drop, SourceTally, assignment_drops
 from abspark.pipeline.station import assignment_table
+from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import count_by_segment, count_by_value, counted_assignments
-from abspark.stages.inputs import experiments_of, explained, failing, raw
-from abspark.stages.log_counts import LogCounts, counted_log, exposure_logs
+from abspark.stages.inputs import explained, raw
+from abspark.stages.log_counts import LogCounts, counted_logs, exposure_logs
 from abspark.stages.state import RunState
 
 
@@ -31,13 +32,7 @@ def assign(state: RunState, begun: LogCounts | None = None) -> None:
     golden_check(state.spark, state.running)
     find_bots(state)
     prepared = None if begun is None else _prepared(state)
-    drops: list[Drop] = []
-    tallies: dict[str, SourceTally] = {}
-    for name in exposure_logs(state.study):
-        with failing(state, name):
-            found, tally = counted_log(state, name, begun)
-            drops += found
-            tallies[name] = tally
+    drops, tallies = counted_logs(state, exposure_logs, begun)
     if prepared is None or prepared.experiments != state.running_ids:
         prepared = _prepared(state)
     with explained(state), state.progress.stage("assignments"):
@@ -45,8 +40,8 @@ def assign(state: RunState, begun: LogCounts | None = None) -> None:
             state.opened.result()
         state.lake.append("assignments", prepared.table.withColumn("run_id", F.lit(state.run_id)))
     count_by_segment(state)
-    dimensions = prepared.dimensions
-    state.settled = state.aside.start(lambda: _settle(state, drops, tallies, dimensions))
+    study, dimensions = state.study, prepared.dimensions
+    state.settled = state.aside.start(lambda: _settle(state, study, drops, tallies, dimensions))
     count_by_value(state)
 
 
@@ -71,14 +66,17 @@ def _prepared(state: RunState) -> _Prepared:
 
 def _settle(
     state: RunState,
+    study: Study,
     drops: Sequence[Drop],
     tallies: Mapping[str, SourceTally],
     dimensions: Mapping[str, Dimension],
 ) -> None:
-    """Count what was assigned, and hold it against what was read."""
-    study = state.study
+    """Count what was assigned, and hold it against what was read.
+
+    Both of the study's experiments, although one of them may leave the run meanwhile.
+    """
     with explained(state), state.progress.stage("count assignments", aside=True) as stage:
-        counts = counted_assignments(state)
+        counts = counted_assignments(state, study.experiments)
         stage.rows = sum(row["n"] for row in counts)
         repeated = [*assignment_drops(counts, tallies, study), *_repeats(dimensions)]
     for experiment in study.experiments:
@@ -87,7 +85,7 @@ def _settle(
                 f"  {experiment.id}: no valid exposures in {experiment.exposures}: see abspark drops"
             )
     for name, tally in tallies.items():
-        mine = {e.id for e in experiments_of(state, name)}
+        mine = {e.id for e in study.experiments if e.exposures == name}
         pinned = state.inputs[name]
         pinned.rows, pinned.kept = tally.read, sum(r["n"] for r in counts if r["experiment_id"] in mine)
     state.append_rows({"drops": [drop._asdict() for drop in [*drops, *repeated]]})

@@ -16,12 +16,13 @@ _WRONG: Final = ("mismatch", "not_allocated")
 Rows = list[dict[str, Any]]
 
 
-def counted_assignments(state: RunState) -> Rows:
-    """The assignments of the running experiments, as `assignment_profile` counts them."""
+def counted_assignments(state: RunState, experiments: Sequence[Experiment] | None = None) -> Rows:
+    """The assignments of some experiments, by default of those that run, as `assignment_profile` counts them."""
+    chosen = state.running if experiments is None else experiments
     if state.profile is None:
         table = state.lake.read_run("assignments", state.run_id)
-        state.profile = [row.asDict() for row in assignment_profile(table, state.running).collect()]
-    return _of_running(state, state.profile)
+        state.profile = [row.asDict() for row in assignment_profile(table, chosen).collect()]
+    return _of(chosen, state.profile)
 
 
 def count_by_segment(state: RunState) -> None:
@@ -43,7 +44,7 @@ def kept_values(state: RunState) -> list[SegmentValue]:
 def counted_by_value(state: RunState) -> ByValue:
     """Units of the running experiments by values of their segments, and of attributes that may explain mismatches."""
     segments, attributes = _by_value(state) if state.by_value is None else state.by_value.result()
-    return _of_running(state, segments), _of_running(state, attributes)
+    return _of(state.running, segments), _of(state.running, attributes)
 
 
 def _frequent(state: RunState) -> list[Row]:
@@ -89,6 +90,6 @@ def _others(state: RunState, experiment: Experiment) -> list[str]:
     return [name for name in known if name not in experiment.segments]
 
 
-def _of_running(state: RunState, rows: Rows) -> Rows:
-    running = {experiment.id for experiment in state.running}
-    return [row for row in rows if row["experiment_id"] in running]
+def _of(experiments: Sequence[Experiment], rows: Rows) -> Rows:
+    chosen = {experiment.id for experiment in experiments}
+    return [row for row in rows if row["experiment_id"] in chosen]

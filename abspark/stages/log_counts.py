@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from abspark.pipeline.spreading import MANY
 from abspark.pipeline.station import event_conditions, event_rows, exposure_conditions, exposure_rows
 from abspark.pipeline.study import Study
 from abspark.stages.bots import find_bots
-from abspark.stages.inputs import raw
+from abspark.stages.inputs import failing, raw
 from abspark.stages.state import RunState
 from abspark.storage import PinnedSource, bytes_at, cancel_tagged, row_count, tagged
 
@@ -68,6 +68,33 @@ def logs_counted_beside(state: RunState) -> Iterator[LogCounts]:
 def exposure_logs(study: Study) -> tuple[str, ...]:
     """The exposure sources of a study, each once."""
     return tuple(dict.fromkeys(experiment.exposures for experiment in study.experiments))
+
+
+def counted_logs(
+    state: RunState, logs_of: Callable[[Study], Sequence[str]], begun: LogCounts | None
+) -> tuple[list[Drop], dict[str, SourceTally]]:
+    """The drops and tallies of logs, all for the experiments that are left once each log has been counted.
+
+    A log that can't be read takes the experiments that need it out of the run. What was counted for them as well is
+    then counted again: which rows no metric wants depends on who asks.
+
+    Raises:
+        DataError: No experiment is left.
+    """
+    found: dict[str, tuple[tuple[str, ...], Counted]] = {}
+    while True:
+        ids, names = state.running_ids, logs_of(state.study)
+        for name in names:
+            if name in found and found[name][0] == ids:
+                continue
+            with failing(state, name):
+                found[name] = ids, counted_log(state, name, begun)
+            if state.running_ids != ids:
+                break
+        else:
+            counted = {name: found[name][1] for name in names}
+            drops = [drop for of_log, _ in counted.values() for drop in of_log]
+            return drops, {name: tally for name, (_, tally) in counted.items()}
 
 
 def counted_log(state: RunState, name: str, begun: LogCounts | None) -> Counted:

@@ -16,7 +16,6 @@ from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, qua
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.history import full_history_from, units_without_history
 from abspark.pipeline.ledger import (
-    Drop,
     SourceTally,
     early_events,
     left_out_by_fixed_times,
@@ -33,8 +32,8 @@ from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_tabl
 from abspark.pipeline.time import epoch_micros
 from abspark.stages.bots import find_bots
 from abspark.stages.counts import kept_values
-from abspark.stages.inputs import explained, failing, raw
-from abspark.stages.log_counts import LogCounts, counted_log, prunes
+from abspark.stages.inputs import explained, raw
+from abspark.stages.log_counts import LogCounts, counted_logs, prunes
 from abspark.stages.quantiles import quantile_rows
 from abspark.stages.state import RunState
 
@@ -46,13 +45,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
         AbsparkError: No experiment is left, the ledger does not add up, or the lake can't be written.
     """
     find_bots(state)
-    drops: list[Drop] = []
-    tallies: dict[str, SourceTally] = {}
-    for name in state.study.sources:
-        with failing(state, name):
-            found, tally = counted_log(state, name, begun)
-            drops += found
-            tallies[name] = tally
+    drops, tallies = counted_logs(state, lambda study: study.sources, begun)
     study = state.study
     with explained(state):
         analysis = _analysis(state, study, tallies)

@@ -51,6 +51,8 @@ def _of_units(analysis: Analysis, summary: Sequence[Any]) -> list[dict[str, Any]
         seen = row["n1"] or 0
         n = seen if study.plans[row["m"]].present_only else units
         counts[group], zeros[group] = (n, n), n - seen
+    if not counts:
+        return []
     q, alpha = _levels(analysis, counts)
     ranks = quantile_ranks([n for n, _ in counts.values()], q, alpha=alpha)
     values = unit_values(analysis.bounded_metrics, study, analysis.segments, zeros)

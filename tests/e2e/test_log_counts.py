@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_builder import AS_OF_INSTANT, make_project
+from committed_tables import committed, heads
+from project_builder import AS_OF_INSTANT, make_project, purchases
 from pyspark.sql import SparkSession
 
 from abspark import runner
-from abspark.errors import DataError
+from abspark.errors import AbsparkError, DataError
 from abspark.pipeline.ledger import SourceTally
 from abspark.progress import Progress
 from abspark.stages import log_counts
@@ -66,6 +67,34 @@ def test_counts_of_other_experiments_are_not_taken(spark: SparkSession, state: R
         assert found == {name: counted_log(state, name, None) for name in found}
     assert set(found) == {"exposures", "purchases", "visits"}
     assert all(tally.read > 0 for _, tally in found.values())
+
+
+def test_logs_are_counted_again_for_the_experiments_that_are_left(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without event ids the ledger leaves out what no metric wants, and that depends on who is in the run."""
+    tiny = make_project(tmp_path, "parquet")
+    tiny.edit("sources/logs.yaml", "value: amount, event_id: id}", "value: amount}")
+    tiny.edit("experiments/button.yaml", ", secondary: [revenue]", "")
+    tiny.edit("experiments/banner.yaml", "[visit_count]", "[revenue, visit_count]")
+    as_it_is = log_counts._of_events
+
+    def damaged(state: RunState, study: Any, name: str) -> Any:
+        if name == "visits":
+            raise DataError("visits can't be read")
+        return as_it_is(state, study, name)
+
+    monkeypatch.setattr(log_counts, "_of_events", damaged)
+    with pytest.raises(AbsparkError, match=r"(?s)the others are committed:.banner: visits can't be read"):
+        runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
+    assert list(heads(spark, tiny.load())) == ["button"]
+    drops = committed(spark, tiny.load())["drops"]
+    left_out = {
+        row["reason"]: row["rows"]
+        for row in drops
+        if (row["source"], row["stage"]) == ("purchases", "events")
+    }
+    assert left_out["no_metric"] == purchases()["kind"].count("view")
 
 
 def test_what_a_count_failed_of_is_told_to_who_asks(

@@ -12,6 +12,14 @@ from abspark.config import Experiment
 from abspark.local_frame import local_frame
 from abspark.pipeline import profiles
 from abspark.pipeline.profiles import assignment_profile, segment_profile
+from abspark.pipeline.segments import (
+    LABELS,
+    frequent_values,
+    segment_positions,
+    segment_values,
+    with_segments,
+)
+from abspark.pipeline.study import Study
 
 pytestmark = pytest.mark.spark
 
@@ -154,6 +162,23 @@ def test_rare_segment_values_are_pooled(spark: SparkSession) -> None:
     )
     found = {row["segment_value"]: row["n"] for row in frame.collect()}
     assert found == {**dict.fromkeys(values[:50], 2), "(other)": 2, "(missing)": 3}
+
+
+def test_a_value_that_is_spelled_like_a_label_counts_as_it(spark: SparkSession) -> None:
+    """So that there is one row of moments for `(other)`, whatever an export calls its rare values."""
+    values = ["(other)", "(other)", "(missing)", "(missing)", "b", "b", "c", None]
+    rows = [unit("flat", attributes=["x", value]) for value in values]
+    one = experiment("flat", segments=("country",), segment_values=1)
+    frame = segment_profile(table(spark, rows), [one], {"web": ("kind", "country")}, {"flat": ("country",)})
+    expected = {"b": 2, "(other)": 3, "(missing)": 3}
+    assert {row["segment_value"]: row["n"] for row in frame.collect()} == expected
+    study = Study((one,), (), (), CHANGE, {})
+    positions = segment_positions(study, {"web": ("kind", "country")})
+    kept = segment_values(frequent_values(table(spark, rows), positions, study).collect(), study)
+    assert [value.value for value in kept] == ["b"]
+    units = spark.createDataFrame([(0, ["x", value]) for value in values], "x int, attributes array<string>")
+    codes = with_segments(units, positions, kept).groupBy("g").count().collect()
+    assert {LABELS.get(row["g"], "b"): row["count"] for row in codes} == expected
 
 
 def test_an_experiment_says_how_many_segment_values_are_kept(spark: SparkSession) -> None:

@@ -1,0 +1,50 @@
+"""Whole runs in which a stage has nothing to look at, or has found before what the next must heed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from committed_tables import committed
+from project_builder import AS_OF_INSTANT, START, TinyProject, make_project
+from pyspark.sql import SparkSession
+
+from abspark import runner
+from abspark.analysis.health_row import health_row
+from abspark.stages import measure
+from abspark.stages.state import RunState
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinyProject:
+    return make_project(tmp_path, "parquet")
+
+
+def test_a_quantile_of_nobody_is_no_row(spark: SparkSession, tiny: TinyProject) -> None:
+    """As before an experiment's start; the others of such a run would not commit either, if that ended it."""
+    tiny.edit(
+        "metrics/tiny.yaml", "name: revenue, kind: mean", "name: revenue, kind: quantile, quantile: 0.9"
+    )
+    outcome = runner.run(spark, tiny.load(), as_of=START)
+    assert set(outcome.experiments.values()) == {"committed"}
+    found = committed(spark, tiny.load(), names=("assignments", "quantiles", "moments"))
+    assert (found["assignments"], found["quantiles"]) == ([], [])
+    assert {row["n"] for row in found["moments"]} == {0}
+
+
+def test_a_check_of_the_event_logs_keeps_a_winner_from_shipping(
+    spark: SparkSession, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made one stage before the decision; no metric here has a covariate, which has such a check as well."""
+
+    def far_apart(state: RunState, _tallies: Any) -> list[dict[str, Any]]:
+        return [health_row(e, "distant_copies", "fail", message="far apart") for e in state.running]
+
+    monkeypatch.setattr(measure, "_copies", far_apart)
+    runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
+    for row in committed(spark, tiny.load(), names=("decisions",))["decisions"]:
+        assert row["decision"] == "do_not_trust"
+        assert "The check distant_copies failed: far apart" in row["reasons"]
