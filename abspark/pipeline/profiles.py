@@ -77,9 +77,8 @@ def segment_profile(
     """Units by experiment_id, segment_name, segment_value, period, variant, wrong: n. Tied units are left out.
 
     `attributes` names those of each exposure source in configured order, `names` those to count by of each
-    experiment. `wrong`: whether the hash gives another
-    variant or none. Values beyond the experiment's `segment_values` most frequent are `(other)`, NULL is `(missing)`; a value
-    that is spelled like one of these counts as it.
+    experiment. `wrong`: whether the hash gives another variant or none. Values beyond the experiment's `segment_values`
+    most frequent are `(other)`, NULL is `(missing)`; a value that is spelled like one of these counts as it.
     """
     places = [
         (experiment.id, name, list(attributes[experiment.exposures]).index(name), experiment.segment_values)

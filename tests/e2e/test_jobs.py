@@ -11,6 +11,7 @@ import jobs.analyze
 import jobs.assignments
 import jobs.moments
 import jobs.run
+from abspark.runner import lake_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
@@ -88,6 +89,22 @@ def test_a_failed_experiment_is_named_at_the_end(
     told = capsys.readouterr().err
     assert "some experiments failed, the others are committed:\nbanner: source visits: no files" in told
     assert heads(spark, tiny.load()) == {"button": run_id}
+
+
+def test_a_job_that_died_between_two_tables_is_not_done_twice(
+    begun: tuple[TinyProject, str], spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, run_id = begun
+    row = {
+        "run_id": run_id,
+        "experiment_id": "button",
+        "unit_key_hi": 1,
+        "unit_key_lo": 1,
+        "metric": "conversion",
+    }
+    lake_of(spark, tiny.load()).append_rows("unit_metrics", [row])
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 2
+    assert f"run {run_id} already has moments" in capsys.readouterr().err
 
 
 def test_the_last_job_can_fail_on_health(
