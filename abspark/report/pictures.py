@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row, Standing
-from abspark.report.figures import edges_beyond, settled_range, value_range
+from abspark.report.figures import edges_beyond, settled_range, shown_ends, value_range
 from abspark.report.page import missing_extra
 from abspark.report.sections.answer import main_row
 
@@ -64,9 +64,7 @@ def scorecard_picture(data: ReportData) -> Figure | None:
     axes.axvline(0, color=_MUTED, linewidth=1.2)
     for place, (row, margin) in enumerate(zip(rows, margins, strict=True)):
         standing = data.standing(row)
-        low = ends[0] if row["relative_low"] is None else row["relative_low"]
-        high = ends[1] if row["relative_high"] is None else row["relative_high"]
-        axes.plot([low, high], [place, place], color=_COLOURS[standing], linewidth=2.2)
+        axes.plot(_ends(row, ends), [place, place], color=_COLOURS[standing], linewidth=2.2)
         axes.plot(
             [row["relative_effect"]], [place], marker=_MARKERS[standing], color=_COLOURS[standing], ms=8
         )
@@ -97,7 +95,7 @@ def series_picture(data: ReportData) -> Figure | None:
     axes.axhline(0, color=_MUTED, linewidth=1.2)
     drawn = [[row["relative_effect"], row["relative_low"], row["relative_high"]] for row in rows]
     scale = settled_range(drawn)
-    low, high = _ends(rows, "relative_low", scale[0]), _ends(rows, "relative_high", scale[1])
+    low, high = zip(*(_ends(row, scale) for row in rows), strict=True)
     axes.fill_between(days, low, high, color=_ACCENT, alpha=0.15, lw=0)
     marked = _mark_beyond(axes, days, drawn, scale)
     axes.set_ylim(scale)
@@ -126,9 +124,10 @@ def _mark_beyond(axes: Axes, days: Any, drawn: Sequence[Sequence[float | None]],
     return bool(marks)
 
 
-def _ends(rows: Sequence[Row], name: str, edge: float) -> list[float]:
-    """Ends of intervals; an open one reaches the edge of the plot."""
-    return [edge if row[name] is None else float(row[name]) for row in rows]
+def _ends(row: Row, edges: Ends) -> Ends:
+    """The interval as drawn; NaN, which is not drawn, without one."""
+    low, high = shown_ends(row["relative_low"], row["relative_high"], edges)
+    return math.nan if low is None else float(low), math.nan if high is None else float(high)
 
 
 def _interval(row: Row) -> str:
