@@ -181,6 +181,6 @@ def _verdict(data: ReportData, row: Row) -> Cell:
     told = STANDINGS[standing]
     if row["non_inferior"] is not None:
         told += ", within its margin" if row["non_inferior"] else ", margin not ruled out"
-    if row["reason"] is not None:
-        told = reason_sentence(row["reason"])
+    if why := reason_sentence(row["reason"]):
+        told = why if standing == "undefined" else f"{told}. {why}"
     return Cell(told, None, _TONES[standing])

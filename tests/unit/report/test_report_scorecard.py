@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_reader import Page
-from report_rows import report_data, result, segment_rows, series
+from report_rows import report_data, result, segment_rows, series, undefined
 
 from abspark.report.data import ReportData
 from abspark.report.figures import interval_trace
@@ -19,6 +19,39 @@ NO_INTERVAL = dict.fromkeys(("effect_low", "effect_high", "relative_low", "relat
 
 def read(data: ReportData) -> Page:
     return Page(experiment_page(data))
+
+
+def verdict(row: dict[str, Any]) -> str:
+    return read(report_data([row])).rows("scorecard-table")[0]["significant"]
+
+
+def test_the_reason_follows_the_verdict() -> None:
+    """Crossed at a look before; and a relative effect that is undefined leaves the test as it is."""
+    assert verdict(result()) == "better"
+    carried = result(**NO_INTERVAL, method="group_sequential", reason="not_a_look")
+    assert verdict(carried) == "better. The day is none of the planned looks."
+    unproven = result(significant=False, method="group_sequential", reason="not_a_look")
+    assert verdict(unproven) == "not shown to differ. The day is none of the planned looks."
+    negative = {"mean_control": -1.0, "relative_effect": None, "relative_low": None, "relative_high": None}
+    assert verdict(result(**negative, reason="control_mean_not_positive")) == (
+        "better. The control mean is not above zero, so nothing can be relative to it."
+    )
+
+
+def test_a_margin_that_held_at_a_look_is_told_on_the_days_after_it() -> None:
+    row = result(role="guardrail", significant=False, margin=0.02, non_inferior=True, reason="not_a_look")
+    assert verdict(row) == "not shown to differ, within its margin. The day is none of the planned looks."
+
+
+def test_a_bayesian_verdict_is_told_beside_an_unbounded_interval() -> None:
+    numbers = {"p_value": None, "p_adjusted": None, "significant": None, "prob_better": 0.99}
+    assert verdict(result(**numbers, method="bayesian", reason="fieller_unbounded")) == (
+        "better. The control mean is not distinguishable from zero, so Fieller's set is unbounded."
+    )
+
+
+def test_where_the_effect_is_undefined_the_reason_is_the_verdict() -> None:
+    assert verdict(undefined("conversion")) == "A variant has fewer than two units, so its spread is unknown."
 
 
 def test_an_interval_is_drawn_as_far_as_it_is_known() -> None:
