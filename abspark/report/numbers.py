@@ -49,6 +49,11 @@ def share(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.1%}"
 
 
+def short_percent(value: float | None) -> str:
+    """A configured share in per cent, with the digits that it has."""
+    return UNDEFINED if value is None else f"{value * 100:.4g} %"
+
+
 def probability(value: float | None) -> str:
     """A probability in per cent, never rounded to certainty."""
     if value is None:

@@ -145,7 +145,7 @@ def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
             else []
         ),
         _numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
-        _numeric("Margin", "margin", numbers.number),
+        (Heading("Margin", "margin", numeric=True), lambda row: _margin(data, row)),
     )
     reduction = _numeric("Variance removed", "variance_reduction", numbers.share)
     found += [column for column in optional if _filled(column, rows)]
@@ -174,6 +174,11 @@ def _between(label: str, low: str, high: str, text: Callable[..., str]) -> Colum
 
 def _numeric(label: str, column: str, text: Callable[[Any], str]) -> Column:
     return Heading(label, column, numeric=True), lambda row: Cell(text(row[column]), row[column])
+
+
+def _margin(data: ReportData, row: Row) -> Cell:
+    text = numbers.short_percent if data.margin_is_relative(row["metric"]) else numbers.number
+    return Cell(text(row["margin"]), row["margin"])
 
 
 def _verdict(data: ReportData, row: Row) -> Cell:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_reader import Page
-from report_rows import report_data, result, segment_rows, series, undefined
+from report_rows import experiment, report_data, result, segment_rows, series, undefined
 
 from abspark.report.data import ReportData
 from abspark.report.figures import interval_trace
@@ -52,6 +52,22 @@ def test_a_bayesian_verdict_is_told_beside_an_unbounded_interval() -> None:
 
 def test_where_the_effect_is_undefined_the_reason_is_the_verdict() -> None:
     assert verdict(undefined("conversion")) == "A variant has fewer than two units, so its spread is unknown."
+
+
+def test_a_relative_margin_is_in_per_cent() -> None:
+    chosen = experiment(
+        guardrails=[
+            {"metric": "load_ms", "margin": {"relative": 0.02}},
+            {"metric": "errors", "margin": {"absolute": 0.02}},
+            {"metric": "visits"},
+        ]
+    )
+    margins = {"load_ms": 0.02, "errors": 0.02, "visits": None}
+    rows = [result(name, role="guardrail", margin=margin) for name, margin in margins.items()]
+    lines = read(report_data(rows, of=chosen)).rows("scorecard-table")
+    assert {line["metric"]: line["margin"] for line in lines} == {
+        "load_ms": "2 %", "errors": "0.02", "visits": "—",
+    }  # fmt: skip
 
 
 def test_an_interval_is_drawn_as_far_as_it_is_known() -> None:
