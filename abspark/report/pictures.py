@@ -59,6 +59,7 @@ def scorecard_picture(data: ReportData) -> Figure | None:
     names = [f"{row['metric']}, {row['treatment']}" if several else row["metric"] for row in rows]
     figure, axes = _canvas(1.6 + 0.42 * len(rows))
     margins = [data.margin(row) for row in rows]
+    level = numbers.common_level(row["alpha"] for row in rows)
     values = [row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")]
     ends = value_range([*values, *margins])
     axes.axvline(0, color=_MUTED, linewidth=1.2)
@@ -70,7 +71,8 @@ def scorecard_picture(data: ReportData) -> Figure | None:
         )
         if margin is not None:
             axes.plot([margin, margin], [place - 0.3, place + 0.3], color=_COLOURS["worse"], linewidth=2.5)
-        told = f"{numbers.percent(row['relative_effect'])}  ({_interval(row)})"
+        own = "" if level else f"{numbers.level(row['alpha'])}: "
+        told = f"{numbers.percent(row['relative_effect'])}  ({own}{_interval(row)})"
         axes.text(
             1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=_COLOURS[standing]
         )
@@ -78,8 +80,8 @@ def scorecard_picture(data: ReportData) -> Figure | None:
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=ends)
     _percent_axis(axes.xaxis)
     axes.grid(visible=False, axis="y")
-    level = f"{(1 - rows[0]['alpha']) * 100:.4g} %"
-    _title(axes, data, f"relative effect against {data.experiment.control}, {level} intervals")
+    intervals = f"{level} intervals" if level else "level and interval of each"
+    _title(axes, data, f"relative effect against {data.experiment.control}, {intervals}")
     return figure
 
 

@@ -40,7 +40,7 @@ def scorecard(data: ReportData) -> Section:
     )  # fmt: skip
     first = rows[0] if rows else None
     context = {
-        "level": f"{(1 - first['alpha']) * 100:.4g} %" if first else "",
+        "level": numbers.common_level(row["alpha"] for row in rows),
         "kind": INTERVALS.get(first["method"], "interval") if first else "",
         "bayesian": bool(first and first["method"] == BAYESIAN),
         "margins": any(data.margin(row) is not None for row in rows),
@@ -135,6 +135,10 @@ def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
         _numeric("Relative effect", "relative_effect", numbers.percent),
         _between("Interval", "relative_low", "relative_high", numbers.percent_interval),
     ]
+    if not numbers.common_level(row["alpha"] for row in rows):
+        found.append(
+            (Heading("Level", numeric=True), lambda row: Cell(numbers.level(row["alpha"]), 1 - row["alpha"]))
+        )
     optional = (
         _numeric("p", "p_value", numbers.p_value),
         _numeric("Adjusted p", "p_adjusted", numbers.p_value),

@@ -21,6 +21,12 @@ def read(data: ReportData) -> Page:
     return Page(experiment_page(data))
 
 
+def picture_texts(data: ReportData) -> list[str]:
+    figure = scorecard_picture(data)
+    assert figure is not None
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
 def verdict(row: dict[str, Any]) -> str:
     return read(report_data([row])).rows("scorecard-table")[0]["significant"]
 
@@ -68,6 +74,32 @@ def test_a_relative_margin_is_in_per_cent() -> None:
     assert {line["metric"]: line["margin"] for line in lines} == {
         "load_ms": "2 %", "errors": "0.02", "visits": "—",
     }  # fmt: skip
+
+
+def test_a_level_that_all_intervals_have_is_named_once() -> None:
+    data = report_data([result(), result("visits", role="secondary")])
+    page = read(data)
+    assert "with their 95 % interval" in page.text
+    assert "" not in page.columns["scorecard-table"]
+    assert picture_texts(data) == ["+15.20%  (+5.08% … +25.32%)"] * 2 + [
+        "relative effect against control, 95 % intervals"
+    ]
+
+
+def test_levels_that_differ_are_named_by_row() -> None:
+    """Alpha of 0.05 split over two primary metrics; a guardrail keeps all of it."""
+    rows = [result("a", alpha=0.025), result("b", alpha=0.025), result("load_ms", role="guardrail")]
+    data = report_data(rows, of=experiment(("a", "b"), guardrails=[{"metric": "load_ms"}]))
+    page = read(data)
+    assert "Its level differs between metrics: see the table." in page.text
+    assert [line[""] for line in page.rows("scorecard-table")] == ["97.5 %", "97.5 %", "95 %"]
+    *shown, title = picture_texts(data)
+    assert [text.split(":")[0] for text in shown] == [
+        "+15.20%  (97.5 %",
+        "+15.20%  (97.5 %",
+        "+15.20%  (95 %",
+    ]
+    assert "97.5" not in title
 
 
 def test_an_interval_is_drawn_as_far_as_it_is_known() -> None:
