@@ -31,6 +31,7 @@ _WIDTH: Final = 10.0
 _MOST_ROWS: Final = 60
 _DAYS_LABELLED: Final = 8
 _NAME: Final = 40
+_NAMED: Final = 5
 
 
 def write_pictures(data: ReportData, stem: Path, form: PictureFormat) -> list[Path]:
@@ -52,11 +53,11 @@ def write_pictures(data: ReportData, stem: Path, form: PictureFormat) -> list[Pa
 
 def scorecard_picture(data: ReportData) -> Figure | None:
     """Relative effects with their intervals, a row per comparison, numbers on the right; None without any."""
-    rows = [row for row in data.headlines() if row["relative_effect"] is not None][:_MOST_ROWS]
+    defined = [row for row in data.headlines() if row["relative_effect"] is not None]
+    rows = defined[:_MOST_ROWS]
     if not rows:
         return None
-    several = len(data.treatments) > 1
-    names = [f"{row['metric']}, {row['treatment']}" if several else row["metric"] for row in rows]
+    names = [_name(data, row) for row in rows]
     figure, axes = _canvas(1.6 + 0.42 * len(rows))
     margins = [data.margin(row) for row in rows]
     level = numbers.common_level(row["alpha"] for row in rows)
@@ -82,7 +83,24 @@ def scorecard_picture(data: ReportData) -> Figure | None:
     axes.grid(visible=False, axis="y")
     intervals = f"{level} intervals" if level else "level and interval of each"
     _title(axes, data, f"relative effect against {data.experiment.control}, {intervals}")
+    _small_print(axes, _left_out(data, len(defined)))
     return figure
+
+
+def _left_out(data: ReportData, defined: int) -> str:
+    """Which comparisons are not in the scorecard's picture, of which so many have a relative effect."""
+    told = []
+    if defined > _MOST_ROWS:
+        told.append(f"the first {_MOST_ROWS} of {defined:,} comparisons")
+    undefined = [_name(data, row) for row in data.headlines() if row["relative_effect"] is None]
+    if undefined:
+        names = ", ".join(undefined[:_NAMED]) + (" …" if len(undefined) > _NAMED else "")
+        told.append(_plain(f"not drawn, for want of a relative effect: {names}", 110))
+    return "\n".join(told)
+
+
+def _name(data: ReportData, row: Row) -> str:
+    return f"{row['metric']}, {row['treatment']}" if len(data.treatments) > 1 else str(row["metric"])
 
 
 def series_picture(data: ReportData) -> Figure | None:
@@ -110,7 +128,7 @@ def series_picture(data: ReportData) -> Figure | None:
     told = f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}"
     _title(axes, data, told)
     if marked:
-        axes.set_xlabel("triangles: that day goes beyond the plot", loc="left", color=_MUTED, fontsize=9)
+        _small_print(axes, "triangles: that day goes beyond the plot")
     return figure
 
 
@@ -161,6 +179,10 @@ def _percent_axis(axis: Any) -> None:
     from matplotlib.ticker import PercentFormatter
 
     axis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _small_print(axes: Axes, told: str) -> None:
+    axes.set_xlabel(told, loc="left", color=_MUTED, fontsize=9)
 
 
 def _title(axes: Axes, data: ReportData, told: str) -> None:
