@@ -112,6 +112,13 @@ class ReportData:
                 return -self.direction(row["metric"]) * given.margin.absolute / float(row["mean_control"])
         return None
 
+    def margin_is_relative(self, metric: str) -> bool:
+        """Whether a guardrail's margin is a share of the control mean."""
+        return any(
+            given.metric == metric and given.margin is not None and given.margin.relative is not None
+            for given in self.experiment.metrics.guardrails
+        )
+
     def standing(self, row: Row) -> Standing:
         """Whether the row shows the treatment to be better or worse in the metric's direction."""
         if row["effect"] is None:

@@ -93,6 +93,15 @@ def edges_beyond(values: Iterable[float | None], ends: tuple[float, float]) -> l
     return [edge for edge, out in zip(ends, (low < ends[0], high > ends[1]), strict=True) if out]
 
 
+def shown_ends(
+    low: float | None, high: float | None, edges: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """An interval as drawn: an open end reaches the edge of the axis; where both ends are None there is no interval."""
+    if low is None and high is None:
+        return None, None
+    return edges[0] if low is None else low, edges[1] if high is None else high
+
+
 def beyond_trace(
     places: Sequence[str],
     days: Sequence[Sequence[float | None]],
@@ -132,7 +141,8 @@ def interval_trace(
     standing: Standing,
     ends: tuple[float, float],
 ) -> dict[str, Any]:
-    """Estimates with horizontal intervals (estimate, low, high); an open end reaches the edge of the axis."""
+    """Estimates with horizontal intervals (estimate, low, high), drawn as `shown_ends` says."""
+    drawn = [(value, *shown_ends(low, high, ends)) for value, low, high in points]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -144,8 +154,8 @@ def interval_trace(
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [(ends[1] if high is None else high) - value for value, _, high in points],
-            "arrayminus": [value - (ends[0] if low is None else low) for value, low, _ in points],
+            "array": [0.0 if high is None else high - value for value, _, high in drawn],
+            "arrayminus": [0.0 if low is None else value - low for value, low, _ in drawn],
             "color": TONES[standing],
             "thickness": 2.5,
             "width": 0,

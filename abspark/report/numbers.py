@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 UNDEFINED: Final = "—"
@@ -49,6 +50,11 @@ def share(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.1%}"
 
 
+def short_percent(value: float | None) -> str:
+    """A configured share in per cent, with no more digits than it has."""
+    return UNDEFINED if value is None else f"{value * 100:.4g} %"
+
+
 def probability(value: float | None) -> str:
     """A probability in per cent, never rounded to certainty."""
     if value is None:
@@ -75,6 +81,17 @@ def interval(low: float | None, high: float | None) -> str:
     return (
         UNDEFINED if low is None and high is None else GAP.join(_end(end, "{:+,.4g}") for end in (low, high))
     )
+
+
+def level(alpha: float) -> str:
+    """The level of an interval."""
+    return short_percent(1 - alpha)
+
+
+def common_level(alphas: Iterable[float]) -> str:
+    """The level of several intervals; empty where it is not the same."""
+    levels = {level(alpha) for alpha in alphas}
+    return levels.pop() if len(levels) == 1 else ""
 
 
 def _end(value: float | None, form: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row, Standing
-from abspark.report.figures import edges_beyond, settled_range, value_range
+from abspark.report.figures import edges_beyond, settled_range, shown_ends, value_range
 from abspark.report.page import missing_extra
 from abspark.report.sections.answer import main_row
 
@@ -31,6 +31,7 @@ _WIDTH: Final = 10.0
 _MOST_ROWS: Final = 60
 _DAYS_LABELLED: Final = 8
 _NAME: Final = 40
+_NAMED: Final = 5
 
 
 def write_pictures(data: ReportData, stem: Path, form: PictureFormat) -> list[Path]:
@@ -52,27 +53,27 @@ def write_pictures(data: ReportData, stem: Path, form: PictureFormat) -> list[Pa
 
 def scorecard_picture(data: ReportData) -> Figure | None:
     """Relative effects with their intervals, a row per comparison, numbers on the right; None without any."""
-    rows = [row for row in data.headlines() if row["relative_effect"] is not None][:_MOST_ROWS]
+    defined = [row for row in data.headlines() if row["relative_effect"] is not None]
+    rows = defined[:_MOST_ROWS]
     if not rows:
         return None
-    several = len(data.treatments) > 1
-    names = [f"{row['metric']}, {row['treatment']}" if several else row["metric"] for row in rows]
+    names = [_name(data, row) for row in rows]
     figure, axes = _canvas(1.6 + 0.42 * len(rows))
     margins = [data.margin(row) for row in rows]
+    level = numbers.common_level(row["alpha"] for row in rows)
     values = [row[name] for row in rows for name in ("relative_effect", "relative_low", "relative_high")]
     ends = value_range([*values, *margins])
     axes.axvline(0, color=_MUTED, linewidth=1.2)
     for place, (row, margin) in enumerate(zip(rows, margins, strict=True)):
         standing = data.standing(row)
-        low = ends[0] if row["relative_low"] is None else row["relative_low"]
-        high = ends[1] if row["relative_high"] is None else row["relative_high"]
-        axes.plot([low, high], [place, place], color=_COLOURS[standing], linewidth=2.2)
+        axes.plot(_ends(row, ends), [place, place], color=_COLOURS[standing], linewidth=2.2)
         axes.plot(
             [row["relative_effect"]], [place], marker=_MARKERS[standing], color=_COLOURS[standing], ms=8
         )
         if margin is not None:
             axes.plot([margin, margin], [place - 0.3, place + 0.3], color=_COLOURS["worse"], linewidth=2.5)
-        told = f"{numbers.percent(row['relative_effect'])}  ({_interval(row)})"
+        own = "" if level else f"{numbers.level(row['alpha'])}: "
+        told = f"{numbers.percent(row['relative_effect'])}  ({own}{_interval(row)})"
         axes.text(
             1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=_COLOURS[standing]
         )
@@ -80,9 +81,26 @@ def scorecard_picture(data: ReportData) -> Figure | None:
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=ends)
     _percent_axis(axes.xaxis)
     axes.grid(visible=False, axis="y")
-    level = f"{(1 - rows[0]['alpha']) * 100:.4g} %"
-    _title(axes, data, f"relative effect against {data.experiment.control}, {level} intervals")
+    intervals = f"{level} intervals" if level else "level and interval of each"
+    _title(axes, data, f"relative effect against {data.experiment.control}, {intervals}")
+    _small_print(axes, _left_out(data, len(defined)))
     return figure
+
+
+def _left_out(data: ReportData, defined: int) -> str:
+    """Which comparisons are not in the scorecard's picture, of which so many have a relative effect."""
+    told = []
+    if defined > _MOST_ROWS:
+        told.append(f"the first {_MOST_ROWS} of {defined:,} comparisons")
+    undefined = [_name(data, row) for row in data.headlines() if row["relative_effect"] is None]
+    if undefined:
+        names = ", ".join(undefined[:_NAMED]) + (" …" if len(undefined) > _NAMED else "")
+        told.append(_plain(f"not drawn, for want of a relative effect: {names}", 110))
+    return "\n".join(told)
+
+
+def _name(data: ReportData, row: Row) -> str:
+    return f"{row['metric']}, {row['treatment']}" if len(data.treatments) > 1 else str(row["metric"])
 
 
 def series_picture(data: ReportData) -> Figure | None:
@@ -97,7 +115,7 @@ def series_picture(data: ReportData) -> Figure | None:
     axes.axhline(0, color=_MUTED, linewidth=1.2)
     drawn = [[row["relative_effect"], row["relative_low"], row["relative_high"]] for row in rows]
     scale = settled_range(drawn)
-    low, high = _ends(rows, "relative_low", scale[0]), _ends(rows, "relative_high", scale[1])
+    low, high = zip(*(_ends(row, scale) for row in rows), strict=True)
     axes.fill_between(days, low, high, color=_ACCENT, alpha=0.15, lw=0)
     marked = _mark_beyond(axes, days, drawn, scale)
     axes.set_ylim(scale)
@@ -110,7 +128,7 @@ def series_picture(data: ReportData) -> Figure | None:
     told = f"{last['metric']}: {last['treatment']} against {last['control']}, cumulative, at last {told}"
     _title(axes, data, told)
     if marked:
-        axes.set_xlabel("triangles: that day goes beyond the plot", loc="left", color=_MUTED, fontsize=9)
+        _small_print(axes, "triangles: that day goes beyond the plot")
     return figure
 
 
@@ -126,9 +144,10 @@ def _mark_beyond(axes: Axes, days: Any, drawn: Sequence[Sequence[float | None]],
     return bool(marks)
 
 
-def _ends(rows: Sequence[Row], name: str, edge: float) -> list[float]:
-    """Ends of intervals; an open one reaches the edge of the plot."""
-    return [edge if row[name] is None else float(row[name]) for row in rows]
+def _ends(row: Row, edges: Ends) -> Ends:
+    """The interval as drawn; NaN, which is not drawn, without one."""
+    low, high = shown_ends(row["relative_low"], row["relative_high"], edges)
+    return math.nan if low is None else float(low), math.nan if high is None else float(high)
 
 
 def _interval(row: Row) -> str:
@@ -160,6 +179,10 @@ def _percent_axis(axis: Any) -> None:
     from matplotlib.ticker import PercentFormatter
 
     axis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _small_print(axes: Axes, told: str) -> None:
+    axes.set_xlabel(told, loc="left", color=_MUTED, fontsize=9)
 
 
 def _title(axes: Axes, data: ReportData, told: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
@@ -42,10 +42,11 @@ def power(data: ReportData) -> Section:
         for row, size in zip(rows, smallest, strict=True)
         if size is not None and (row["mean_control"] or 0) > 0 and row["relative_effect"] is not None
     ]
-    figures = {"power": _figure(plotted[:_PLOTTED], several=len(data.treatments) > 1)} if plotted else {}
+    figures = {"power": _figure(data, plotted[:_PLOTTED])} if plotted else {}
     context = {
         "table": table if rows else None, "more": max(0, len(plotted) - _PLOTTED), "plotted": _PLOTTED,
         "shown": _SHOWN[rows[0]["method"]] if rows else "",
+        "one_sided": any(_side(data, row) != "±" for row, _ in plotted),
         "family": sum(row["p_adjusted"] is not None for row in rows) > 1,
     }  # fmt: skip
     return Section("power", "What could have been detected?", "Power", "power.html", context, figures)
@@ -57,28 +58,39 @@ def _judged(data: ReportData) -> list[Row]:
     return [([row for row in path if row["boundary"] is not None] or path)[-1] for path in paths]
 
 
-def _figure(plotted: Sequence[tuple[Row, float]], *, several: bool) -> Figure:
+def _side(data: ReportData, row: Row) -> Literal["±", "+", "-"]:
+    """The sign of effects that can turn out significant: guardrails are looked at from both sides."""
+    if row["role"] == "guardrail" or data.experiment.analysis.sides == 2:
+        return "±"
+    return "+" if data.direction(row["metric"]) > 0 else "-"
+
+
+def _figure(data: ReportData, plotted: Sequence[tuple[Row, float]]) -> Figure:
+    several = len(data.treatments) > 1
     names = [f"{row['metric']}, {row['treatment']}" if several else row["metric"] for row, _ in plotted]
-    sizes = [size for _, size in plotted]
+    sized = [(_side(data, row), size) for row, size in plotted]
+    lows = [0.0 if side == "+" else -size for side, size in sized]
+    highs = [0.0 if side == "-" else size for side, size in sized]
+    smallest = [f"{side}{size:.2%}" for side, size in sized]
     seen = [row["relative_effect"] for row, _ in plotted]
-    ends = value_range([*sizes, *(-size for size in sizes), *seen])
+    ends = value_range([*lows, *highs, *seen])
     places = list(range(len(names)))
     told = [
-        hover(name, f"smallest detectable: ±{size:.2%}", f"seen: {numbers.percent(row['relative_effect'])}")
-        for name, (row, size) in zip(names, plotted, strict=True)
+        hover(name, f"smallest detectable: {size}", f"seen: {numbers.percent(effect)}")
+        for name, size, effect in zip(names, smallest, seen, strict=True)
     ]
     hovered: dict[str, Any] = {"customdata": told, "hovertemplate": "%{customdata}<extra></extra>"}
     traces: list[dict[str, Any]] = [
         {
-            "type": "bar", "orientation": "h", "y": places, "x": [2 * size for size in sizes],
-            "base": [-size for size in sizes], "width": 0.5, "marker": {"color": LINE},
+            "type": "bar", "orientation": "h", "y": places, "base": lows, "width": 0.5,
+            "x": [high - low for low, high in zip(lows, highs, strict=True)], "marker": {"color": LINE},
         } | hovered,
         {
             "type": "scatter", "mode": "markers", "x": seen, "y": places, "marker": {"color": ACCENT, "size": 10},
         } | hovered,
     ]  # fmt: skip
     alt = "Smallest detectable relative effects: " + "; ".join(
-        f"{name} ±{size:.2%}" for name, size in zip(names[:8], sizes, strict=False)
+        f"{name} {size}" for name, size in zip(names[:8], smallest, strict=False)
     )
     layout = rows_layout(names, ends, tickformat=".1~%")
     return figure(traces, layout, alt=alt, height=height_of(len(names)))

@@ -40,7 +40,7 @@ def scorecard(data: ReportData) -> Section:
     )  # fmt: skip
     first = rows[0] if rows else None
     context = {
-        "level": f"{(1 - first['alpha']) * 100:.4g} %" if first else "",
+        "level": numbers.common_level(row["alpha"] for row in rows),
         "kind": INTERVALS.get(first["method"], "interval") if first else "",
         "bayesian": bool(first and first["method"] == BAYESIAN),
         "margins": any(data.margin(row) is not None for row in rows),
@@ -135,6 +135,10 @@ def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
         _numeric("Relative effect", "relative_effect", numbers.percent),
         _between("Interval", "relative_low", "relative_high", numbers.percent_interval),
     ]
+    if not numbers.common_level(row["alpha"] for row in rows):
+        found.append(
+            (Heading("Level", numeric=True), lambda row: Cell(numbers.level(row["alpha"]), 1 - row["alpha"]))
+        )
     optional = (
         _numeric("p", "p_value", numbers.p_value),
         _numeric("Adjusted p", "p_adjusted", numbers.p_value),
@@ -145,7 +149,7 @@ def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
             else []
         ),
         _numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
-        _numeric("Margin", "margin", numbers.number),
+        (Heading("Margin", "margin", numeric=True), lambda row: _margin(data, row)),
     )
     reduction = _numeric("Variance removed", "variance_reduction", numbers.share)
     found += [column for column in optional if _filled(column, rows)]
@@ -176,11 +180,16 @@ def _numeric(label: str, column: str, text: Callable[[Any], str]) -> Column:
     return Heading(label, column, numeric=True), lambda row: Cell(text(row[column]), row[column])
 
 
+def _margin(data: ReportData, row: Row) -> Cell:
+    text = numbers.short_percent if data.margin_is_relative(row["metric"]) else numbers.number
+    return Cell(text(row["margin"]), row["margin"])
+
+
 def _verdict(data: ReportData, row: Row) -> Cell:
     standing = data.standing(row)
     told = STANDINGS[standing]
     if row["non_inferior"] is not None:
         told += ", within its margin" if row["non_inferior"] else ", margin not ruled out"
-    if row["reason"] is not None:
-        told = reason_sentence(row["reason"])
+    if why := reason_sentence(row["reason"]):
+        told = why if standing == "undefined" else f"{told}. {why}"
     return Cell(told, None, _TONES[standing])

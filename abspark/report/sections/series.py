@@ -18,6 +18,7 @@ from abspark.report.figures import (
     figure,
     hover,
     settled_range,
+    shown_ends,
 )
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
 from abspark.report.words import plural
@@ -136,11 +137,12 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
     ]
     drawn = [[row[value], row[f"{stem}_low"], row[f"{stem}_high"]] for row in rows]
     scale = settled_range(drawn)
+    band = [shown_ends(low, high, scale) for _, low, high in drawn]
     marks = beyond_trace(days, drawn, hovers, scale)
     edge = {"type": "scatter", "mode": "lines", "x": days, "line": {"width": 0}, "hoverinfo": "skip"}
     traces = [
-        edge | {"y": [_end(low, high, scale[0]) for _, low, high in drawn]},
-        edge | {"y": [_end(high, low, scale[1]) for _, low, high in drawn], "fill": "tonexty", "fillcolor": BAND},
+        edge | {"y": [low for low, _ in band]},
+        edge | {"y": [high for _, high in band], "fill": "tonexty", "fillcolor": BAND},
         *([] if marks is None else [marks]),
         {
             "type": "scatter", "mode": "lines+markers", "x": days, "y": [row[value] for row in rows],
@@ -165,11 +167,6 @@ def _effects(rows: Sequence[Row], label: str) -> Figure:
         else day_axis([row["day"] for row in rows]),
     }
     return figure(traces, layout, alt=alt, height=340)
-
-
-def _end(end: float | None, other: float | None, edge: float) -> float | None:
-    """An end of an interval; an open one reaches the edge of the plot."""
-    return edge if end is None and other is not None else end
 
 
 def _named(row: Row) -> str:

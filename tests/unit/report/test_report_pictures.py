@@ -41,6 +41,23 @@ def test_failing_checks_are_in_the_picture() -> None:
     assert any("NOT TO BE READ" in text.get_text() for text in figure.axes[0].texts)
 
 
+def test_a_picture_names_what_is_not_in_it() -> None:
+    figure = scorecard_picture(report_data([result(), undefined("money $ and $")]))
+    assert figure is not None
+    told = re.sub(r"\\", "", figure.axes[0].get_xlabel())
+    assert told == "not drawn, for want of a relative effect: money $ and $"
+    rows = [result(f"m{place}") for place in range(61)] + [undefined(f"u{place}") for place in range(6)]
+    figure = scorecard_picture(report_data(rows))
+    assert figure is not None
+    assert len(figure.axes[0].get_yticks()) == 60
+    assert figure.axes[0].get_xlabel() == (
+        "the first 60 of 61 comparisons\nnot drawn, for want of a relative effect: u0, u1, u2, u3, u4 …"
+    )
+    figure = scorecard_picture(report_data([result()]))
+    assert figure is not None
+    assert figure.axes[0].get_xlabel() == ""
+
+
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_nothing_to_draw(tmp_path: Path, form: PictureFormat) -> None:
     assert write_pictures(report_data([undefined("m")]), tmp_path / "x", form) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from page_reader import Page
-from report_rows import DAY, experiment, report_data, result, series
+from report_rows import DAY, experiment, metric, report_data, result, series
 from scipy import stats
 
 from abspark.config.analysis import Analysis
@@ -78,6 +78,30 @@ def test_an_anytime_interval_widens_with_the_family(sides: int, tau: float | Non
     }
     assert sizes([alone], **settings) == [pytest.approx(width(0.05) + Z_POWER)]
     assert sizes(pair, **settings) == [pytest.approx(width(0.025) + Z_POWER)] * 2
+
+
+def test_the_bar_is_on_the_sides_that_can_turn_out_significant() -> None:
+    """One-sided at 5 %: (1.64485 + 0.84162) x 0.0039683 / 0.0812345 = 12.15 %; a guardrail has both sides, 13.69 %."""
+    chosen = experiment(("a", "load_ms"), guardrails=[{"metric": "errors"}], analysis={"sides": 1})
+    known = {name: metric(name) for name in ("a", "errors")} | {
+        "load_ms": metric("load_ms", direction="decrease")
+    }
+    rows = [
+        result("a", p_adjusted=None),
+        result("load_ms", p_adjusted=None),
+        result("errors", role="guardrail", p_adjusted=None),
+    ]
+    page = read(report_data(rows, of=chosen, metrics=known))
+    bars, _ = page.data["figures"]["power"]["data"]
+    one, two = ((stats.norm.isf(tail) + Z_POWER) * ERROR / 0.0812345 for tail in (0.05, 0.025))
+    assert bars["base"] == pytest.approx([0, -one, -two], rel=1e-3)
+    assert bars["x"] == pytest.approx([one, one, 2 * two], rel=1e-3)
+    assert [told.split("<br>")[1] for told in bars["customdata"]] == [
+        "smallest detectable: +12.15%", "smallest detectable: -12.15%", "smallest detectable: ±13.69%",
+    ]  # fmt: skip
+    told = "A test of one side shows effects to that side only"
+    assert told in page.text
+    assert told not in read(report_data(rows, of=experiment(("a", "load_ms")))).text
 
 
 def test_the_latest_look_is_shown_where_the_latest_day_has_none() -> None:

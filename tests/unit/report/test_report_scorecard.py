@@ -1,0 +1,140 @@
+"""What the scorecard and the plots of intervals show of rows that lack an interval, a verdict or a common level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from page_reader import Page
+from report_rows import experiment, report_data, result, segment_rows, series, undefined
+
+from abspark.report.data import ReportData
+from abspark.report.figures import interval_trace
+from abspark.report.page import experiment_page
+from abspark.report.pictures import scorecard_picture, series_picture
+
+NO_INTERVAL = dict.fromkeys(("effect_low", "effect_high", "relative_low", "relative_high"))
+
+
+def read(data: ReportData) -> Page:
+    return Page(experiment_page(data))
+
+
+def picture_texts(data: ReportData) -> list[str]:
+    figure = scorecard_picture(data)
+    assert figure is not None
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def verdict(row: dict[str, Any]) -> str:
+    return read(report_data([row])).rows("scorecard-table")[0]["significant"]
+
+
+def test_the_reason_follows_the_verdict() -> None:
+    """Crossed at a look before; and a relative effect that is undefined leaves the test as it is."""
+    assert verdict(result()) == "better"
+    carried = result(**NO_INTERVAL, method="group_sequential", reason="not_a_look")
+    assert verdict(carried) == "better. The day is none of the planned looks."
+    unproven = result(significant=False, method="group_sequential", reason="not_a_look")
+    assert verdict(unproven) == "not shown to differ. The day is none of the planned looks."
+    negative = {"mean_control": -1.0, "relative_effect": None, "relative_low": None, "relative_high": None}
+    assert verdict(result(**negative, reason="control_mean_not_positive")) == (
+        "better. The control mean is not above zero, so nothing can be relative to it."
+    )
+
+
+def test_a_margin_that_held_at_a_look_is_told_on_the_days_after_it() -> None:
+    row = result(role="guardrail", significant=False, margin=0.02, non_inferior=True, reason="not_a_look")
+    assert verdict(row) == "not shown to differ, within its margin. The day is none of the planned looks."
+
+
+def test_a_bayesian_verdict_is_told_beside_an_unbounded_interval() -> None:
+    numbers = {"p_value": None, "p_adjusted": None, "significant": None, "prob_better": 0.99}
+    assert verdict(result(**numbers, method="bayesian", reason="fieller_unbounded")) == (
+        "better. The control mean is not distinguishable from zero, so Fieller's set is unbounded."
+    )
+
+
+def test_where_the_effect_is_undefined_the_reason_is_the_verdict() -> None:
+    assert verdict(undefined("conversion")) == "A variant has fewer than two units, so its spread is unknown."
+
+
+def test_a_relative_margin_is_in_per_cent() -> None:
+    chosen = experiment(
+        guardrails=[
+            {"metric": "load_ms", "margin": {"relative": 0.02}},
+            {"metric": "errors", "margin": {"absolute": 0.02}},
+            {"metric": "visits"},
+        ]
+    )
+    margins = {"load_ms": 0.02, "errors": 0.02, "visits": None}
+    rows = [result(name, role="guardrail", margin=margin) for name, margin in margins.items()]
+    lines = read(report_data(rows, of=chosen)).rows("scorecard-table")
+    assert {line["metric"]: line["margin"] for line in lines} == {
+        "load_ms": "2 %", "errors": "0.02", "visits": "—",
+    }  # fmt: skip
+
+
+def test_a_level_that_all_intervals_have_is_named_once() -> None:
+    data = report_data([result(), result("visits", role="secondary")])
+    page = read(data)
+    assert "with their 95 % interval" in page.text
+    assert "" not in page.columns["scorecard-table"]
+    assert picture_texts(data) == ["+15.20%  (+5.08% … +25.32%)"] * 2 + [
+        "relative effect against control, 95 % intervals"
+    ]
+
+
+def test_levels_that_differ_are_named_by_row() -> None:
+    """Alpha of 0.05 split over two primary metrics; a guardrail keeps all of it."""
+    rows = [result("a", alpha=0.025), result("b", alpha=0.025), result("load_ms", role="guardrail")]
+    data = report_data(rows, of=experiment(("a", "b"), guardrails=[{"metric": "load_ms"}]))
+    page = read(data)
+    assert "Its level differs between metrics: see the table." in page.text
+    assert [line[""] for line in page.rows("scorecard-table")] == ["97.5 %", "97.5 %", "95 %"]
+    *shown, title = picture_texts(data)
+    assert [text.split(":")[0] for text in shown] == [
+        "+15.20%  (97.5 %",
+        "+15.20%  (97.5 %",
+        "+15.20%  (95 %",
+    ]
+    assert "97.5" not in title
+
+
+def test_an_interval_is_drawn_as_far_as_it_is_known() -> None:
+    """An open end reaches the edge of the axis, (-1, 1); without both ends the estimate stands alone."""
+    points = [(0.1, -0.2, 0.4), (0.1, None, 0.4), (0.1, -0.2, None), (0.1, None, None)]
+    trace = interval_trace(points, range(4), [""] * 4, standing="open", ends=(-1.0, 1.0))
+    assert trace["error_x"]["arrayminus"] == pytest.approx([0.3, 1.1, 0.3, 0.0])
+    assert trace["error_x"]["array"] == pytest.approx([0.3, 0.3, 0.9, 0.0])
+
+
+@pytest.mark.parametrize(("chooser", "slot"), [("scorecard", "intervals"), ("segments", "forest")])
+def test_a_page_draws_an_estimate_without_an_interval_alone(chooser: str, slot: str) -> None:
+    rows = [result(**NO_INTERVAL, reason="not_a_look"), *segment_rows("conversion", 1, **NO_INTERVAL)]
+    [panel] = read(report_data(rows)).data["choosers"][chooser]["panels"]
+    [trace] = panel["figures"][slot]["data"]
+    assert trace["error_x"]["array"] == trace["error_x"]["arrayminus"] == [0.0]
+
+
+def test_a_picture_draws_an_estimate_without_an_interval_alone() -> None:
+    figure = scorecard_picture(report_data([result("a"), result("b", **NO_INTERVAL)]))
+    assert figure is not None
+    spans = {
+        float(line.get_ydata()[0]): list(line.get_xdata())
+        for line in figure.axes[0].lines
+        if line.get_linewidth() == 2.2
+    }
+    assert spans[0.0] == pytest.approx([0.0507654, 0.253183])
+    assert np.isnan(spans[1.0]).all()
+
+
+def test_a_picture_of_days_has_a_gap_where_there_is_no_interval() -> None:
+    """Six days, of which the third has no interval: two bands, of two days and of three."""
+    rows: list[dict[str, Any]] = series(days=6)
+    rows[2] |= NO_INTERVAL
+    figure = series_picture(report_data(rows))
+    assert figure is not None
+    [band] = figure.axes[0].collections
+    assert len(band.get_paths()) == 2
