@@ -17,7 +17,7 @@ def baseline_of(
     """`rate` of a proportion, else `mean` and `sd` (of a ratio the linearised one): everyone in control, latest day.
 
     Estimator `cuped` with a covariate: also `variance_reduction`, the share of the variance that it explains in the
-    control.
+    control. Where some units have no value of the metric: also `share_with_value`, the share of those that do.
 
     Raises:
         UsageError: The control has no such rows, fewer than two units, or the metric is a quantile.
@@ -49,6 +49,8 @@ def baseline_of(
     kind = "ratio" if metric.form == "ratio" else "mean"
     (mean,), (variance,) = linearised_variance(batch, kind)
     found = {"rate": mean} if metric.form == "proportion" else {"mean": mean, "sd": math.sqrt(variance)}
+    if newest["n"] < newest["n_units"]:
+        found["share_with_value"] = newest["n"] / newest["n_units"]
     if metric.covariate is not None and estimator == CUPED:
         by_mean = math.isnan(batch.mean[0, PRE_DEN])
         of_ratio = cuped_ratio_by_mean_effect if by_mean else cuped_ratio_effect

@@ -20,7 +20,9 @@ from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
 
 FAIL_ON_HEALTH = click.option(
-    "--fail-on-health", is_flag=True, help="Exit 4 when a check of severity fail does not pass."
+    "--fail-on-health",
+    is_flag=True,
+    help="Exit 4 when a check of severity fail does not pass, or nothing is committed.",
 )
 
 
@@ -92,8 +94,8 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        (rows,) = _committed(conf, env, table, experiments)
-        show(table, rows, form)
+        rows, checks = _committed(conf, env, table, experiments, "health")
+        show(table, rows, form, committed=bool(checks))
 
 
 def _committed(
@@ -284,8 +286,10 @@ def require_health(rows: list[dict[str, Any]]) -> None:
     """Check that no row of `health` is of severity fail.
 
     Raises:
-        HealthError: Some are.
+        HealthError: Some are, or there are none at all.
     """
+    if not rows:
+        raise HealthError("there is nothing to check: no run has committed anything", advice="abspark run")
     failed = [row for row in rows if row["status"] == "fail"]
     if failed:
         lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]

@@ -154,8 +154,11 @@ def require_pyspark() -> None:
         )
 
 
-def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
-    """Rows of a table on stdout: for people, or as JSON, CSV or Markdown and nothing else."""
+def show(table: str, rows: list[dict[str, Any]], form: Format, *, committed: bool = False) -> None:
+    """Rows of a table on stdout: for people, or as JSON, CSV or Markdown and nothing else.
+
+    `committed` is whether a run has committed anything, were there no rows of this table all the same.
+    """
     from abspark.report import tables
     from abspark.schemas import TABLES
 
@@ -167,5 +170,7 @@ def show(table: str, rows: list[dict[str, Any]], form: Format) -> None:
         click.echo(tables.as_markdown(rows, TABLES[table].names), nl=False)
     elif rows:
         tables.SHOW[table](rows, sys.stdout)
+    elif committed:
+        click.echo(f"the committed runs have no rows of {table}", err=True)
     else:
         click.echo("nothing to show yet: no run has committed anything; abspark run", err=True)

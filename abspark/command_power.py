@@ -117,12 +117,14 @@ def power(form: Literal["table", "json"], **options: Any) -> None:
 
 
 def answer(plan: Plan) -> Answer:
-    """What the plan asks for, beside what it assumed; `units` are those of all variants.
+    """What the plan asks for, beside what it assumed; `units` are those of all variants, with and without a value.
 
     Raises:
         UsageError: The options don't ask for anything, or nothing answers them.
     """
     found: Answer = {"baseline": plan.baseline, "sd": plan.spread, "alpha": plan.design.alpha}
+    if plan.design.share_with_value < 1:
+        found["share_with_value"] = plan.design.share_with_value
     for asked, kind in ((plan.margin, _non_inferiority), (plan.effect, _difference)):
         if asked is not None:
             return found | _days(plan, kind(plan))
@@ -279,12 +281,14 @@ def _plan(options: dict[str, Any]) -> Plan:
             share_treatment=options["share_treatment"],
             comparisons=options["comparisons"],
             variance_reduction=options["variance_reduction"] or 0.0,
+            share_with_value=options.get("share_with_value", 1.0),
         )
         design = replace(design, inflation=_inflation(options, design))
     except ValueError as error:
         raise UsageError(str(error)) from None
     units = options["units"]
-    if units is not None and units * min(design.share_control, design.share_treatment) < 2 * design.inflation:
+    fewest = 2 * design.units_per_counted / min(design.share_control, design.share_treatment)
+    if units is not None and units < fewest:
         raise UsageError(f"{units:g} units leave a variant with fewer than two", advice="give more --units")
     same = ("rate", "mean", "sd", "effect", "margin", "units", "units_per_day", "window_days")
     return Plan(

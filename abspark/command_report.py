@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
     committed = [name for name in experiments if name in commits]
     rows = {name: tables.rows(name, committed) if committed else [] for name in _TABLES}
     runs = {run["run_id"]: run for run in tables.runs()}
+    run_of = {name: runs.get(commits[name]["run_id"]) for name in committed}
     now = datetime.now(UTC)
 
     def own(table: str, name: str) -> list[dict[str, Any]]:
@@ -83,12 +84,23 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
             quantiles=own("quantiles", name),
             exposures=tables.first_exposures(name) if name in commits else [],
             decision=next(iter(own("decisions", name)), None),
-            run=runs.get(commits[name]["run_id"]) if name in commits else None,
+            run=run_of.get(name),
             commit=commits.get(name),
             lake=tables.location,
+            configuration_changed=_has_changed(project, run_of.get(name)),
         )
         for name in experiments
     ]
+
+
+def _has_changed(project: Project, run: Mapping[str, Any] | None) -> bool:
+    """Whether the run's experiments are configured otherwise by now; not where the run doesn't say how they were."""
+    if run is None or run.get("configuration_hash") is None:
+        return False
+    try:
+        return bool(project.configuration_hash(run["experiments"]) != run["configuration_hash"])
+    except UsageError:
+        return True
 
 
 def write_page(data: ReportData, out: Path, forms: Sequence[PictureFormat] = ()) -> list[Path]:

@@ -107,6 +107,6 @@ class ExperimentsFailedError(AbsparkError):
 
 
 class HealthError(AbsparkError):
-    """A health check of severity fail did not pass and the caller asked to be told. Exit code 4."""
+    """The caller asked for healthy results, and a check of severity fail did not pass or none was made. Exit code 4."""
 
     exit_code = 4

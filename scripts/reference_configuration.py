@@ -26,8 +26,8 @@ by environment variables.
 _FILES = (
     (
         "conf/sources/*.yaml",
-        "Lists under `exposures` and `events`.",
-        (source.ExposureSource, source.EventSource),
+        "Lists under `exposures`, `events` and `dimensions`.",
+        (source.ExposureSource, source.EventSource, source.DimensionSource),
     ),
     (
         "conf/metrics/*.yaml",

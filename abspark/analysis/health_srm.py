@@ -54,8 +54,8 @@ def fit(units: Floats, experiment: Experiment) -> SrmResult:
 
 
 def _advice(experiment: Experiment) -> str:
-    if experiment.doubts:
-        return _CONTRADICTED.format("; ".join(experiment.doubts))
+    if experiment.doubts_of_assignment:
+        return _CONTRADICTED.format("; ".join(experiment.doubts_of_assignment))
     return _ADVICE
 
 

@@ -164,6 +164,17 @@ class Analysis(ConfigModel):
         """Whether the method may be looked at, and may decide, before the end."""
         return self.method in SEQUENTIAL
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is allowed, but hardly meant."""
+        plan = self.group_sequential
+        hoped = None if plan is None or plan.futility is None else plan.futility.effect.relative
+        if hoped is None or hoped < 1:
+            return ()
+        return (
+            f"futility's relative effect of {hoped:g} is {hoped:.0%} of control's mean (two percent is 0.02)",
+        )
+
     @rule("method")
     def _keys_have_an_effect(self) -> Iterator[Problem]:
         for key in _OF_OTHER_METHODS[self.method]:

@@ -26,6 +26,7 @@ def check_items(items: Items) -> Iterator[Fault]:
     for experiment in items.of("experiments"):
         yield from reference(items, experiment.place, experiment.data, "exposures", kind="exposures")
         yield from _metric_references(items, experiment)
+        yield from _margins(items, experiment)
         yield from _segment_references(items, experiment)
         yield from covariate_faults(items, experiment)
         yield from _assignment_references(items, experiment)
@@ -67,6 +68,22 @@ def _metric_references(items: Items, experiment: Item) -> Iterator[Fault]:
         if isinstance(given, Mapping):
             here = place.inside("guardrails").inside(index)
             yield from reference(items, here, given, "metric", kind="metrics")
+
+
+def _margins(items: Items, experiment: Item) -> Iterator[Fault]:
+    """A metric of which more is better can't lose more than all of its mean, so that such a guardrail never fails."""
+    model = experiment.reading("metrics")
+    if model is None:
+        return
+    directions = {item.name: item.reading("direction") for item in items.of("metrics")}
+    for index, given in enumerate(model.metrics.guardrails):
+        metric = directions.get(given.metric)
+        relative = None if given.margin is None else given.margin.relative
+        if metric is not None and metric.direction == "increase" and relative is not None and relative >= 1:
+            yield experiment.place.at("metrics", "guardrails", index, "margin", "relative").fault(
+                "of a metric of which more is better tolerates the loss of all of it",
+                allowed="below 1: 0.02 is two percent; or an absolute margin",
+            )
 
 
 def _segment_references(items: Items, experiment: Item) -> Iterator[Fault]:

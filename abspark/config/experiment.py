@@ -163,6 +163,11 @@ class Experiment(ConfigModel):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is allowed, but hardly meant."""
+        return (*self.doubts_of_assignment, *self.analysis.doubts)
+
+    @property
+    def doubts_of_assignment(self) -> tuple[str, ...]:
+        """What of the assignment hardly fits the weights."""
         return self.assignment.doubts([(variant.key, variant.weight) for variant in self.variants])
 
     @rule("start", "end", "max_duration_days")

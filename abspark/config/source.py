@@ -25,7 +25,8 @@ CANONICAL_NAMES: Final = ("experiment", "unit", "variant", "time", "event", "val
 """The words an expression uses for mapped columns, whatever the raw columns are called."""
 
 _TEXT_FORMATS: Final = ("csv", "json")
-_PINNED_BY_THE_RUN: Final = ("versionasof", "timestampasof", "path")
+_PINNED_BY_THE_RUN: Final = ("versionasof", "timestampasof", "path", "readchangefeed", "readchangedata")
+_LEAVES_ROWS_OUT: Final = ("ignorecorruptfiles", "ignoremissingfiles")
 
 
 def _attributes_by_name(value: Any) -> Any:
@@ -188,6 +189,17 @@ class _Source(ConfigModel):
         for key in self.options:
             if key.lower() in _PINNED_BY_THE_RUN:
                 yield Problem(("options", key), "each run pins what it reads; this option would override it")
+
+    @rule("options")
+    def _options_leave_no_row_out(self) -> Iterator[Problem]:
+        for key, value in self.options.items():
+            name, given = key.lower(), value.lower()
+            if (name in _LEAVES_ROWS_OUT and given != "false") or name == "badrecordspath":
+                message = "each row is kept or counted as left out; this option would lose rows unseen"
+                yield Problem(("options", key), message, "leave it out")
+            elif name == "mode" and given != "permissive":
+                message = "malformed rows are counted as left out; this option would lose them unseen, or end the run"
+                yield Problem(("options", key), message, "PERMISSIVE, which is the default")
 
 
 def _time_problems(source: ExposureSource | EventSource) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ class ReportData:
         commit: the row of `commits`; None where no run is committed.
         lake: where the tables are; None where the rows come from no lake.
         dated: whether the experiment's interval means something.
+        configuration_changed: whether the run's configuration was another than `experiment` and `metrics` are of.
     """
 
     experiment: Experiment
@@ -46,6 +47,7 @@ class ReportData:
     lake: str | None = None
     dated: bool = True
     since_exposure: Sequence[Row] = ()
+    configuration_changed: bool = False
     _of: dict[Comparison, list[Row]] = field(init=False, repr=False, default_factory=dict)
     _on_record: dict[Comparison, Statistics] = field(init=False, repr=False, default_factory=dict)
 

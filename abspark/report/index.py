@@ -49,11 +49,10 @@ def index_page(reports: Sequence[ReportData], *, made_at: datetime) -> str:
 
 
 def page_name(experiment: str) -> str:
-    """The file of an experiment's page: its id, where every file system takes that."""
+    """The file of an experiment's page: its id, where every file system takes that and the index doesn't have it."""
     plain = re.sub(r"[^\w.-]", "-", experiment).lstrip(".")[:_LONGEST]
-    return (
-        f"{plain if plain == experiment else f'{plain}-{sha256(experiment.encode()).hexdigest()[:8]}'}.html"
-    )
+    is_free = plain == experiment and plain.lower() != "index"
+    return f"{plain if is_free else f'{plain}-{sha256(experiment.encode()).hexdigest()[:8]}'}.html"
 
 
 def entry(data: ReportData, now: datetime) -> Entry:

@@ -59,15 +59,17 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
 
     Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
     of an interval it is drawn, on one scale for the whole table. A narrow terminal has no room for the values.
+    Of a metric with two estimators the configured one is shown.
     """
     from rich.markup import escape
 
     narrow = width(out) < NARROW
-    ordered = sorted(rows, key=_by_segment)
+    ordered = sorted((row for row in rows if row["headline"]), key=_by_segment)
+    with_another = {_comparison(row) for row in rows if not row["headline"]}
     for (experiment, treatment, segment), everything in grouped(
         ordered, "experiment_id", "treatment", "segment_name"
     ):
-        series = grouped(everything, "metric", "segment_name", "segment_value", "method", "estimator")
+        series = grouped(everything, "metric", "segment_name", "segment_value", "method")
         paths = [sorted(days, key=_place) for _, days in series]
         mine = [days[-1] for days in paths]
         ends = common_scale([[row[name] for name in _RELATIVE] for row in mine])
@@ -90,7 +92,8 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
             table.add_row(*map(escape, cells), style=_result_style(days[-1]))
         title = f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}"
         show_table(title, table, out)
-        show_notes(_notes(mine, ends), out)
+        adjusted = [row for row in mine if _comparison(row) in with_another]
+        show_notes([*_notes(mine, ends), *_estimator_note(adjusted)], out)
 
 
 def show_health(rows: Sequence[Row], out: TextIO) -> None:
@@ -249,6 +252,18 @@ def _notes(rows: Sequence[Row], ends: tuple[float, float]) -> list[str]:
 
 def _note(about: Sequence[Row], text: str) -> list[str]:
     return [_of(about) + text] if about else []
+
+
+def _comparison(row: Row) -> tuple[Any, ...]:
+    return row["experiment_id"], row["treatment"], row["metric"], row["segment_name"]
+
+
+def _estimator_note(about: Sequence[Row]) -> list[str]:
+    """Where the other estimator of metrics that have two is to be found."""
+    if not about:
+        return []
+    shown = about[0]["estimator"]
+    return _note(about, f"estimator {shown}, as configured; --format csv and json have the other one too")
 
 
 def _of(about: Sequence[Row]) -> str:

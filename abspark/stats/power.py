@@ -35,6 +35,7 @@ class Design:
         comparisons: alpha is split evenly over this many (Bonferroni).
         variance_reduction: share of the variance that a covariate removes.
         inflation: units needed with the sequential method over units needed at a fixed horizon, at least 1.
+        share_with_value: share of all units that the metric has a value of, such as those that triggered.
 
     Raises:
         ValueError: a value is out of range.
@@ -47,6 +48,7 @@ class Design:
     comparisons: int = 1
     variance_reduction: float = 0.0
     inflation: float = 1.0
+    share_with_value: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what no experiment can have."""
@@ -58,6 +60,7 @@ class Design:
             "comparisons must be at least 1": self.comparisons >= 1,
             "variance_reduction must be at least 0 and below 1": 0 <= self.variance_reduction < 1,
             "inflation must be at least 1": self.inflation >= 1,
+            "share_with_value must be above 0 and at most 1": 0 < self.share_with_value <= 1,
         }
         for message, holds in ranges.items():
             if not holds:
@@ -68,9 +71,14 @@ class Design:
         """Level of one side of one comparison."""
         return self.alpha / self.sides / self.comparisons
 
+    @property
+    def units_per_counted(self) -> float:
+        """Units that have to enter for one that counts as at a fixed horizon."""
+        return self.inflation / self.share_with_value
+
     def arms(self, units: Floats) -> tuple[Floats, Floats]:
-        """Units in control and treatment, divided by the inflation: as many count as at a fixed horizon."""
-        effective = units / self.inflation
+        """Units in control and treatment that count as at a fixed horizon."""
+        effective = units / self.units_per_counted
         return effective * self.share_control, effective * self.share_treatment
 
 
@@ -158,7 +166,7 @@ def power(question: Question, units: ArrayLike, *, design: Design) -> Floats:
 def units_needed(question: Question, target: ArrayLike, *, design: Design) -> Floats:
     """Units in all for a power of `target`, not rounded; NaN where 1e15 are too few, as for no effect."""
     shape = np.broadcast(power(question, 1e6, design=design), np.asarray(target)).shape
-    fewest = 2.0001 * design.inflation / min(design.share_control, design.share_treatment)
+    fewest = 2.0001 * design.units_per_counted / min(design.share_control, design.share_treatment)
     low, high = (np.full(shape, np.log(edge)) for edge in (fewest, MOST_UNITS))
     goal = np.asarray(target, dtype=np.float64)
     return np.exp(_solve(lambda log: power(question, np.exp(log), design=design), goal, bounds=(low, high)))

@@ -229,8 +229,8 @@ def test_questions_without_meaning_are_refused(options: tuple[str, ...], message
 def measured(variant: str, mean: float, **given: Any) -> dict[str, Any]:
     blank: dict[str, Any] = dict.fromkeys(MOMENTS.names)
     return blank | {
-        "n": 1000, "metric": "delay", "variant": variant, "segment_name": None, "day": date(2026, 1, 2),
-        "mean_num": mean, "var_num": 64.0, **given,
+        "n": 1000, "n_units": 1000, "metric": "delay", "variant": variant, "segment_name": None,
+        "day": date(2026, 1, 2), "mean_num": mean, "var_num": 64.0, **given,
     }  # fmt: skip
 
 
@@ -271,6 +271,26 @@ def test_a_baseline_of_a_ratio_and_of_a_covariate() -> None:
     assert found == pytest.approx({"mean": 20.0, "sd": 8.0, "variance_reduction": 0.25}, rel=1e-9)
     with pytest.raises(UsageError, match="delay is a quantile"):
         baseline_of([row], metric("quantile", quantile=0.9), "a", estimator="cuped")
+
+
+def test_units_without_a_value_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit in five triggers, so five times as many have to enter for as many that count; its two arms by hand."""
+    triggered = measured("a", 20.0, n=200)
+    measure = baseline_of([triggered], metric("count"), "a", estimator="cuped")
+    assert measure == {"mean": 20.0, "sd": 8.0, "share_with_value": 0.2}
+    monkeypatch.setattr("abspark.baseline.read_baseline", lambda *_, **__: (dict(measure), 1))
+    lake = ("--env", "local", "--experiment", "e", "--metric", "delay")
+    found = run(*lake, "--effect", "0.04", "--units-per-day", "500", "--window-days", "7")
+    assert found["share_with_value"] == 0.2
+    assert found["units"] == pytest.approx(5 * UNITS, abs=1)
+    assert found["units_control"] == pytest.approx(5 * UNITS / 2, abs=1)
+    assert found["days"] == math.ceil(5 * UNITS / 500) + 7
+    assert run(*lake, "--units", str(5 * UNITS))["relative_effect"] == pytest.approx(0.04, rel=1e-5)
+    assert run(*lake, "--effect", "0.04", "--units", str(5 * UNITS))["power"] == pytest.approx(0.8, abs=1e-5)
+    margin = run(*lake, "--margin", "0.1")
+    assert margin["units"] == pytest.approx(5 * run(*MEAN, "--margin", "0.1")["units"], abs=5)
+    assert "fewer than two" in refused(*lake, "--units", "19")
+    assert "share_with_value" not in run(*MEAN, "--effect", "0.04")
 
 
 def test_a_measured_variance_reduction_gives_way_to_a_stated_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,36 @@ def test_an_experiment_without_units_is_told_beside_the_results(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
+    ("checks", "told"),
+    [
+        ([{"check": "srm", "status": "pass"}], "the committed runs have no rows of drops\n"),
+        ([], "nothing to show yet: no run has committed anything; abspark run\n"),
+    ],
+)
+def test_without_drops_it_is_said_whether_anything_is_committed(
+    monkeypatch: pytest.MonkeyPatch, checks: list[Any], told: str
+) -> None:
+    monkeypatch.setattr(cli, "_committed", lambda *_: ([], checks))
+    found = CliRunner().invoke(cli.cli, ["drops", "--env", "here"], catch_exceptions=False)
+    assert (found.stdout, found.stderr) == ("", told)
+
+
+def test_a_gate_does_not_pass_where_nothing_is_committed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_committed", lambda *_: ([],))
+    asked = ["health", "--env", "here", "--format", "json"]
+    assert cli.invoke(cli.cli, asked) == 0
+    capsys.readouterr()
+    assert cli.invoke(cli.cli, [*asked, "--fail-on-health"]) == 4
+    told = capsys.readouterr()
+    assert told.out == "[]\n"
+    assert told.err == (
+        "error: there is nothing to check: no run has committed anything\n  do: abspark run\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "days"),
     [
         ((), [("2026-03-15", None)]),

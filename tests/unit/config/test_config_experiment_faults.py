@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conf_directory import BUTTON, LOCAL, Conf
+from conf_directory import BUTTON, LOCAL, SHOP, Conf
 
 LAKES = "[{path, format} or {catalog, schema}]"
 REFERENCES = "[${NAME}, ${NAME:-default}, or $${ for a plain ${]"
@@ -87,6 +87,13 @@ EXPERIMENT_FAULTS = [
     (
         "{relative: 0.05}", "{relative: 0}",
         [":10 metrics.guardrails[0].margin.relative = 0: is out of range [above 0.0]"],
+    ),
+    (
+        "{relative: 0.05}", "{relative: 2}",
+        [
+            ":10 metrics.guardrails[0].margin.relative = 2: of a metric of which more is better tolerates the loss of"
+            " all of it [below 1: 0.02 is two percent; or an absolute margin]"
+        ],
     ),
     (
         f"metrics:\n{ROLES}", "metrics: {}\n",
@@ -474,3 +481,36 @@ def test_futility_is_of_primary_metrics(conf: Conf, primary: str, told: str) -> 
     conf.edit(BUTTON, SEGMENTS, f"analysis: {{method: group_sequential, group_sequential: {plan}}}\n")
     conf.edit(BUTTON, "  primary: [conversion]\n  secondary: [revenue]\n", f"  {primary}\n")
     assert conf.told() == [f"{BUTTON}:10 analysis.group_sequential.futility{told}"]
+
+
+@pytest.mark.parametrize(
+    ("relative", "direction", "allowed"),
+    [
+        ("0.999", "increase", True),
+        ("1", "increase", False),
+        ("1", "decrease", True),
+        ("7.5", "decrease", True),
+    ],
+)
+def test_a_margin_of_all_of_the_mean_can_only_be_of_a_worsening_upwards(
+    conf: Conf, relative: str, direction: str, *, allowed: bool
+) -> None:
+    """T - (1 - margin) C of what isn't negative can't fall below 0 from a margin of 1 on; (1 + margin) C - T can."""
+    conf.edit(BUTTON, "{relative: 0.05}", f"{{relative: {relative}}}")
+    conf.edit(SHOP, "name: orders_per_unit\n", f"name: orders_per_unit\n    direction: {direction}\n")
+    if allowed:
+        conf.load()
+    else:
+        assert [".margin.relative" in told for told in conf.told()] == [True]
+
+
+def test_a_futility_effect_of_all_of_the_mean_is_doubted(conf: Conf) -> None:
+    plan = "{planned_units: 9, futility: {effect: {relative: 0.02}}}"
+    conf.edit(BUTTON, SEGMENTS, f"analysis: {{method: group_sequential, group_sequential: {plan}}}\n")
+    assert conf.load().experiments["button"].doubts == ()
+    conf.edit(BUTTON, "relative: 0.02", "relative: 2")
+    experiment = conf.load().experiments["button"]
+    assert experiment.doubts == (
+        "futility's relative effect of 2 is 200% of control's mean (two percent is 0.02)",
+    )
+    assert experiment.doubts_of_assignment == ()

@@ -35,13 +35,26 @@ def test_reading_keys_of_a_source_arrive() -> None:
     extra = {
         "time_zone": "Asia/Tokyo",
         "time_format": "yyyy-MM-dd",
-        "options": {"header": False, "maxColumns": 30, "samplingRatio": 0.5, "sep": ";"},
+        "options": {
+            "header": False,
+            "maxColumns": 30,
+            "samplingRatio": 0.5,
+            "sep": ";",
+            "mode": "permissive",
+        },
         "attributes": {"land": "geo.country"},
     }
     source = ExposureSource.model_validate({**EXPOSURE, "columns": columns, **extra})
     assert source.time_zone == "Asia/Tokyo"
     assert source.time_format == "yyyy-MM-dd"
-    assert source.options == {"header": "false", "maxColumns": "30", "samplingRatio": "0.5", "sep": ";"}
+    options = {
+        "header": "false",
+        "maxColumns": "30",
+        "samplingRatio": "0.5",
+        "sep": ";",
+        "mode": "permissive",
+    }
+    assert source.options == options
     assert source.attributes == {"land": "geo.country"}
 
 

@@ -24,6 +24,27 @@ SOURCE_FAULTS = [
         [":13 events[0].options.VersionAsOf = 3: each run pins what it reads; this option would override it"],
     ),
     (
+        "    path: /lake/orders\n",
+        "    path: /lake/orders\n    options: {Mode: DropMalformed, ignoreCorruptFiles: true, badRecordsPath: /lost}\n",
+        [
+            ":13 events[0].options.Mode = DropMalformed: malformed rows are counted as left out; this option would lose"
+            " them unseen, or end the run [PERMISSIVE, which is the default]",
+            ":13 events[0].options.badRecordsPath = /lost: each row is kept or counted as left out; this option would"
+            " lose rows unseen [leave it out]",
+            ":13 events[0].options.ignoreCorruptFiles = true: each row is kept or counted as left out; this option"
+            " would lose rows unseen [leave it out]",
+        ],
+    ),
+    (
+        PATH, f"{PATH}    options: {{ignoremissingfiles: 'TRUE', readChangeFeed: true}}\n",
+        [
+            ":5 exposures[0].options.ignoremissingfiles = TRUE: each row is kept or counted as left out; this option"
+            " would lose rows unseen [leave it out]",
+            ":5 exposures[0].options.readChangeFeed = true: each run pins what it reads; this option would override"
+            " it",
+        ],
+    ),
+    (
         PATH, f"{PATH}    time_format: yyyy\n",
         [
             ":5 exposures[0].time_format = yyyy: only text has a time format; this format has typed columns"

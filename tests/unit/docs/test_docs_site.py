@@ -19,7 +19,7 @@ from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.health import Health
 from abspark.config.metric import Metric
-from abspark.config.source import EventSource, ExposureSource
+from abspark.config.source import DimensionSource, EventSource, ExposureSource
 from abspark.schemas import TABLES
 
 
@@ -102,7 +102,9 @@ def keys_of(schema: dict[str, Any]) -> Iterator[str]:
         yield from part.get("properties", {})
 
 
-@pytest.mark.parametrize("model", [ExposureSource, EventSource, Metric, Experiment, Environment])
+@pytest.mark.parametrize(
+    "model", [ExposureSource, EventSource, DimensionSource, Metric, Experiment, Environment]
+)
 def test_configuration_lists_every_key(site: Path, model: Any) -> None:
     schema = TypeAdapter(model).json_schema()
     missing = set(keys_of(schema)) - words(site, "configuration.html")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from page_reader import Page
 from report_rows import MADE_AT, check, experiment, metric, report_data, result, row
 
+from abspark.command_report import write_all
 from abspark.report.data import ReportData
 from abspark.report.index import entry, index_page, page_name
 
@@ -56,6 +58,16 @@ def test_pages_have_names_that_every_file_system_takes() -> None:
     names = [page_name(name) for name in ("a/b", "a b", "../x", "=1", "ü" * 300, "🎉", "a:b")]
     assert len(set(names)) == len(names)
     assert all("/" not in name and not name.startswith(".") and len(name.encode()) < 255 for name in names)
+
+
+def test_no_page_has_the_name_of_the_index(tmp_path: Path) -> None:
+    reports = [report_data([result()], of=experiment(id=name)) for name in ("index", "Index", "indexes")]
+    index, *pages = write_all(reports, tmp_path)
+    assert len({page.name.lower() for page in pages}) == len(reports)
+    assert pages[2].name == "indexes.html"
+    assert index.name == "index.html"
+    assert index.name not in {page.name.lower() for page in pages}
+    assert all(page.name in index.read_text(encoding="utf-8") for page in pages)
 
 
 def test_no_experiments() -> None:

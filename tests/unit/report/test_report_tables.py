@@ -131,6 +131,25 @@ def test_futility_is_noted_below_the_table() -> None:
     assert "futile" not in shown("results", [result(futile=False)])
 
 
+def test_the_configured_estimator_is_shown_and_the_other_is_pointed_to() -> None:
+    rows = [
+        made
+        for segment in ({}, {"segment_name": "country", "segment_value": "DE"})
+        for made in (
+            result("revenue", estimator="cuped", headline=True, relative_effect=0.0345, **segment),
+            result("revenue", estimator="unadjusted", headline=False, relative_effect=0.0789, **segment),
+            result("conversion", **segment),
+        )
+    ]
+    text = " ".join(shown("results", rows).split())
+    assert text.count("+3.45%") == text.count("· revenue: estimator cuped, as configured;") == 2
+    assert "+7.89%" not in text
+    assert "conversion: estimator" not in text
+    assert "--format csv and json have the other one too" in text
+    assert "estimator" not in shown("results", [result()])
+    assert tables.as_json(rows).count("unadjusted") == 4
+
+
 def test_segments_have_a_table_of_their_own() -> None:
     text = shown("results", [*segment_rows("conversion", 2), result()])
     everyone, by_country = text.split(", by country")
