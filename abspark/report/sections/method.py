@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from abspark.config import Metric
+from abspark.config import Experiment, Metric
 from abspark.report import numbers
-from abspark.report.data import ReportData, Row
+from abspark.report.data import BAYESIAN, ReportData, Row
 from abspark.report.views import Cell, Heading, Section, TableView
-from abspark.report.words import METHODS
+from abspark.report.words import METHODS, MIXTURE
 
 _TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
 _METRICS: Final = (
@@ -49,7 +49,7 @@ def method(data: ReportData) -> Section:
     rows = [_estimator(row) for row in others if row["day"] == newest]
     inputs = [_input(given) for given in (data.run or {}).get("inputs") or []]
     context = {
-        "methods": [METHODS.get(name, (name, "")) for name in used],
+        "methods": [_words(name, data.experiment) for name in used],
         "facts": _facts(data),
         "metrics": TableView("metrics-table", "Metric definitions", _METRICS, _metrics(data)),
         "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
@@ -63,11 +63,16 @@ def method(data: ReportData) -> Section:
     return Section("method", "How was it computed?", "Method", "method.html", context)
 
 
+def _words(method: str, experiment: Experiment) -> tuple[str, str]:
+    if method == "anytime" and experiment.analysis.anytime.tau is not None:
+        return MIXTURE
+    return METHODS.get(method, (method, ""))
+
+
 def _facts(data: ReportData) -> list[tuple[str, str]]:
-    settings, run = data.experiment.analysis, data.run or {}
+    run = data.run or {}
     facts: list[tuple[str, Any]] = [
-        ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
-        ("Correction", settings.correction),
+        *_error_rate(data.experiment),
         ("Several variants", data.experiment.multiple_variants),
         ("Assignment", data.experiment.assignment.scheme),
         ("Run", run.get("run_id")),
@@ -79,6 +84,39 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
         ("Delta", run.get("delta_version")),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _error_rate(experiment: Experiment) -> list[tuple[str, str | None]]:
+    """What the method has of alpha, sides and correction; for a Bayesian one its interval and prior."""
+    settings = experiment.analysis
+    if settings.method == BAYESIAN:
+        return [
+            ("Alpha", f"{settings.alpha:.4g}: credible intervals hold {(1 - settings.alpha) * 100:.4g} %"),
+            ("Prior", _prior(experiment)),
+        ]
+    return [
+        ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
+        ("Correction", _correction(experiment)),
+    ]
+
+
+def _correction(experiment: Experiment) -> str | None:
+    """Group sequential tests correct no p: their family splits alpha. None where it is of one test."""
+    settings = experiment.analysis
+    if settings.method != "group_sequential" or settings.correction == "none":
+        return settings.correction
+    family = len(experiment.metrics.primary) * len(experiment.treatments)
+    return f"alpha split evenly over {family} tests" if family > 1 else None
+
+
+def _prior(experiment: Experiment) -> str:
+    prior = experiment.analysis.bayesian.prior
+    proportion, relative = prior.proportion, prior.relative_effect
+    told = "flat" if relative.sd is None else f"normal, mean {relative.mean:.4g}, sd {relative.sd:.4g}"
+    return (
+        f"proportions Beta({proportion.successes:.4g}, {proportion.failures:.4g}); "
+        f"relative effects of other metrics {told}"
+    )
 
 
 def _instant(value: Any) -> str | None:
