@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from abspark.config import Experiment, Metric
+from abspark.config import Experiment, Metric, Window
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData, Row
 from abspark.report.views import Cell, Heading, Section, TableView
@@ -134,13 +134,16 @@ def _metrics(data: ReportData) -> list[list[Cell]]:
 
 
 def _metric(metric: Metric, role: str) -> list[Cell]:
-    end = metric.window.closes
-    span = f"{_duration(metric.window.start)} to {'the end' if end is None else _duration(end)}"
     texts = (
-        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), span,
+        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), _span(metric.window),
         "more" if metric.direction == "increase" else "less", metric.description or "",
     )  # fmt: skip
     return [Cell(text) for text in texts]
+
+
+def _span(window: Window) -> str:
+    span = f"{_duration(window.start)} to {'the end' if window.closes is None else _duration(window.closes)}"
+    return span if window.anchor == "exposure" else f"{span}, from the start of the experiment"
 
 
 def _definition(metric: Metric) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from page_reader import Page
-from report_rows import experiment, report_data, result
+from report_rows import experiment, metric, report_data, result
 
 from abspark.report.page import experiment_page
 from abspark.report.sections.method import method
@@ -76,3 +76,16 @@ def test_the_anytime_method_names_the_source_of_its_intervals(
     text = Page(experiment_page(report_data([result(method="anytime")], of=chosen))).text
     assert source in text
     assert other not in text
+
+
+def test_a_window_says_what_it_is_counted_from() -> None:
+    own = metric("conversion", window={"start": "1d", "end": "10d"})
+    campaign = metric("campaign", window={"end": "10d", "anchor": "experiment_start"})
+    open_end = metric("later", window={"end": "open", "anchor": "experiment_start"})
+    metrics = {given.name: given for given in (own, campaign, open_end)}
+    section = method(report_data([result(name) for name in metrics], metrics=metrics))
+    assert [cells[5].text for cells in section.context["metrics"].rows] == [
+        "1 d to 10 d",
+        "0 d to 10 d, from the start of the experiment",
+        "0 d to the end, from the start of the experiment",
+    ]
