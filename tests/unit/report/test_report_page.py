@@ -33,6 +33,7 @@ from abspark.reasons import DROPS
 from abspark.report import page as pages
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
+from abspark.report.sections.answer import answer
 from abspark.report.words import CHECKS
 
 SECTIONS = (
@@ -168,6 +169,20 @@ def test_a_healthy_report_says_the_effect_first() -> None:
     html = experiment_page(report_data([result()], health=[check("srm")]))
     assert "+15.20%" in html[: html.index('id="trust"')]
     assert "95 % interval: +5.08% … +25.32%" in html
+
+
+def test_an_effect_that_is_shown_is_named_before_a_larger_one_that_is_not() -> None:
+    shown = result(treatment="blue", relative_effect=0.05, relative_low=0.01, relative_high=0.09)
+    larger = result(
+        treatment="green", relative_effect=0.06, relative_low=-0.01, relative_high=0.13, p_value=0.09,
+        p_adjusted=0.09, significant=False,
+    )  # fmt: skip
+    chosen = experiment(variants=("control", "blue", "green"))
+    card = answer(report_data([shown, larger], of=chosen)).context["effect"]
+    assert (card["title"], card["tone"]) == ("+5.00%", "good")
+    assert card["text"] == "conversion: blue against control"
+    neither = report_data([shown | {"significant": False}, larger], of=chosen)
+    assert answer(neither).context["effect"]["title"] == "+6.00%"
 
 
 def test_guardrail_margins_are_drawn_on_the_bad_side() -> None:
