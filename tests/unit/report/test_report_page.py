@@ -367,6 +367,22 @@ def test_heterogeneity_by_hand() -> None:
     assert "country: p = 0.0004, I² = 92%" in panel["note"]
 
 
+def test_a_bayesian_method_says_that_it_tests_no_heterogeneity() -> None:
+    numbers = {
+        "method": "bayesian",
+        "std_error": None,
+        "p_value": None,
+        "significant": None,
+        "prob_better": 0.97,
+    }
+    rows = [result(**numbers), *segment_rows("conversion", 3, **numbers)]
+    page = page_of(report_data(rows))
+    [panel] = page.data["choosers"]["segments"]["panels"]
+    assert panel["note"] == "Whether the effects differ between values is not tested with method bayesian."
+    assert "the test below" not in page.text
+    assert "the test below" in page_of(report_data([result(), *segment_rows("conversion", 3)])).text
+
+
 def test_the_smallest_detectable_effect_by_hand() -> None:
     """(1.95996 + 0.84162) x 0.0039683 = 0.011118, with a normal reference; t on 20,000 degrees is 0.003 % wider."""
     [line] = page_of(report_data([result()])).tables["power-table"][1:]
