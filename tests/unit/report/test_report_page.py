@@ -34,6 +34,7 @@ from abspark.report import page as pages
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
 from abspark.report.sections.answer import answer
+from abspark.report.sections.ledger import ledger
 from abspark.report.words import CHECKS
 
 SECTIONS = (
@@ -154,10 +155,9 @@ def test_every_check_has_a_name_for_people() -> None:
 
 
 def test_every_reason_of_the_ledger_has_words(page: Page) -> None:
-    ledger = (
-        (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## The ledger")[1].split("\n## ")[0]
-    )
-    listed = set(re.findall(r"`([a-z]+_?[a-z_]*)`", ledger)) - {"sample"}
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    told = design.split("## The ledger")[1].split("\n## ")[0]
+    listed = set(re.findall(r"`([a-z]+_?[a-z_]*)`", told)) - {"sample"}
     assert len(listed) > 15
     assert listed <= set(DROPS)
     assert [line[""] for line in page.rows("ledger-table")] == [
@@ -397,6 +397,38 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, module: str
     with pytest.raises(UsageError, match=f"needs {package}, which is not installed") as told:
         experiment_page(report_data([result()]))
     assert told.value.advice == "pip install 'abspark[report]'"
+
+
+def test_the_ledger_has_the_drops_of_all_that_the_experiment_reads() -> None:
+    """A covariate's own log, dimensions, and the values that each metric could not use, but no log of others."""
+    before = {"lookback": "7d", "metric": "visits"}
+    metrics = {
+        "conversion": metric("conversion", covariate=before),
+        "visits": metric("visits", source="sessions"),
+        "foreign": metric("foreign", source="events"),
+    }
+    drops = [
+        drop("exposures", "null_id", 7, experiment_id="*"),
+        drop("dimensions", "repeated_dimension", 2, experiment_id="*", source="customers", units=2),
+        drop("events", "null_id", 11, experiment_id="*", source="events"),
+        drop("events", "bad_time", 12, experiment_id="*", source="sessions"),
+        drop("events", "bot", 13, experiment_id="*", source="of_others"),
+        drop("values", "bad_value", 21, experiment_id="*", source="conversion"),
+        drop("values", "bad_value", 22, experiment_id="*", source="visits"),
+        drop("values", "bad_value", 23, experiment_id="*", source="foreign"),
+        drop("pairs", "outside_windows", 5, source="triggers", variant="control", units=2),
+    ]
+    [chooser] = ledger(report_data([result()], metrics=metrics, drops=drops)).choosers
+    found = {
+        panel.label: [(cells[0].text, cells[4].value) for cells in panel.rows] for panel in chooser.panels
+    }
+    assert found == {
+        "log": [("exposures", 7)],
+        "events": [("events", 11), ("values of conversion", 21)],
+        "sessions": [("events", 12), ("values of visits", 22)],
+        "customers": [("dimensions", 2)],
+        "triggers": [("pairs", 5)],
+    }
 
 
 @pytest.mark.parametrize("drawn", ["data", "narrow"])
