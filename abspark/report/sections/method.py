@@ -10,7 +10,7 @@ from typing import Any, Final
 from abspark.config import Experiment, Metric, Window
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData, Row
-from abspark.report.views import Cell, Heading, Section, TableView
+from abspark.report.views import Cell, Heading, Section, TableView, relative_interval
 from abspark.report.words import METHODS, MIXTURE
 
 _TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
@@ -191,7 +191,7 @@ def _estimator(row: Row) -> list[Cell]:
         Cell(row["treatment"]),
         Cell(row["estimator"]),
         Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        relative_interval(row),
         Cell(numbers.p_value(row["p_value"]), row["p_value"]),
         Cell(numbers.share(row["variance_reduction"]), row["variance_reduction"]),
     ]

@@ -11,7 +11,7 @@ from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, Comparison, ReportData, Row
 from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
 from abspark.report.words import plural
 from abspark.stats.heterogeneity import heterogeneity
 
@@ -161,7 +161,7 @@ def _cells(row: Row) -> list[Cell]:
         Cell(numbers.number(row["mean_control"]), row["mean_control"]),
         Cell(numbers.number(row["mean_treatment"]), row["mean_treatment"]),
         Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        relative_interval(row),
         Cell(numbers.signed(row["effect"]), row["effect"]),
         Cell(numbers.p_value(row["p_value"]), row["p_value"]),
         Cell(reason_sentence(row["reason"])),

@@ -139,6 +139,28 @@ def test_values_to_sort_by_are_the_tables_own() -> None:
     assert cells[place][:2] == ["0.0019", 0.00186437]
 
 
+def test_an_interval_keeps_both_ends_in_full() -> None:
+    """For the script, by the columns that a heading names: what is sorted by, and what is exported."""
+    data = everything()
+    sources = {
+        "scorecard": data.headlines()[0],
+        "series": data.series(data.comparisons[0])[0],
+        "segments": next(row for row in data.results if row["segment_name"]),
+        "distribution": data.quantiles[0],
+    }
+    page = page_of(data)
+    for name, source in sources.items():
+        cells = page.data["choosers"][name]["panels"][0]["rows"][0]
+        for column, cell in zip(page.columns[f"{name}-table"], cells, strict=True):
+            ends = [source[end] for end in column.split()]
+            assert [cell[1], cell[3]] == ends if len(ends) == 2 else cell[3] is None
+    others = [row for row in data.results if not row["headline"]]
+    written = [given["data-high"] for tag, given in page.elements if tag == "td" and "data-high" in given]
+    assert [float(end or "nan") for end in written[-len(others) :]] == [
+        row["relative_high"] for row in others
+    ]
+
+
 def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
     data = report_data([result()], health=[check("hash"), check("srm", "fail", message="Units are missing.")])
     html = experiment_page(data)
