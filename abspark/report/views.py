@@ -6,16 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from abspark.report import numbers
+
 Figure = dict[str, Any]
 """`kind` names the layout that the page adds; `data`, `layout` and `height` are Plotly's; `alt` is read aloud."""
 
 
 class Cell(NamedTuple):
-    """Text that is shown, the value by which it sorts and exports (None: the text), and its tone."""
+    """Text that is shown, the value by which it sorts and exports (None: the text), and its tone.
+
+    The cell of an interval has its low end as value, and `high`; an open end is None.
+    """
 
     text: str
     value: float | str | None = None
     tone: str = ""
+    high: float | None = None
+
+
+def relative_interval(row: Mapping[str, Any]) -> Cell:
+    """The interval of a row's relative effect."""
+    low, high = row["relative_low"], row["relative_high"]
+    return Cell(numbers.percent_interval(low, high), low, high=high)
 
 
 class Heading(NamedTuple):

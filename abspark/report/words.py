@@ -73,6 +73,14 @@ METHODS: Final = {
 }
 """Method -> its name and a sentence."""
 
+MIXTURE: Final = (
+    "Anytime valid",
+    "The intervals are those of a mixture sequential probability ratio test (mSPRT), over relative effects of a normal "
+    "distribution with standard deviation tau: they hold at all times together, so the result may be read on any day "
+    "and the experiment stopped on any day (Johari, Koomen, Pekelis & Walsh 2017, KDD, sec. 4; arXiv:1512.04922).",
+)
+"""The same of method anytime with `tau`."""
+
 INTERVALS: Final = {
     "fixed": "interval",
     "group_sequential": "interval",

@@ -86,6 +86,32 @@ def nasty() -> ReportData:
     )
 
 
+ENDS = {"shown": (0.05, 0.25), "below": (None, 0.01), "above": (-0.2, None), "level": (-0.031, 0.011)}
+"""Of relative intervals, as tests of one side or of two have them."""
+
+
+def one_sided() -> ReportData:
+    rows = [result(name, relative_low=low, relative_high=high) for name, (low, high) in ENDS.items()]
+    return report_data([*rows, undefined("nothing")])
+
+
+RANKED = (0.2, None, -0.1, 0.151974, -0.2)
+"""Relative effects whose order is another one as words."""
+
+
+def ranked() -> list[ReportData]:
+    stopped = row("decisions", decision="do_not_ship", reasons=["Nothing."])
+    return [
+        report_data(
+            [result(relative_effect=value, significant=False)],
+            of=experiment(id=f"exp{place}", name=f"{value}"),
+            health=[check("srm")],
+            decision=stopped,
+        )
+        for place, value in enumerate(RANKED)
+    ]
+
+
 def bare() -> ReportData:
     return ReportData(experiment(), {"conversion": metric("conversion")}, MADE_AT, lake="main.experiments")
 
@@ -96,6 +122,8 @@ MADE: dict[str, Callable[[], str]] = {
     "nasty": lambda: experiment_page(nasty()),
     "bare": lambda: experiment_page(bare()),
     "large": lambda: experiment_page(large()),
+    "one_sided": lambda: experiment_page(one_sided()),
+    "ranked": lambda: index_page(ranked(), made_at=MADE_AT),
     "index": lambda: index_page([healthy(), everything(), nasty(), bare()], made_at=MADE_AT),
 }
 
@@ -338,6 +366,28 @@ def test_sorting_by_number_with_the_undefined_last(show: Open) -> None:
     assert view.cells("scorecard-table", place) == ["+14.64%", "-1.00%", "—"]
 
 
+def test_intervals_sort_by_their_low_end_with_an_open_one_last(show: Open) -> None:
+    view = show("one_sided")
+    heading = view.page.locator("#scorecard-table thead th", has_text="Interval").first
+    heading.locator("button").click()
+    assert view.cells("scorecard-table", 0) == ["above", "level", "shown", "below", "nothing"]
+    heading.locator("button").click()
+    assert view.cells("scorecard-table", 0) == ["shown", "level", "above", "below", "nothing"]
+
+
+def test_the_index_sorts_effects_as_numbers(show: Open) -> None:
+    view = show("ranked", wait="ready")
+    heading = view.page.locator("#experiments thead th", has_text="Primary effect")
+    heading.locator("button").click()
+    assert view.cells("experiments", 0) == [f"{name}\nexp{place}" for name, place in (
+        (-0.2, 4), (-0.1, 2), (0.151974, 3), (0.2, 0), (None, 1))
+    ]  # fmt: skip
+    heading.locator("button").click()
+    assert [text.split("\n")[0] for text in view.cells("experiments", 0)] == [
+        "0.2", "0.151974", "-0.1", "-0.2", "None",
+    ]  # fmt: skip
+
+
 def test_sorting_from_the_keyboard(show: Open) -> None:
     view = show("healthy")
     view.page.locator("#scorecard-table thead th button").first.focus()
@@ -396,16 +446,45 @@ def test_csv_has_full_numbers_and_no_formulas(show: Open, tmp_path: Path) -> Non
     assert float(line["Relative effect"]) == expected["relative_effect"]
 
 
-def test_copying_takes_what_is_seen(show: Open) -> None:
-    view = show("healthy")
-    view.page.evaluate(
+def copied(page: Page, table: str) -> Sequence[dict[str, Any]]:
+    page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.copied = text; }}})"
     )
+    page.locator(f"[data-copy={table}]").click()
+    page.wait_for_function("window.copied")
+    return read(page.evaluate("window.copied"), "\t")
+
+
+def test_copying_takes_what_is_seen(show: Open) -> None:
+    view = show("healthy")
     view.page.locator("[data-filter=scorecard-table]").fill("load_ms")
-    view.page.locator("[data-copy=scorecard-table]").click()
-    view.page.wait_for_function("window.copied")
-    [line] = read(view.page.evaluate("window.copied"), "\t")
+    [line] = copied(view.page, "scorecard-table")
     assert (line["Metric"], line["p"]) == ("load_ms", "0.31")
+
+
+def test_both_ends_of_intervals_are_copied(show: Open) -> None:
+    lines = copied(show("one_sided").page, "scorecard-table")
+    found = {line["Metric"]: (line["Interval (low)"], line["Interval (high)"]) for line in lines}
+    expected = {
+        name: tuple("open" if end is None else str(end) for end in ends) for name, ends in ENDS.items()
+    }
+    assert found == expected | {"nothing": ("—", "—")}
+    assert {line["Interval of the effect (high)"] for line in lines} == {"0.0201234", "—"}
+
+
+def test_both_ends_of_intervals_are_copied_of_what_was_chosen(show: Open) -> None:
+    page = show("everything").page
+    page.locator("#scorecard select").select_option(label="green")
+    expected = [row for row in everything().headlines() if row["treatment"] == "green"]
+    assert [float(line["Interval (high)"]) for line in copied(page, "scorecard-table")] == [
+        row["relative_high"] for row in expected
+    ]
+
+
+def test_parts_of_a_cell_are_copied_apart(show: Open) -> None:
+    line = copied(show("ranked", wait="ready").page, "experiments")[0]
+    assert (line["Experiment"], line["Verdict"]) == ("0.2; exp0", "Do not ship; no effect was shown")
+    assert line["Primary effect"] == "'+20.00% (+5.08% … +25.32%); conversion, treatment"
 
 
 def test_the_theme_can_be_switched(show: Open) -> None:

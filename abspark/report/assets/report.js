@@ -165,12 +165,15 @@
   const valueOf = (cell) => (cell.dataset.value === undefined ? cell.textContent : cell.dataset.value);
 
   const missing = (text) => text === "" || text === "—";
+  const isNumber = (text) => text !== undefined && text.trim() !== "" && !Number.isNaN(Number(text));
 
   // undefined last in either direction; numbers as numbers, the rest as words
   function sort(table, place, ascending) {
     const words = new Intl.Collator(undefined, { numeric: true });
-    const numeric = table.tHead.rows[0].children[place].classList.contains("num");
-    const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row.children[place]), row]);
+    const cells = [...table.tBodies[0].rows].map((row) => row.children[place]);
+    const values = cells.map((cell) => cell.dataset.value).filter((value) => value !== undefined);
+    const numeric = values.length ? values.every(isNumber) : table.tHead.rows[0].children[place].classList.contains("num");
+    const rows = cells.map((cell) => [numeric ? cell.dataset.value ?? "" : valueOf(cell), cell.parentElement]);
     rows.sort(([first], [second]) => {
       if (missing(first) || missing(second)) return missing(first) - missing(second);
       return (ascending ? 1 : -1) * (numeric ? Number(first) - Number(second) : words.compare(first, second));
@@ -198,16 +201,29 @@
   }
 
   // a spreadsheet would run a text that begins like a formula
+  const inert = (text) => (/^[=+\-@\t\r]/.test(text) ? "'" + text : text);
+
   function exported(cell) {
-    const value = cell.dataset.value;
-    if (value !== undefined && value !== "" && !Number.isNaN(Number(value)) && cell.classList.contains("num")) return value;
-    return /^[=+\-@\t\r]/.test(cell.textContent) ? "'" + cell.textContent : cell.textContent;
+    if (cell.classList.contains("num") && isNumber(cell.dataset.value)) return cell.dataset.value;
+    return inert([...cell.childNodes].map((part) => part.textContent).join("; "));
   }
 
+  // both ends of an interval; one that is not there is named by the text, as open or undefined
+  function ends(cell) {
+    const texts = cell.textContent.split(" … ");
+    return [cell.dataset.value, cell.dataset.high].map((end, place) => (isNumber(end) ? end : inert(texts[place] ?? texts[0])));
+  }
+
+  // an interval is of two columns of the table that it comes from, and becomes two
   function lines(table, separator) {
     const quoted = (text) => (/["\n\r,\t;]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
-    const rows = [table.tHead.rows[0], ...[...table.tBodies[0].rows].filter((row) => !row.hidden)];
-    return rows.map((row) => cellsOf(row).map((cell) => quoted(exported(cell))).join(separator)).join("\n") + "\n";
+    const headings = cellsOf(table.tHead.rows[0]);
+    const isInterval = headings.map((heading) => heading.classList.contains("num") && (heading.dataset.column || "").includes(" "));
+    const named = headings.flatMap((heading, place) =>
+      isInterval[place] ? ["low", "high"].map((end) => `${exported(heading)} (${end})`) : [exported(heading)]);
+    const shown = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+    const rows = shown.map((row) => cellsOf(row).flatMap((cell, place) => (isInterval[place] ? ends(cell) : [exported(cell)])));
+    return [named, ...rows].map((texts) => texts.map(quoted).join(separator)).join("\n") + "\n";
   }
 
   async function copy(table) {
@@ -264,13 +280,14 @@
     headings.forEach((heading) => heading.removeAttribute("aria-sort"));
     table.tBodies[0].replaceChildren(...rows.map((cells) => {
       const row = document.createElement("tr");
-      cells.forEach(([text, value, tone], place) => {
+      cells.forEach(([text, value, tone, high], place) => {
         const cell = document.createElement(place === 0 ? "th" : "td");
         const numeric = headings[place].classList.contains("num");
         if (place === 0) cell.scope = "row";
         if (numeric) cell.className = "num"; else cell.dir = "auto";
         if (tone) cell.dataset.tone = tone;
         if (value !== null) cell.dataset.value = value;
+        if (high !== null) cell.dataset.high = high;
         cell.textContent = text;
         row.append(cell);
       });

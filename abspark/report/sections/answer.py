@@ -32,13 +32,16 @@ def answer(data: ReportData) -> Section:
 
 
 def main_row(data: ReportData) -> Row | None:
-    """The comparison to name first: of the first primary metric, the treatment that gains most."""
+    """The comparison to name first: of the first primary metric, the treatment that gains most.
+
+    One that is shown to be better comes before a larger gain that may be chance.
+    """
     rows = data.headlines()
     for role in ("primary", "guardrail", "secondary"):
         names = [row["metric"] for row in rows if row["role"] == role]
         mine = [row for row in rows if names and row["metric"] == names[0]]
         if mine:
-            return max(mine, key=lambda row: _gain(data, row))
+            return max(mine, key=lambda row: (data.standing(row) == "better", _gain(data, row)))
     return None
 
 

@@ -92,6 +92,7 @@ def _cells(row: Row) -> list[Cell]:
         Cell(
             numbers.GAP.join(numbers.number(row[name]) for name in ("value_low", "value_high")),
             row["value_low"],
+            high=row["value_high"],
         ),
         Cell(numbers.count(row["n"]), row["n"]),
     ]

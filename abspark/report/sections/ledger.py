@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from abspark.config import Metric
 from abspark.reasons import drop_words
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
@@ -76,9 +77,8 @@ class Flow:
 
 
 def ledger(data: ReportData) -> Section:
-    """A flow and a table per log that the experiment reads."""
-    sources = list(dict.fromkeys([data.experiment.exposures, *_event_sources(data)]))
-    panels = [_panel(data, source) for source in sources]
+    """A flow and a table per log and dimension."""
+    panels = [_panel(data, source) for source in _sources(data)]
     chooser = Chooser("ledger", "Log", "Rows left out", _HEADINGS, panels, ("flow",))
     shown = bool(data.drops) or bool(_inputs(data))
     return Section(
@@ -86,9 +86,37 @@ def ledger(data: ReportData) -> Section:
     )
 
 
-def _event_sources(data: ReportData) -> Iterable[str]:
-    known = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
-    return (source for metric in known for source in metric.sources)
+def _sources(data: ReportData) -> list[str]:
+    """The log of exposures, then those that metrics and their covariates read, then what else lost rows.
+
+    Drops of a whole run do not say which experiments read their log; a dimension is of the log of exposures.
+    """
+    others = [
+        row["source"]
+        for row in data.drops
+        if row["stage"] == "dimensions"
+        or (row["experiment_id"] != NO_EXPERIMENT and row["stage"] != "values")
+    ]
+    read = [source for metric in _metrics(data) for source in metric.sources]
+    return list(dict.fromkeys([data.experiment.exposures, *read, *others]))
+
+
+def _metrics(data: ReportData) -> list[Metric]:
+    """The metrics of the experiment and those that are covariates of them."""
+    own = [data.metrics[name] for name in data.experiment.metrics.names if name in data.metrics]
+    before = [metric.covariate.metric for metric in own if metric.covariate is not None]
+    named = dict.fromkeys([*(metric.name for metric in own), *(name for name in before if name is not None)])
+    return [data.metrics[name] for name in named if name in data.metrics]
+
+
+def _drops(data: ReportData, source: str) -> list[Row]:
+    """The rows of a log; values that a metric could not use are with the first log of the metric."""
+    homes = {metric.name: metric.sources[0] for metric in _metrics(data) if metric.sources}
+    return [
+        row
+        for row in data.drops
+        if source == (homes.get(row["source"]) if row["stage"] == "values" else row["source"])
+    ]
 
 
 def _inputs(data: ReportData) -> dict[str, Row]:
@@ -96,7 +124,7 @@ def _inputs(data: ReportData) -> dict[str, Row]:
 
 
 def _panel(data: ReportData, source: str) -> Panel:
-    drops = [row for row in data.drops if row["source"] == source]
+    drops = _drops(data, source)
     given = _inputs(data).get(source)
     exposures = source == data.experiment.exposures and bool(data.exposures)
     flow = _exposure_flow(data, drops, given) if exposures else _event_flow(drops, given)
@@ -195,7 +223,7 @@ def _trace(flow: Flow) -> dict[str, Any]:
 
 def _cells(row: Row) -> list[Cell]:
     return [
-        Cell(row["stage"]),
+        Cell(f"values of {row['source']}" if row["stage"] == "values" else row["stage"]),
         Cell(row["reason"]),
         Cell(drop_words(row["reason"])),
         Cell(row["variant"] or ""),

@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from abspark.config import Metric
+from abspark.config import Experiment, Metric, Window
 from abspark.report import numbers
-from abspark.report.data import ReportData, Row
-from abspark.report.views import Cell, Heading, Section, TableView
-from abspark.report.words import METHODS
+from abspark.report.data import BAYESIAN, ReportData, Row
+from abspark.report.views import Cell, Heading, Section, TableView, relative_interval
+from abspark.report.words import METHODS, MIXTURE
 
 _TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
 _METRICS: Final = (
@@ -49,7 +49,7 @@ def method(data: ReportData) -> Section:
     rows = [_estimator(row) for row in others if row["day"] == newest]
     inputs = [_input(given) for given in (data.run or {}).get("inputs") or []]
     context = {
-        "methods": [METHODS.get(name, (name, "")) for name in used],
+        "methods": [_words(name, data.experiment) for name in used],
         "facts": _facts(data),
         "metrics": TableView("metrics-table", "Metric definitions", _METRICS, _metrics(data)),
         "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
@@ -63,11 +63,16 @@ def method(data: ReportData) -> Section:
     return Section("method", "How was it computed?", "Method", "method.html", context)
 
 
+def _words(method: str, experiment: Experiment) -> tuple[str, str]:
+    if method == "anytime" and experiment.analysis.anytime.tau is not None:
+        return MIXTURE
+    return METHODS.get(method, (method, ""))
+
+
 def _facts(data: ReportData) -> list[tuple[str, str]]:
-    settings, run = data.experiment.analysis, data.run or {}
+    run = data.run or {}
     facts: list[tuple[str, Any]] = [
-        ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
-        ("Correction", settings.correction),
+        *_error_rate(data.experiment),
         ("Several variants", data.experiment.multiple_variants),
         ("Assignment", data.experiment.assignment.scheme),
         ("Run", run.get("run_id")),
@@ -79,6 +84,39 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
         ("Delta", run.get("delta_version")),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _error_rate(experiment: Experiment) -> list[tuple[str, str | None]]:
+    """What the method has of alpha, sides and correction; for a Bayesian one its interval and prior."""
+    settings = experiment.analysis
+    if settings.method == BAYESIAN:
+        return [
+            ("Alpha", f"{settings.alpha:.4g}: credible intervals hold {(1 - settings.alpha) * 100:.4g} %"),
+            ("Prior", _prior(experiment)),
+        ]
+    return [
+        ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
+        ("Correction", _correction(experiment)),
+    ]
+
+
+def _correction(experiment: Experiment) -> str | None:
+    """Group sequential tests correct no p: their family splits alpha. None where it is of one test."""
+    settings = experiment.analysis
+    if settings.method != "group_sequential" or settings.correction == "none":
+        return settings.correction
+    family = len(experiment.metrics.primary) * len(experiment.treatments)
+    return f"alpha split evenly over {family} tests" if family > 1 else None
+
+
+def _prior(experiment: Experiment) -> str:
+    prior = experiment.analysis.bayesian.prior
+    proportion, relative = prior.proportion, prior.relative_effect
+    told = "flat" if relative.sd is None else f"normal, mean {relative.mean:.4g}, sd {relative.sd:.4g}"
+    return (
+        f"proportions Beta({proportion.successes:.4g}, {proportion.failures:.4g}); "
+        f"relative effects of other metrics {told}"
+    )
 
 
 def _instant(value: Any) -> str | None:
@@ -96,13 +134,16 @@ def _metrics(data: ReportData) -> list[list[Cell]]:
 
 
 def _metric(metric: Metric, role: str) -> list[Cell]:
-    end = metric.window.closes
-    span = f"{_duration(metric.window.start)} to {'the end' if end is None else _duration(end)}"
     texts = (
-        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), span,
+        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), _span(metric.window),
         "more" if metric.direction == "increase" else "less", metric.description or "",
     )  # fmt: skip
     return [Cell(text) for text in texts]
+
+
+def _span(window: Window) -> str:
+    span = f"{_duration(window.start)} to {'the end' if window.closes is None else _duration(window.closes)}"
+    return span if window.anchor == "exposure" else f"{span}, from the start of the experiment"
 
 
 def _definition(metric: Metric) -> str:
@@ -150,7 +191,7 @@ def _estimator(row: Row) -> list[Cell]:
         Cell(row["treatment"]),
         Cell(row["estimator"]),
         Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        relative_interval(row),
         Cell(numbers.p_value(row["p_value"]), row["p_value"]),
         Cell(numbers.share(row["variance_reduction"]), row["variance_reduction"]),
     ]

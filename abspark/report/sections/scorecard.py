@@ -172,7 +172,7 @@ def _filled(column: Column, rows: Sequence[Row]) -> bool:
 def _between(label: str, low: str, high: str, text: Callable[..., str]) -> Column:
     return (
         Heading(label, f"{low} {high}", numeric=True),
-        lambda row: Cell(text(row[low], row[high]), row[low]),
+        lambda row: Cell(text(row[low], row[high]), row[low], high=row[high]),
     )
 
 

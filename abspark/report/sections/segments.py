@@ -9,9 +9,9 @@ import numpy as np
 
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
-from abspark.report.data import Comparison, ReportData, Row
+from abspark.report.data import BAYESIAN, Comparison, ReportData, Row
 from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
 from abspark.report.words import plural
 from abspark.stats.heterogeneity import heterogeneity
 
@@ -39,11 +39,14 @@ def segments(data: ReportData) -> Section:
     tests = _heterogeneity(shown)
     several = len(data.treatments) > 1
     panels = [
-        _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], _told(tests[pair]))
+        _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], _told(rows, tests[pair]))
         for pair, rows in shown.items()
     ]
     chooser = Chooser("segments", "Metric", "Effects by segment value", _HEADINGS, panels, ("forest",))
-    context = {"left_out": len(found) - len(shown)}
+    context = {
+        "left_out": len(found) - len(shown),
+        "tested": any(row["method"] != BAYESIAN for rows in shown.values() for row in rows),
+    }
     return Section(
         "segments", "For whom?", "Segments", "segments.html", context, {}, (chooser,) if panels else ()
     )
@@ -99,7 +102,9 @@ def _floats(values: Sequence[float | None]) -> Any:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _told(tests: Sequence[dict[str, Any]]) -> str:
+def _told(rows: Sequence[Row], tests: Sequence[dict[str, Any]]) -> str:
+    if all(row["method"] == BAYESIAN for row in rows):
+        return "Whether the effects differ between values is not tested with method bayesian."
     parts = [
         f"{test['name']}: too few estimates to compare"
         if test["p"] is None
@@ -156,7 +161,7 @@ def _cells(row: Row) -> list[Cell]:
         Cell(numbers.number(row["mean_control"]), row["mean_control"]),
         Cell(numbers.number(row["mean_treatment"]), row["mean_treatment"]),
         Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        relative_interval(row),
         Cell(numbers.signed(row["effect"]), row["effect"]),
         Cell(numbers.p_value(row["p_value"]), row["p_value"]),
         Cell(reason_sentence(row["reason"])),

@@ -20,7 +20,7 @@ from abspark.report.figures import (
     settled_range,
     shown_ends,
 )
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
 from abspark.report.words import plural
 
 _HEADINGS: Final = (
@@ -241,7 +241,7 @@ def _cells(row: Row, *, bounded: bool) -> list[Cell]:
         Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
         Cell(numbers.signed(row["effect"]), row["effect"]),
         Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        Cell(numbers.percent_interval(row["relative_low"], row["relative_high"]), row["relative_low"]),
+        relative_interval(row),
         Cell(numbers.p_value(row["p_value"]), row["p_value"]),
         Cell(numbers.number(row["statistic"]), row["statistic"]),
     ]

@@ -68,6 +68,15 @@ def test_secondary_metrics_and_other_estimators_are_not_compared() -> None:
     assert effect_checks(rows, [chosen], METRICS) == []
 
 
+def test_a_bayesian_method_has_no_standard_errors_to_compare_by() -> None:
+    moments = sliced("country", {"DE": 0.0, "FR": 1.0})
+    assert [row["status"] for row in checked(moments)] == ["warn"]
+    assert checked(moments, method="bayesian") == []
+    complete = METRICS | {"sales": metric("sales", window_policy="complete")}
+    falling = [1.0 - 0.1 * number for number in range(10)]
+    assert novelty(falling, experiment(analysis={"method": "bayesian"}), metrics=complete) == []
+
+
 def novelty(entering: list[float], chosen: Experiment | None = None, **given: Any) -> list[HealthRow]:
     """Checks where each day's new units have these effects."""
     cumulative = list(np.cumsum(entering) / np.arange(1, len(entering) + 1))

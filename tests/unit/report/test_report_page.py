@@ -33,6 +33,8 @@ from abspark.reasons import DROPS
 from abspark.report import page as pages
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
+from abspark.report.sections.answer import answer
+from abspark.report.sections.ledger import ledger
 from abspark.report.words import CHECKS
 
 SECTIONS = (
@@ -137,6 +139,28 @@ def test_values_to_sort_by_are_the_tables_own() -> None:
     assert cells[place][:2] == ["0.0019", 0.00186437]
 
 
+def test_an_interval_keeps_both_ends_in_full() -> None:
+    """For the script, by the columns that a heading names: what is sorted by, and what is exported."""
+    data = everything()
+    sources = {
+        "scorecard": data.headlines()[0],
+        "series": data.series(data.comparisons[0])[0],
+        "segments": next(row for row in data.results if row["segment_name"]),
+        "distribution": data.quantiles[0],
+    }
+    page = page_of(data)
+    for name, source in sources.items():
+        cells = page.data["choosers"][name]["panels"][0]["rows"][0]
+        for column, cell in zip(page.columns[f"{name}-table"], cells, strict=True):
+            ends = [source[end] for end in column.split()]
+            assert [cell[1], cell[3]] == ends if len(ends) == 2 else cell[3] is None
+    others = [row for row in data.results if not row["headline"]]
+    written = [given["data-high"] for tag, given in page.elements if tag == "td" and "data-high" in given]
+    assert [float(end or "nan") for end in written[-len(others) :]] == [
+        row["relative_high"] for row in others
+    ]
+
+
 def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
     data = report_data([result()], health=[check("hash"), check("srm", "fail", message="Units are missing.")])
     html = experiment_page(data)
@@ -153,10 +177,9 @@ def test_every_check_has_a_name_for_people() -> None:
 
 
 def test_every_reason_of_the_ledger_has_words(page: Page) -> None:
-    ledger = (
-        (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## The ledger")[1].split("\n## ")[0]
-    )
-    listed = set(re.findall(r"`([a-z]+_?[a-z_]*)`", ledger)) - {"sample"}
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    told = design.split("## The ledger")[1].split("\n## ")[0]
+    listed = set(re.findall(r"`([a-z]+_?[a-z_]*)`", told)) - {"sample"}
     assert len(listed) > 15
     assert listed <= set(DROPS)
     assert [line[""] for line in page.rows("ledger-table")] == [
@@ -168,6 +191,20 @@ def test_a_healthy_report_says_the_effect_first() -> None:
     html = experiment_page(report_data([result()], health=[check("srm")]))
     assert "+15.20%" in html[: html.index('id="trust"')]
     assert "95 % interval: +5.08% … +25.32%" in html
+
+
+def test_an_effect_that_is_shown_is_named_before_a_larger_one_that_is_not() -> None:
+    shown = result(treatment="blue", relative_effect=0.05, relative_low=0.01, relative_high=0.09)
+    larger = result(
+        treatment="green", relative_effect=0.06, relative_low=-0.01, relative_high=0.13, p_value=0.09,
+        p_adjusted=0.09, significant=False,
+    )  # fmt: skip
+    chosen = experiment(variants=("control", "blue", "green"))
+    card = answer(report_data([shown, larger], of=chosen)).context["effect"]
+    assert (card["title"], card["tone"]) == ("+5.00%", "good")
+    assert card["text"] == "conversion: blue against control"
+    neither = report_data([shown | {"significant": False}, larger], of=chosen)
+    assert answer(neither).context["effect"]["title"] == "+6.00%"
 
 
 def test_guardrail_margins_are_drawn_on_the_bad_side() -> None:
@@ -352,6 +389,22 @@ def test_heterogeneity_by_hand() -> None:
     assert "country: p = 0.0004, I² = 92%" in panel["note"]
 
 
+def test_a_bayesian_method_says_that_it_tests_no_heterogeneity() -> None:
+    numbers = {
+        "method": "bayesian",
+        "std_error": None,
+        "p_value": None,
+        "significant": None,
+        "prob_better": 0.97,
+    }
+    rows = [result(**numbers), *segment_rows("conversion", 3, **numbers)]
+    page = page_of(report_data(rows))
+    [panel] = page.data["choosers"]["segments"]["panels"]
+    assert panel["note"] == "Whether the effects differ between values is not tested with method bayesian."
+    assert "the test below" not in page.text
+    assert "the test below" in page_of(report_data([result(), *segment_rows("conversion", 3)])).text
+
+
 def test_the_smallest_detectable_effect_by_hand() -> None:
     """(1.95996 + 0.84162) x 0.0039683 = 0.011118, with a normal reference; t on 20,000 degrees is 0.003 % wider."""
     [line] = page_of(report_data([result()])).tables["power-table"][1:]
@@ -366,6 +419,38 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, module: str
     with pytest.raises(UsageError, match=f"needs {package}, which is not installed") as told:
         experiment_page(report_data([result()]))
     assert told.value.advice == "pip install 'abspark[report]'"
+
+
+def test_the_ledger_has_the_drops_of_all_that_the_experiment_reads() -> None:
+    """A covariate's own log, dimensions, and the values that each metric could not use, but no log of others."""
+    before = {"lookback": "7d", "metric": "visits"}
+    metrics = {
+        "conversion": metric("conversion", covariate=before),
+        "visits": metric("visits", source="sessions"),
+        "foreign": metric("foreign", source="events"),
+    }
+    drops = [
+        drop("exposures", "null_id", 7, experiment_id="*"),
+        drop("dimensions", "repeated_dimension", 2, experiment_id="*", source="customers", units=2),
+        drop("events", "null_id", 11, experiment_id="*", source="events"),
+        drop("events", "bad_time", 12, experiment_id="*", source="sessions"),
+        drop("events", "bot", 13, experiment_id="*", source="of_others"),
+        drop("values", "bad_value", 21, experiment_id="*", source="conversion"),
+        drop("values", "bad_value", 22, experiment_id="*", source="visits"),
+        drop("values", "bad_value", 23, experiment_id="*", source="foreign"),
+        drop("pairs", "outside_windows", 5, source="triggers", variant="control", units=2),
+    ]
+    [chooser] = ledger(report_data([result()], metrics=metrics, drops=drops)).choosers
+    found = {
+        panel.label: [(cells[0].text, cells[4].value) for cells in panel.rows] for panel in chooser.panels
+    }
+    assert found == {
+        "log": [("exposures", 7)],
+        "events": [("events", 11), ("values of conversion", 21)],
+        "sessions": [("events", 12), ("values of visits", 22)],
+        "customers": [("dimensions", 2)],
+        "triggers": [("pairs", 5)],
+    }
 
 
 @pytest.mark.parametrize("drawn", ["data", "narrow"])
