@@ -19,7 +19,7 @@ from abspark.pipeline.conversions import Status
 from abspark.pipeline.copies import Copies
 from abspark.pipeline.cutoffs import Newest
 from abspark.pipeline.events import time_range
-from abspark.pipeline.row_counts import KEPT, SPAN, bad_values
+from abspark.pipeline.row_counts import KEPT, SEEN, SPAN, bad_values
 from abspark.pipeline.spreading import MANY
 from abspark.pipeline.study import Study
 from abspark.schemas import NO_EXPERIMENT, SAMPLED
@@ -33,8 +33,6 @@ _PAIR_REASONS: Final = {
     Status.outside_windows: "outside_windows",
 }
 _OUTSIDE: Final = ("before_window", "after_window", "outside_windows")
-_SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
-"""Reasons of events that show that their log was written at their time."""
 _EVENT_STATUSES: Final = (Status.duplicate_event, Status.no_metric, Status.bad_value)
 
 
@@ -106,7 +104,7 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
             early += row["rows"]
         if row["reason"] in (KEPT, Status.bad_value.name):
             bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
-        if row["reason"] in _SEEN and row["newest"] is not None:
+        if row["reason"] in SEEN and row["newest"] is not None:
             newest[row["span"]] = max(newest.get(row["span"], row["newest"]), row["newest"])
     left_out = {reason: count for reason, count in counts.items() if reason != KEPT}
     drops = [Drop(NO_EXPERIMENT, "events", source, reason, None, n, None) for reason, n in left_out.items()]

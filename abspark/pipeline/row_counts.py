@@ -18,6 +18,8 @@ from abspark.pipeline.study import Study
 from abspark.pipeline.time import micros
 
 KEPT: Final = "kept"
+SEEN: Final = (KEPT, "no_metric", "bad_value", "outside_windows")
+"""Reasons of events that show that their log was written at their time."""
 SPAN: Final = 900_000_000
 """A quarter of an hour: the midnights of all time zones lie between two of them."""
 
@@ -43,7 +45,8 @@ def exposure_counts(exposures: DataFrame) -> DataFrame:
 def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool = False) -> DataFrame:
     """Coded events of one source counted by reason (`kept` where valid) and span of time, with the newest time.
 
-    Columns: reason; span, a quarter of an hour, by number since 1970; rows; newest (epoch microseconds); bad0.., rows
+    Columns: reason; span, a quarter of an hour, by number since 1970, NULL where the reason says that the time may be
+    any, of which there would be millions; rows; newest (epoch microseconds); bad0.., rows
     with a value that some metric wanted and could not use, one column for each group of `bad_values`. With `sampled`
     there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
     as `abspark.pipeline.spreading` has to know of them. A source that says how far apart copies are has two columns
@@ -54,7 +57,8 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
     groups = bad_values(study, source)
     bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
-    keys = [F.coalesce("reason", F.lit(KEPT)).alias("reason"), span.alias("span")]
+    reason = F.coalesce("reason", F.lit(KEPT))
+    keys = [reason.alias("reason"), F.when(reason.isin(*SEEN), span).alias("span")]
     within = study.event_source(source).copies_within
     if sampled:
         keys.append(F.when(F.col("reason").isNull(), sampled_unit(value_names(study))).alias("unit"))
