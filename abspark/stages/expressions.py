@@ -42,11 +42,11 @@ def require_evaluable(
     """
     if source.filter is not None:
         _require(source, rows, [Stated("filter", source.filter, "boolean")])
-    by_experiment = {e: _of_metrics(e, state.project, source.name) for e in experiments}
-    every = {(one.text, one.becomes): one for stated in by_experiment.values() for one in stated}
+    by_experiment = [(e, _of_metrics(e, state.project, source.name)) for e in experiments]
+    every = {(one.text, one.becomes): one for _, stated in by_experiment for one in stated}
     if _fault(rows, every.values()) is None:
         return
-    for experiment, stated in by_experiment.items():
+    for experiment, stated in by_experiment:
         try:
             _require(source, rows, stated)
         except DataError as error:

@@ -16,7 +16,7 @@ from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
 from abspark.stages.expressions import require_evaluable
 from abspark.stages.state import Input, RunState
-from abspark.storage import as_data_error, pin, read, require_columns
+from abspark.storage import as_data_error, pin, read, require_columns, told_by_us
 
 
 def source_of(state: RunState, name: str) -> Source:
@@ -37,7 +37,7 @@ def pin_all(state: RunState) -> None:
         DataError: No experiment is left.
     """
     for name in dict.fromkeys(name for e in state.running for name in _needed(state, e)):
-        with failing(state, name):
+        with failing(state, name), told_by_us():
             source = source_of(state, name)
             pinned = pin(state.spark, source)
             state.inputs[name] = Input(pinned)

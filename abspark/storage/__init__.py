@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.places import bytes_at
+    from abspark.storage.quiet import told_by_us
     from abspark.storage.session import open_session, run_settings
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, pin, read, row_count
@@ -46,6 +47,7 @@ __all__ = [
     "row_count",
     "run_settings",
     "tagged",
+    "told_by_us",
 ]
 
 _HOMES: Final = {
@@ -72,6 +74,7 @@ _HOMES: Final = {
     "row_count": "sources",
     "run_settings": "session",
     "tagged": "interrupts",
+    "told_by_us": "quiet",
 }
 
 

@@ -185,7 +185,7 @@ def test_floating_point_ids(tiny: TinyProject, fails: Fails) -> None:
          "    filter: element_at(event, 1) = 'b'\n    columns: {unit: user, time: ts, event",
          r"source purchases: filter = element_at\(event, 1\) = 'b': Cannot resolve "),
         ("sources/logs.yaml", "event_id: id}\n  - name: visits",
-         "event_id: id}\n    properties: {seen: {column: ts, type: int}}\n  - name: visits",
+         "event_id: id}\n    properties: {seen: {column: ts, type: 'map<string,string>'}}\n  - name: visits",
          r"source purchases: Cannot resolve .*ts.*\n +do: say in the source's properties what type"),
     ],
 )  # fmt: skip

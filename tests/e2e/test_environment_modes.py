@@ -16,7 +16,7 @@ from abspark import runner
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
 EARLY = 3
-"""Purchases long before all windows."""
+"""Purchases long before all windows; one more is after those of its unit, and not after those of all."""
 NUMBERS = ("assignments", "moments", "results")
 
 
@@ -25,8 +25,8 @@ def made(root: pytest.TempPathFactory, name: str, chosen: str) -> TinyProject:
     tiny = make_project(root.mktemp(name), "parquet")
     log = pa.table(purchases())
     early = {
-        "user": ["user-001"] * EARLY, "ts": [START - timedelta(days=90)] * EARLY, "kind": ["buy"] * EARLY,
-        "amount": [1.0] * EARLY, "id": [f"early-{number}" for number in range(EARLY)],
+        "user": ["user-001"] * (EARLY + 1), "ts": [START - timedelta(days=90)] * EARLY + [START + timedelta(days=12)],
+        "kind": ["buy"] * (EARLY + 1), "amount": [1.0] * (EARLY + 1), "id": [f"more-{n}" for n in range(EARLY + 1)],
     }  # fmt: skip
     log = pa.concat_tables([log, pa.table(early, schema=log.schema)])
     tiny.write_parquet("purchases", {column: log[column] for column in log.column_names})
@@ -55,7 +55,7 @@ def test_unread_rows_are_counted_and_the_condition_stated(
     assert_same({name: found[name] for name in NUMBERS}, {name: usual[name] for name in NUMBERS})
     [record] = run_records(spark, tiny.load())
     inputs = {row["source"]: row for row in record["inputs"]}
-    there = len(purchases()["user"]) + EARLY
+    there = len(purchases()["user"]) + EARLY + 1
     # seven days after the last day on which anybody is exposed
     assert inputs["purchases"]["predicate"] == "ts >= 2026-03-01 00:00:00 and ts <= 2026-03-18 00:00:00"
     assert (inputs["purchases"]["rows"], inputs["purchases"]["not_read"]) == (there - EARLY, EARLY)
@@ -98,7 +98,8 @@ def test_unit_metrics_are_kept_where_they_are_asked_for(
     for row in found["unit_metrics"]:
         sums[row["experiment_id"], row["metric"]] += row["num"]
         units[row["experiment_id"], row["metric"]] += 1
-    whole = [row for row in found["moments"] if row["segment_name"] == ""]
+    last = max(row["day"] for row in found["moments"])
+    whole = [row for row in found["moments"] if row["segment_name"] is None and row["day"] == last]
     expected: dict[tuple[str, str], float] = defaultdict(float)
     counted: dict[tuple[str, str], int] = defaultdict(int)
     for row in whole:

@@ -247,7 +247,8 @@ def test_what_is_set_for_much_input_reaches_java(tmp_path: Path) -> None:
 import sys
 from abspark.config import Environment
 from abspark.storage import open_session
-given = Environment.model_validate({"name": "test", "lake": {"path": "lake"}, "spark": {"master": "local[2]"}})
+spark = {"master": "local[2]", "conf": {"spark.sql.files.openCostInBytes": "1"}}
+given = Environment.model_validate({"name": "test", "lake": {"path": "lake"}, "spark": spark})
 with open_session(given, input_bytes=64 * 1024**2) as spark:
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     print([hadoop.get(f"parquet.enable.dictionary#{column}") for column in ("unit_id", "first_exposure_at", "variant")])
