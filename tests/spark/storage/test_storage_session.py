@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -195,19 +195,47 @@ def test_a_limit_of_ones_own_stays(key: str, value: str, within: str) -> None:
 
 
 class ClosedSettings(Settings):
-    """Those of a platform that lets nobody say how Spark generates code."""
+    """Those of a platform that neither tells nor takes any but its `open` ones, as Databricks serverless."""
+
+    open: tuple[str, ...] = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._require_open(key)
+        return super().get(key, default)
 
     def set(self, key: str, value: str) -> None:
-        if "codegen" in key:
-            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] {key}")
+        self._require_open(key)
         self[key] = value
 
+    def unset(self, key: str) -> None:
+        self._require_open(key)
+        del self[key]
 
-def test_a_platform_that_closes_its_settings_goes_without_a_limit() -> None:
-    conf = ClosedSettings()
+    def _require_open(self, key: str) -> None:
+        if key not in self.open:
+            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] Configuration {key} is not available.")
+
+
+def test_a_platform_that_closes_its_settings_goes_without_them() -> None:
+    conf = ClosedSettings({"spark.sql.session.timeZone": "Asia/Tokyo"})
     with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
-        assert conf["spark.sql.session.timeZone"] == "UTC"
-    assert conf == {}
+        assert conf == {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+    assert conf == {"spark.sql.session.timeZone": "Asia/Tokyo"}
+
+
+def test_a_run_needs_a_time_zone_and_ansi_of_its_own() -> None:
+    conf = ClosedSettings({"spark.sql.session.timeZone": "Asia/Tokyo"})
+    conf.open = ("spark.sql.session.timeZone",)
+    session = cast("SparkSession", SimpleNamespace(conf=conf))
+    with (
+        pytest.raises(AbsparkError, match=r"spark\.sql\.ansi\.enabled, which has to be false: Configuration"),
+        run_settings(session),
+    ):
+        pytest.fail("it ran")
+    assert conf == {"spark.sql.session.timeZone": "Asia/Tokyo"}
+    conf.open = ClosedSettings.open
+    with run_settings(session):
+        assert conf["spark.sql.ansi.enabled"] == "false"
 
 
 def test_a_cluster_gets_no_settings() -> None:
