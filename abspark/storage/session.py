@@ -7,9 +7,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import TimeoutExpired
+from threading import Lock
 from typing import Any, Final
 
 from pyspark.errors import PySparkException
@@ -111,19 +113,44 @@ def open_session(
 
 @contextmanager
 def run_settings(spark: SparkSession) -> Iterator[None]:
-    """Within it the time zone is UTC, ANSI is off and partition folders are text; restored at the end.
+    """Within it the time zone is UTC, ANSI is off and partition folders are text.
 
     And no generated method is longer than Java compiles, unless the session has its own limit or its Java has none.
-    What a platform lets nobody set is left as it is, but for the time zone and ANSI.
+    What a platform lets nobody set is left as it is, but for the time zone and ANSI. Runs in several threads may share
+    a session: the last to leave restores what the first found.
 
     Raises:
         AbsparkError: The session lets nobody set the time zone or ANSI.
     """
-    restore = _set_for_runs(spark)
+    session = _identity(spark)
+    with _USES_LOCK:
+        use = _USES.setdefault(session, _Use(_set_for_runs(spark)))
+        use.users += 1
     try:
         yield
     finally:
-        restore.close()
+        with _USES_LOCK:
+            use.users -= 1
+            if not use.users:
+                del _USES[session]
+                use.restore.close()
+
+
+@dataclass
+class _Use:
+    restore: ExitStack
+    users: int = 0
+
+
+_USES: Final[dict[object, _Use]] = {}
+_USES_LOCK: Final = Lock()
+
+
+def _identity(spark: SparkSession) -> object:
+    """Of a session of Java's, for which Python may have several objects."""
+    with suppress(Exception):
+        return spark._jsparkSession.sessionUUID()
+    return id(spark)
 
 
 def _set_for_runs(spark: SparkSession) -> ExitStack:
