@@ -20,7 +20,7 @@ from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, cancel_jobs, meter_of, open_lake, run_settings
+from abspark.storage import Lake, cancel_tagged, meter_of, open_lake, run_settings, tagged
 
 _STAGES: Final = {
     "moments": ("assignments", ("unit_metrics", "moments")),
@@ -174,12 +174,16 @@ def _metered(progress: Progress | None, spark: SparkSession) -> Progress:
 
 @contextmanager
 def recorded_failure(state: RunState) -> Iterator[None]:
-    """Within it, whatever ends the run early is recorded in `runs` as far as the lake still takes it."""
+    """Within it, whatever ends the run early is recorded in `runs` as far as the lake still takes it.
+
+    A user who stops the run stops what Spark does for it and nothing else in the session.
+    """
     try:
-        yield
+        with tagged(state.spark, state.tag):
+            yield
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
-            cancel_jobs(state.spark)
+            cancel_tagged(state.spark, state.tag)
         state.aside.close()
         if not state.ended:
             reason = _reason(error)

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 
 
 class Aside:
-    """One thread that does what it is given in that order. Nothing of it outlives `close`."""
+    """One thread that does what it is given in that order, each piece `within`. Nothing of it outlives `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._within = within
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="abspark-aside")
         self._given: list[Future[Any]] = []
 
     def start(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Do some work once what was given before has ended, also where that failed."""
-        future = self._thread.submit(work)
+
+        def do() -> Answer:
+            with self._within():
+                return work()
+
+        future = self._thread.submit(do)
         self._given.append(future)
         return future
 

@@ -23,7 +23,7 @@ from abspark.pipeline.study import Study
 from abspark.stages.bots import find_bots
 from abspark.stages.inputs import failing, raw
 from abspark.stages.state import RunState
-from abspark.storage import PinnedSource, bytes_at, cancel_tagged, row_count, tagged
+from abspark.storage import PinnedSource, bytes_at, cancel_tagged, row_count
 
 Counted = tuple[list[Drop], SourceTally]
 _BYTES_OF_A_ROW: Final = 64
@@ -115,13 +115,12 @@ def counted_log(state: RunState, name: str, begun: LogCounts | None) -> Counted:
 def _abandon(state: RunState, counts: Sequence[Future[Counted | Exception]]) -> None:
     under_way = [count for count in counts if not count.cancel()]
     while wait(under_way, timeout=_PATIENCE).not_done:
-        cancel_tagged(state.spark, _tag(state))
+        cancel_tagged(state.spark, state.tag)
 
 
 def _attempted(state: RunState, study: Study, name: str) -> Counted | Exception:
     try:
-        with tagged(state.spark, _tag(state)):
-            return _counted(state, study, name, aside=True)
+        return _counted(state, study, name, aside=True)
     except Exception as error:
         return error
 
@@ -187,7 +186,3 @@ def prunes(state: RunState) -> bool:
 
 def _title(name: str) -> str:
     return f"count {name}"
-
-
-def _tag(state: RunState) -> str:
-    return f"abspark-counts-{state.run_id}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from pyspark.sql import Row
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from abspark.analysis.health_covariates import history_check
@@ -88,16 +89,25 @@ def _held(state: RunState, analysis: Analysis) -> Iterator[Analysis]:
     if not quantile_caps(study) and not of_units(study) and not of_events(study):
         yield analysis
         return
-    held = analysis.unit_metrics.persist()
-    try:
+    with _persisted(analysis.unit_metrics) as held:
         holding = replace(analysis, held=held)
         if quantile_caps(study):
             with state.progress.stage("caps") as stage:
                 holding = replace(holding, bounds=cap_bounds(holding))
                 stage.rows = len(holding.bounds)
         yield holding
+
+
+@contextmanager
+def _persisted(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame that is computed once; as often as it is read where the platform refuses, as Databricks serverless."""
+    with suppress(PySparkException):
+        frame.persist()
+    try:
+        yield frame
     finally:
-        held.unpersist()
+        with suppress(PySparkException):
+            frame.unpersist()
 
 
 def cap_bounds(analysis: Analysis) -> dict[Code, Bounds]:

@@ -22,7 +22,7 @@ from abspark.pipeline.time import instant
 from abspark.progress import Progress
 from abspark.schemas import SCHEMA_VERSION, TABLES
 from abspark.stages.aside import Aside
-from abspark.storage import Lake, PinnedSource
+from abspark.storage import Lake, PinnedSource, tagged
 
 RUNNING = "running"
 COMMITTED = "committed"
@@ -74,7 +74,16 @@ class RunState:
     settled: Future[None] | None = None
     frequent: Future[list[Row]] | None = None
     by_value: Future[ByValue] | None = None
-    aside: Aside = field(default_factory=Aside)
+    aside: Aside = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tag the work beside the stages like theirs."""
+        self.aside = Aside(lambda: tagged(self.spark, self.tag))
+
+    @property
+    def tag(self) -> str:
+        """What all that Spark does for this run is tagged with, in whichever thread."""
+        return f"abspark-run-{self.run_id}"
 
     @property
     def running(self) -> tuple[Experiment, ...]:
@@ -115,15 +124,15 @@ class RunState:
 
         What the lake refuses is raised by `aside.wait`.
         """
-        tagged = {name: [{**row, "run_id": self.run_id} for row in rows] for name, rows in tables.items()}
+        own = {name: [{**row, "run_id": self.run_id} for row in rows] for name, rows in tables.items()}
 
         def write() -> None:
             with self.progress.stage(told, aside=True) if told else nullcontext():
-                for name, rows in tagged.items():
+                for name, rows in own.items():
                     self.lake.append_rows(name, rows)
 
         if self.kept is not None:
-            for name, rows in tagged.items():
+            for name, rows in own.items():
                 names = TABLES[name].names
                 self.kept.setdefault(name, []).extend({n: row.get(n) for n in names} for row in rows)
         self.aside.start(write)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from abspark.storage.conditions import first_line
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error
-    from abspark.storage.interrupts import cancel_jobs, cancel_tagged, tagged
+    from abspark.storage.interrupts import cancel_tagged, tagged
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
@@ -32,7 +32,6 @@ __all__ = [
     "Pruned",
     "as_data_error",
     "bytes_at",
-    "cancel_jobs",
     "cancel_tagged",
     "content_hash",
     "first_line",
@@ -59,7 +58,6 @@ _HOMES: Final = {
     "Pruned": "lake",
     "as_data_error": "faults",
     "bytes_at": "places",
-    "cancel_jobs": "interrupts",
     "cancel_tagged": "interrupts",
     "content_hash": "csv_values",
     "first_line": "conditions",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyspark.sql import SparkSession
 
@@ -32,28 +32,44 @@ def interrupt_plainly() -> None:
             logger.addFilter(_untold)
 
 
-def cancel_jobs(spark: SparkSession) -> None:
-    """Cancel what Spark is doing, where the session lets this process ask; so that what waits for it goes on."""
-    with suppress(Exception):
-        spark.sparkContext.cancelAllJobs()
-
-
 @contextmanager
 def tagged(spark: SparkSession, tag: str) -> Iterator[None]:
-    """Within it, jobs that this thread starts carry a tag, where the session lets this process set one."""
+    """Within it, what this thread has Spark do carries a tag, where the session lets this process set one."""
     with suppress(Exception):
-        spark.sparkContext.addJobTag(tag)
+        _tags(spark).add(tag)
     try:
         yield
     finally:
         with suppress(Exception):
-            spark.sparkContext.removeJobTag(tag)
+            _tags(spark).remove(tag)
 
 
 def cancel_tagged(spark: SparkSession, tag: str) -> None:
-    """Cancel the jobs under way that carry a tag, where the session lets this process ask."""
+    """Cancel what is under way and carries a tag, whichever threads began it, where the session lets this process ask.
+
+    What waits for it goes on.
+    """
     with suppress(Exception):
-        spark.sparkContext.cancelJobsWithTag(tag)
+        _tags(spark).cancel(tag)
+
+
+class _Tags(NamedTuple):
+    add: Callable[[str], object]
+    remove: Callable[[str], object]
+    cancel: Callable[[str], object]
+
+
+def _tags(spark: SparkSession) -> _Tags:
+    """Those of the SparkContext, or, over Spark Connect, where there is none, of the session.
+
+    A classic session has tags of its own, but each thread knows only those that it has set itself, and none once Ctrl-C
+    has cost it its connection to Java.
+    """
+    try:
+        context = spark.sparkContext
+    except Exception:
+        return _Tags(spark.addTag, spark.removeTag, spark.interruptTag)
+    return _Tags(context.addJobTag, context.removeJobTag, context.cancelJobsWithTag)
 
 
 def _untold(record: logging.LogRecord) -> bool:

@@ -6,10 +6,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import TimeoutExpired
+from threading import Lock
 from typing import Any, Final
 
 from pyspark.errors import PySparkException
@@ -62,6 +64,8 @@ _RUN_SETTINGS: Final = {
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
+_REQUIRED: Final = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
+"""Without these results would be wrong; a platform may let nobody at the others, as Databricks serverless."""
 _JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
 _EXECUTOR_OPTIONS: Final = ("spark.executor.extraJavaOptions", "spark.executor.defaultJavaOptions")
 _PACKAGES: Final = "spark.jars.packages"
@@ -109,38 +113,76 @@ def open_session(
 
 @contextmanager
 def run_settings(spark: SparkSession) -> Iterator[None]:
-    """Within it the time zone is UTC, ANSI is off and partition folders are text; restored at the end.
+    """Within it the time zone is UTC, ANSI is off and partition folders are text.
 
     And no generated method is longer than Java compiles, unless the session has its own limit or its Java has none.
+    What a platform lets nobody set is left as it is, but for the time zone and ANSI. Runs in several threads may share
+    a session: the last to leave restores what the first found.
+
+    Raises:
+        AbsparkError: The session lets nobody set the time zone or ANSI.
     """
-    before = {key: spark.conf.get(key, None) for key in _RUN_SETTINGS}
-    for key, value in _RUN_SETTINGS.items():
-        spark.conf.set(key, value)
-    try:
-        with _short_methods(spark):
-            yield
-    finally:
-        for key, old in before.items():
-            if old is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, old)
-
-
-@contextmanager
-def _short_methods(spark: SparkSession) -> Iterator[None]:
-    key, limit = _LONGEST_METHOD
-    limited = False
-    with suppress(PySparkException):  # a platform that lets nobody at such settings goes without
-        given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
-        if spark.conf.get(key, None) is None and not any(_COMPILE_ALL in options for options in given):
-            spark.conf.set(key, limit)
-            limited = True
+    session = _identity(spark)
+    with _USES_LOCK:
+        use = _USES.setdefault(session, _Use(_set_for_runs(spark)))
+        use.users += 1
     try:
         yield
     finally:
-        if limited:
-            spark.conf.unset(key)
+        with _USES_LOCK:
+            use.users -= 1
+            if not use.users:
+                del _USES[session]
+                use.restore.close()
+
+
+@dataclass
+class _Use:
+    restore: ExitStack
+    users: int = 0
+
+
+_USES: Final[dict[object, _Use]] = {}
+_USES_LOCK: Final = Lock()
+
+
+def _identity(spark: SparkSession) -> object:
+    """Of a session of Java's, for which Python may have several objects."""
+    with suppress(Exception):
+        return spark._jsparkSession.sessionUUID()
+    return id(spark)
+
+
+def _set_for_runs(spark: SparkSession) -> ExitStack:
+    with ExitStack() as restore:
+        for key, value in _RUN_SETTINGS.items():
+            try:
+                _set(spark, key, value, restore)
+            except PySparkException as error:
+                if key in _REQUIRED:
+                    raise AbsparkError(
+                        f"This session lets nobody set {key}, which has to be {value}: {first_line(error)}",
+                        advice="run abspark in a session that allows it",
+                    ) from error
+        _set_short_methods(spark, restore)
+        return restore.pop_all()
+
+
+def _set_short_methods(spark: SparkSession, restore: ExitStack) -> None:
+    key, limit = _LONGEST_METHOD
+    with suppress(PySparkException):
+        given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
+        if spark.conf.get(key, None) is None and not any(_COMPILE_ALL in options for options in given):
+            _set(spark, key, limit, restore)
+
+
+def _set(spark: SparkSession, key: str, value: str, restore: ExitStack) -> None:
+    before = spark.conf.get(key, None)
+    spark.conf.set(key, value)
+    if before is None:
+        restore.callback(spark.conf.unset, key)
+    else:
+        restore.callback(spark.conf.set, key, before)
 
 
 def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str]:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from committed_tables import COMMITTED, assert_same, committed
 from project_builder import AS_OF_INSTANT, TinyProject, make_project
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from pyspark.sql.classic.dataframe import DataFrame
 
 from abspark import rows, runner
 
@@ -50,9 +53,8 @@ def with_ages(tiny: TinyProject) -> None:
     sources.write_text(sources.read_text().replace("attributes: [platform]", "attributes: [platform, age]"))
 
 
-@pytest.fixture(scope="module")
-def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
-    tiny = make_project(tmp_path_factory.mktemp("kinds"))
+def project_of_kinds(root: Path) -> TinyProject:
+    tiny = make_project(root)
     (tiny.conf / "metrics/tiny.yaml").write_text(METRICS)
     experiment = tiny.conf / "experiments/button.yaml"
     text = experiment.read_text().replace(
@@ -60,6 +62,12 @@ def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ti
     )
     experiment.write_text(text)
     with_ages(tiny)
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
+    tiny = project_of_kinds(tmp_path_factory.mktemp("kinds"))
     runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT, experiments=["button"])
     return tiny
 
@@ -168,3 +176,20 @@ def test_quantiles_of_units_and_of_events(spark: SparkSession, project: TinyProj
         assert (row["n"], row["n_clusters"]) == (len(events), sum(bool(values) for values in units.values()))
         assert row["value"] == pytest.approx(events[row["rank"] - 1])
         assert row["value_low"] <= row["value"] <= row["value_high"]
+
+
+def test_a_platform_that_keeps_no_frames_gives_the_same(
+    spark: SparkSession, project: TinyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_frame: Any) -> Any:
+        raise AnalysisException(
+            "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute."
+        )
+
+    for name in ("persist", "unpersist"):
+        monkeypatch.setattr(DataFrame, name, refuse)
+    tiny = project_of_kinds(tmp_path)
+    runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT, experiments=["button"])
+    names = (*COMMITTED, "quantiles")
+    found, expected = (committed(spark, one.load(), names=names) for one in (tiny, project))
+    assert_same(found, expected)

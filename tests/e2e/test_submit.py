@@ -47,6 +47,33 @@ outcome = run(spark, project, as_of=datetime.fromisoformat(sys.argv[3]))
 print(type(spark).__module__, len(rows(spark, project, "results")), outcome.run_id)
 """
 
+_STOP_OVER_CONNECT = """
+import threading, time
+from pyspark.sql import SparkSession
+from abspark.storage import cancel_tagged, tagged
+
+spark = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+ends = {}
+
+def work(name, tasks):
+    pause = "reflect('java.lang.Thread', 'sleep', 100L)"
+    try:
+        with tagged(spark, name):
+            spark.range(0, tasks, 1, tasks).selectExpr(pause).collect()
+        ends[name] = "done"
+    except Exception as error:
+        ends[name] = "cancelled" if "OPERATION_CANCELED" in str(error) else str(error)
+
+threads = [threading.Thread(target=work, args=given) for given in (("mine", 20_000), ("stranger", 100))]
+for thread in threads:
+    thread.start()
+time.sleep(2)
+cancel_tagged(spark, "mine")
+for thread in threads:
+    thread.join()
+print(sorted(ends.items()), spark.getTags())
+"""
+
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> TinyProject:
@@ -116,3 +143,9 @@ def test_spark_connect(
     assert {row[name] for row in costs(spark, tiny) for name in row if name not in ("stage", "seconds")} == {
         None
     }
+
+
+def test_a_tag_is_cancelled_over_spark_connect(tmp_path: Path) -> None:
+    done = ended([sys.executable, "-c", _STOP_OVER_CONNECT], tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "[('mine', 'cancelled'), ('stranger', 'done')] set()"

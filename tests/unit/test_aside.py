@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -53,3 +55,26 @@ def test_closing_waits_for_what_is_under_way_and_drops_the_rest() -> None:
     threading.Timer(0.1, may_end.set).start()
     aside.close()
     assert done == ["slow"]
+
+
+def test_each_piece_of_work_is_done_within() -> None:
+    done: list[str] = []
+
+    @contextmanager
+    def tagged() -> Iterator[None]:
+        done.append(f"tag in {threading.current_thread().name[:13]}")
+        try:
+            yield
+        finally:
+            done.append("untag")
+
+    def fails() -> None:
+        done.append("fails")
+        raise ValueError("the lake is gone")
+
+    aside = Aside(tagged)
+    aside.start(fails)
+    aside.start(lambda: done.append("third")).result()
+    aside.close()
+    begin = "tag in abspark-aside"
+    assert done == [begin, "fails", "untag", begin, "third", "untag"]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +33,11 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_run() -> None:
+    """These tests begin outside of any run."""
 
 
 def environment(**spark: object) -> Environment:
@@ -171,6 +176,24 @@ def test_generated_methods_are_no_longer_than_java_compiles(spark: SparkSession)
             spark.conf.set(limit, before)
 
 
+@pytest.mark.spark
+def test_a_session_is_one_by_whatever_object(spark: SparkSession) -> None:
+    java = spark._jvm.org.apache.spark.sql.classic.SparkSession.active()
+    assert java is not spark._jsparkSession
+    same = cast("SparkSession", SimpleNamespace(conf=spark.conf, _jsparkSession=java))
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        one, other = run_settings(spark), run_settings(same)
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)
+        assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+        other.__exit__(None, None, None)
+        assert spark.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
 class Settings(dict[str, str]):
     """The part of a session's `conf` that a run needs; a real one cannot change its executors' options."""
 
@@ -195,19 +218,84 @@ def test_a_limit_of_ones_own_stays(key: str, value: str, within: str) -> None:
 
 
 class ClosedSettings(Settings):
-    """Those of a platform that lets nobody say how Spark generates code."""
+    """Those of a platform that neither tells nor takes any but its `open` ones, as Databricks serverless."""
+
+    open: tuple[str, ...] = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._require_open(key)
+        return super().get(key, default)
 
     def set(self, key: str, value: str) -> None:
-        if "codegen" in key:
-            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] {key}")
+        self._require_open(key)
         self[key] = value
 
+    def unset(self, key: str) -> None:
+        self._require_open(key)
+        del self[key]
 
-def test_a_platform_that_closes_its_settings_goes_without_a_limit() -> None:
-    conf = ClosedSettings()
+    def _require_open(self, key: str) -> None:
+        if key not in self.open:
+            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] Configuration {key} is not available.")
+
+
+def test_a_platform_that_closes_its_settings_goes_without_them() -> None:
+    conf = ClosedSettings({"spark.sql.session.timeZone": "Asia/Tokyo"})
     with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
-        assert conf["spark.sql.session.timeZone"] == "UTC"
-    assert conf == {}
+        assert conf == {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+    assert conf == {"spark.sql.session.timeZone": "Asia/Tokyo"}
+
+
+def test_a_run_needs_a_time_zone_and_ansi_of_its_own() -> None:
+    conf = ClosedSettings({"spark.sql.session.timeZone": "Asia/Tokyo"})
+    conf.open = ("spark.sql.session.timeZone",)
+    session = cast("SparkSession", SimpleNamespace(conf=conf))
+    with (
+        pytest.raises(AbsparkError, match=r"spark\.sql\.ansi\.enabled, which has to be false: Configuration"),
+        run_settings(session),
+    ):
+        pytest.fail("it ran")
+    assert conf == {"spark.sql.session.timeZone": "Asia/Tokyo"}
+    conf.open = ClosedSettings.open
+    with run_settings(session):
+        assert conf["spark.sql.ansi.enabled"] == "false"
+
+
+class Java:
+    """A session of Java's, of which pyspark makes as many objects as it is asked for."""
+
+    def sessionUUID(self) -> str:  # noqa: N802 - Java's name
+        return "5f2d"
+
+
+def test_runs_that_share_a_session_leave_its_settings_to_the_last() -> None:
+    given = {"spark.sql.session.timeZone": "Asia/Tokyo", "spark.sql.ansi.enabled": "true"}
+    conf, java = Settings(given), Java()
+    one, other = (
+        run_settings(cast("SparkSession", SimpleNamespace(conf=conf, _jsparkSession=java))) for _ in range(2)
+    )
+    one.__enter__()
+    within = dict(conf)
+    conf["spark.sql.session.timeZone"] = "CET"
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert conf == within
+    assert (within["spark.sql.session.timeZone"], within["spark.sql.ansi.enabled"]) == ("UTC", "false")
+    other.__exit__(None, None, None)
+    assert conf == given
+
+
+def test_sessions_have_their_settings_apart() -> None:
+    sessions = [
+        SimpleNamespace(conf=Settings({"spark.sql.session.timeZone": zone})) for zone in ("CET", "CET")
+    ]
+    one, other = (run_settings(cast("SparkSession", session)) for session in sessions)
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert [session.conf["spark.sql.session.timeZone"] for session in sessions] == ["CET", "UTC"]
+    other.__exit__(None, None, None)
+    assert [session.conf for session in sessions] == [{"spark.sql.session.timeZone": "CET"}] * 2
 
 
 def test_a_cluster_gets_no_settings() -> None:
