@@ -6,6 +6,8 @@ Only the driver's rows of a folder on this machine take a shorter way: see `delt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -15,12 +17,12 @@ from abspark.errors import LakeError
 from abspark.local_frame import local_frame
 from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, Table
 from abspark.storage.conditions import is_absent, is_not_delta
-from abspark.storage.delta_files import BEGINS, MOVES, delta_files, properties_of
+from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import delta_commits
 from abspark.storage.lock import machine_lock
-from abspark.storage.places import delta_path_name, literal, local_path, quoted
+from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
 from abspark.storage.retry import retried
 
@@ -59,8 +61,15 @@ class DeltaLake(Lake):
         super().__init__(spark, location)
         self._name_of = name_of
         self._schema = schema
-        self._folder = local_path(location) if schema is None else None
-        self._files = delta_files(self._folder, location)
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        """The lake's folder where that is on this machine's disk, also by Spark's lights."""
+        return folder_here(self.spark, self.location) if self._schema is None else None
+
+    @cached_property
+    def _files(self) -> DeltaFiles | None:
+        return delta_files(self._folder, self.location)
 
     @classmethod
     def in_folder(cls, spark: SparkSession, folder: str) -> DeltaLake:
@@ -92,7 +101,11 @@ class DeltaLake(Lake):
             self._do(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
         for table in (COMMITS, RUNS, ASSIGNMENTS):
             self._create(table)
-        self._told(lambda: self._exists(ASSIGNMENTS))
+        if not self._told(lambda: self._exists(ASSIGNMENTS)):
+            raise LakeError(
+                f"the lake {self.location} cannot be written: Spark does not find the table that was made there.",
+                advice="name the lake's place with its file system, such as file:/…, hdfs:/… or dbfs:/…",
+            )
 
     def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
         """See `Lake.commit`. One conditional MERGE, repeated while only others' rows have moved."""
@@ -226,4 +239,4 @@ class DeltaLake(Lake):
         try:
             return action()
         except Exception as error:
-            raise as_lake_error(error, self.location) or error from None
+            raise as_lake_error(error, self.location, self._folder) or error from None
