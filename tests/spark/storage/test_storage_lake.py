@@ -248,6 +248,29 @@ def test_views_of_a_catalog_have_the_rows_that_count(catalog_lake: Lake, spark: 
     assert [(run_id, experiment) for run_id, experiment, _ in drops(catalog_lake)] == counting()
 
 
+def test_a_view_gains_the_columns_that_its_table_does(catalog_lake: Lake, spark: SparkSession) -> None:
+    catalog_lake.ensure_writable()
+    old = ", ".join(f"`{c.name}` {c.type}" for c in DROPS.columns if c.name not in ("units", "variant"))
+    spark.sql(f"CREATE TABLE {catalog_lake.location}.drops ({old}) USING delta PARTITIONED BY (run_id)")
+    catalog_lake.ensure_writable()
+    view = f"{catalog_lake.location}.current_drops"
+    assert "units" not in spark.table(view).columns
+    catalog_lake.append_rows("drops", [{"run_id": "r1", "experiment_id": "a", "rows": 1, "units": 7}])
+    catalog_lake.commit("r1", {"a": None})
+    assert set(spark.table(view).columns) == set(DROPS.names)
+    assert [row["units"] for row in spark.table(view).collect()] == [7]
+
+
+def test_a_view_whose_maker_died_is_made_by_the_next_run(catalog_lake: Lake, spark: SparkSession) -> None:
+    catalog_lake.ensure_writable()
+    write_drops(catalog_lake, "r1", "a")
+    views = [f"{catalog_lake.location}.current_{name}" for name in ("drops", "assignments")]
+    for view in views:
+        spark.sql(f"DROP VIEW {view}")
+    catalog_lake.ensure_writable()
+    assert all(spark.catalog.tableExists(view) for view in views)
+
+
 @pytest.mark.parametrize("kind", ["delta", "parquet"])
 def test_lake_below_a_file_cannot_be_written(spark: SparkSession, tmp_path: Path, kind: str) -> None:
     (tmp_path / "notes.txt").write_text("x")
