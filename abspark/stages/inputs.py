@@ -16,7 +16,7 @@ from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
 from abspark.stages.expressions import require_evaluable
 from abspark.stages.state import Input, RunState
-from abspark.storage import as_data_error, pin, read, require_columns, told_by_us
+from abspark.storage import as_data_error, fixed_columns, pin, read, require_columns, told_by_us
 
 
 def source_of(state: RunState, name: str) -> Source:
@@ -43,11 +43,13 @@ def pin_all(state: RunState) -> None:
             state.inputs[name] = Input(pinned)
             if pinned.note is not None:
                 state.progress.say(f"  {name}: {pinned.note}")
-            raw = read(state.spark, source, pinned)
-            require_columns(source, raw)
-            require_evaluable(state, source, canonical(raw, source), experiments_of(state, name))
+            rows = raw(state, name)
+            require_columns(source, rows)
+            require_evaluable(state, source, canonical(rows, source), experiments_of(state, name))
             if isinstance(source, ExposureSource):
-                require_hashable(raw, source, [e for e in experiments_of(state, name) if e.exposures == name])
+                require_hashable(
+                    rows, source, [e for e in experiments_of(state, name) if e.exposures == name]
+                )
 
 
 def pin_again(state: RunState) -> None:
@@ -72,7 +74,9 @@ def pin_again(state: RunState) -> None:
 
 def raw(state: RunState, name: str) -> DataFrame:
     """The raw rows of a pinned source."""
-    return read(state.spark, source_of(state, name), state.inputs[name].pinned)
+    source, found = source_of(state, name), state.inputs[name]
+    found.pinned = fixed_columns(state.spark, source, found.pinned)
+    return read(state.spark, source, found.pinned)
 
 
 @contextmanager

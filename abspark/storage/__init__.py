@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from abspark.storage.quiet import told_by_us
     from abspark.storage.session import open_session, run_settings
     from abspark.storage.source_columns import require_columns
-    from abspark.storage.sources import PinnedSource, pin, read, row_count
+    from abspark.storage.sources import PinnedSource, fixed_columns, pin, read, row_count
     from abspark.storage.telemetry import meter_of
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "cancel_tagged",
     "content_hash",
     "first_line",
+    "fixed_columns",
     "meter_of",
     "open_lake",
     "open_reader",
@@ -61,6 +62,7 @@ _HOMES: Final = {
     "cancel_tagged": "interrupts",
     "content_hash": "csv_values",
     "first_line": "conditions",
+    "fixed_columns": "sources",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",

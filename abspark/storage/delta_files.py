@@ -129,7 +129,7 @@ class DeltaFiles:
             require_writable(self._folder, self._location)
             said = " ".join(str(error).split())
             other = LakeError(f"the lake {self._location} cannot be written: {said}")
-            raise as_lake_error(error, self._location) or other from None
+            raise as_lake_error(error, self._location, self._folder) or other from None
 
 
 def delta_files(folder: Path | None, location: str) -> DeltaFiles | None:

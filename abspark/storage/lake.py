@@ -20,6 +20,8 @@ from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
 
 PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name, LOOKS.name))
 """What `prune` deletes from. Looks stay, as spent alpha is never revised; run records stay as history."""
+_SLICE: Final = 10_000
+"""Rows of the driver in one plan, of which they are a literal: Spark Connect takes no message beyond 128 MB."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,11 @@ class Lake(ABC):
         """Append a frame that has exactly the table's columns; nothing of it stays where that fails."""
 
     def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        """Append rows keyed by column, which the table has."""
-        values = [tuple(row.get(name) for name in table.names) for row in rows]
-        # a local relation would be cut into as many files as there are cores
-        self._write(table, local_frame(self.spark, values, table.ddl).coalesce(1))
+        """Append rows keyed by column, which the table has; many in several steps, as they count by a commit alone."""
+        for start in range(0, len(rows), _SLICE):
+            values = [tuple(row.get(name) for name in table.names) for row in rows[start : start + _SLICE]]
+            # a local relation would be cut into as many files as there are cores
+            self._write(table, local_frame(self.spark, values, table.ddl).coalesce(1))
 
     @abstractmethod
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:

@@ -6,6 +6,8 @@ Only the driver's rows of a folder on this machine take a shorter way: see `delt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -13,14 +15,14 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
 from abspark.local_frame import local_frame
-from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, Table
+from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, TABLES, Table
 from abspark.storage.conditions import is_absent, is_not_delta
-from abspark.storage.delta_files import BEGINS, MOVES, delta_files, properties_of
+from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import delta_commits
 from abspark.storage.lock import machine_lock
-from abspark.storage.places import delta_path_name, literal, local_path, quoted
+from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
 from abspark.storage.retry import retried
 
@@ -38,7 +40,7 @@ _SWITCH: Final = f"""
 """
 
 _CURRENT: Final = """
-    CREATE VIEW IF NOT EXISTS {view} COMMENT 'The rows of {table} that count: those of committed runs' AS
+    {create} {view} COMMENT 'The rows of {table} that count: those of committed runs' AS
     SELECT rows.* FROM {rows} AS rows
     WHERE EXISTS (
         SELECT 1 FROM {commits} AS commits
@@ -59,8 +61,15 @@ class DeltaLake(Lake):
         super().__init__(spark, location)
         self._name_of = name_of
         self._schema = schema
-        self._folder = local_path(location) if schema is None else None
-        self._files = delta_files(self._folder, location)
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        """The lake's folder where that is on this machine's disk, also by Spark's lights."""
+        return folder_here(self.spark, self.location) if self._schema is None else None
+
+    @cached_property
+    def _files(self) -> DeltaFiles | None:
+        return delta_files(self._folder, self.location)
 
     @classmethod
     def in_folder(cls, spark: SparkSession, folder: str) -> DeltaLake:
@@ -86,13 +95,19 @@ class DeltaLake(Lake):
     def ensure_writable(self) -> None:
         """Create schema, `commits`, `runs` and `assignments` where missing, which proves that the lake can be written.
 
-        Spark looks at the last, which it is going to write: its first look at a Delta table takes seconds.
+        And the views of tables whose maker died before it came to them. Spark looks at `assignments`, which it is going
+        to write: its first look at a Delta table takes seconds.
         """
         if self._schema is not None:
             self._do(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
         for table in (COMMITS, RUNS, ASSIGNMENTS):
             self._create(table)
-        self._told(lambda: self._exists(ASSIGNMENTS))
+        self._complete_views()
+        if self._told(lambda: self._columns(ASSIGNMENTS)) is None:
+            raise LakeError(
+                f"the lake {self.location} cannot be written: Spark does not find the table that was made there.",
+                advice="name the lake's place with its file system, such as file:/…, hdfs:/… or dbfs:/…",
+            )
 
     def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
         """See `Lake.commit`. One conditional MERGE, repeated while only others' rows have moved."""
@@ -155,14 +170,19 @@ class DeltaLake(Lake):
         self._do(
             f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl}) USING delta {partitioning} TBLPROPERTIES ({properties})"
         )
-        if self._schema is not None and table not in (COMMITS, RUNS):
-            self._create_view(table)
+        self._create_view(table)
 
-    def _create_view(self, table: Table) -> None:
-        """The rows that count, for whoever reads a catalog by SQL; `Lake.current` is the same."""
+    def _create_view(self, table: Table, *, anew: bool = False) -> None:
+        """The rows that count, for whoever reads a catalog by SQL; `Lake.current` is the same.
+
+        A view keeps the columns that its table had: it is made `anew` for others.
+        """
+        if self._schema is None or table in (COMMITS, RUNS):
+            return
         self._create(COMMITS)
         self._do(
             _CURRENT.format(
+                create="CREATE OR REPLACE VIEW" if anew else "CREATE VIEW IF NOT EXISTS",
                 view=self._name_of(f"current_{table.name}"),
                 table=table.name,
                 rows=self._name_of(table.name),
@@ -170,6 +190,15 @@ class DeltaLake(Lake):
                 no_experiment=NO_EXPERIMENT,
             )
         )
+
+    def _complete_views(self) -> None:
+        if self._schema is None:
+            return
+        found = self._told(self.spark.sql(f"SHOW TABLES IN {self._schema}").collect)
+        names = {row["tableName"] for row in found}
+        for name in names.intersection(TABLES):
+            if f"current_{name}" not in names:
+                self._create_view(TABLES[name])
 
     def _write_rows(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         files = self._files
@@ -180,26 +209,29 @@ class DeltaLake(Lake):
         super()._write_rows(table, rows)
 
     def _write(self, table: Table, frame: DataFrame) -> None:
-        if not self._told(lambda: self._exists(table)):
+        there = self._told(lambda: self._columns(table))
+        if there is None:
             self._create(table)
         # a table that an older version made lacks the newer columns
         writer = frame.writeTo(self._name_of(table.name)).option("mergeSchema", "true")
         self._told(lambda: self._serially(writer.append))
+        if there is not None and not there.issuperset(table.names):
+            self._create_view(table, anew=True)
 
-    def _exists(self, table: Table) -> bool:
+    def _columns(self, table: Table) -> frozenset[str] | None:
+        """The names of a table's columns; None where it is not there."""
         try:
-            self.spark.table(self._name_of(table.name)).schema  # noqa: B018 - the look-up is what is asked for
+            return frozenset(self.spark.table(self._name_of(table.name)).columns)
         except Exception as error:
             if is_absent(error) or is_not_delta(error):
-                return False
+                return None
             raise
-        return True
 
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
-        if not self._told(lambda: self._exists(table)):
+        there = self._told(lambda: self._columns(table))
+        if there is None:
             return local_frame(self.spark, [], table.ddl)
         frame = self.spark.table(self._name_of(table.name))
-        there = set(frame.columns)
         frame = frame.select(
             *(
                 F.col(f"`{column.name}`")
@@ -226,4 +258,4 @@ class DeltaLake(Lake):
         try:
             return action()
         except Exception as error:
-            raise as_lake_error(error, self.location) or error from None
+            raise as_lake_error(error, self.location, self._folder) or error from None

@@ -9,7 +9,6 @@ from typing import Final
 
 from abspark.errors import LakeError
 from abspark.storage.conditions import causes, condition_of, first_line, full_disk, is_absent, is_conflict
-from abspark.storage.places import local_path
 
 _REFUSED: Final = re.compile(
     "permission denied|AccessControlException|Mkdirs failed|Cannot create|Read-only file system",
@@ -18,8 +17,11 @@ _REFUSED: Final = re.compile(
 _ANOTHER_PLACE: Final = "name another place in the environment's file: lake: {path: …}"
 
 
-def as_lake_error(error: Exception, location: str) -> LakeError | None:
-    """The error to show instead of Spark's, or None where Spark's is not about writing the lake."""
+def as_lake_error(error: Exception, location: str, folder: Path | None) -> LakeError | None:
+    """The error to show instead of Spark's, or None where Spark's is not about writing the lake.
+
+    `folder` is the lake's on this machine's disk, if it is there.
+    """
     text, condition = str(error), condition_of(error)
     if full := full_disk(error):
         return LakeError(
@@ -33,7 +35,7 @@ def as_lake_error(error: Exception, location: str) -> LakeError | None:
         )
     if condition == "DELTA_CANNOT_CREATE_LOG_PATH" or (_REFUSED.search(text) and location in text):
         return LakeError(
-            f"the lake {location} cannot be written: {_reason(error, location)}.", advice=_ANOTHER_PLACE
+            f"the lake {location} cannot be written: {_reason(error, folder)}.", advice=_ANOTHER_PLACE
         )
     if is_conflict(error):
         return LakeError(
@@ -70,7 +72,6 @@ def _unwritable(folder: Path) -> str | None:
     return None
 
 
-def _reason(error: Exception, location: str) -> str:
-    folder = local_path(location)
+def _reason(error: Exception, folder: Path | None) -> str:
     known = _unwritable(folder) if folder is not None else None
     return known or next(reversed(causes(error)), first_line(error))[:300].rstrip(".")

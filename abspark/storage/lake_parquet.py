@@ -110,7 +110,7 @@ class ParquetLake(Lake):
                 home.mkdir(parents=True, exist_ok=True)
                 file.replace(home / file.name)
         except Exception as error:
-            raise as_lake_error(error, self.location) or error from None
+            raise as_lake_error(error, self.location, self._root) or error from None
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 

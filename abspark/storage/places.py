@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -19,6 +21,40 @@ def local_path(location: str) -> Path | None:
         return Path(location)
     scheme, _, rest = location.partition(":")
     return Path(re.sub("^//(?=/)", "", rest)) if scheme == "file" else None
+
+
+def folder_here(spark: SparkSession, location: str) -> Path | None:
+    """The folder on this machine's disk that Spark takes a location for; None where it takes it for another place.
+
+    A path without a scheme is on the cluster's default file system, and over Spark Connect even `file:` may be another
+    machine's disk. So Spark is asked for a file that has just been made here, unless its default is known to be this
+    disk: the first such look takes a second.
+    """
+    folder = local_path(location)
+    if folder is None or _is_this_disk_by_default(spark):
+        return folder
+    scheme = "file:" if _SCHEME.match(location) else ""
+    try:
+        with NamedTemporaryFile(prefix="abspark-") as file:
+            spark.read.format("binaryFile").load(f"{scheme}{file.name}").schema  # noqa: B018 - looks for it
+    except Exception:  # whatever keeps Spark from finding it
+        return None
+    return folder
+
+
+def _is_this_disk_by_default(spark: SparkSession) -> bool:
+    """Whether Spark's driver says so; over Spark Connect, or without access to Java, nobody knows."""
+    key = "fs.defaultFS"
+    try:
+        java: Any = spark.sparkContext._jsc
+        given = (
+            java.hadoopConfiguration().get(key),
+            spark.conf.get(key, None),
+            spark.conf.get(f"spark.hadoop.{key}", None),
+        )
+    except Exception:
+        return False
+    return all(place is None or place.startswith("file:") for place in given)
 
 
 def delta_path_name(location: str) -> str:

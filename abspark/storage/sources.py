@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from abspark.config import Source
 from abspark.errors import DataError
@@ -35,7 +36,8 @@ class PinnedSource:
     `location` is its path or table name. A Delta table has a `version`; files have their `files`, sorted, and
     `list_hash`, the SHA-256 over path, length and time of change of each, so that a file written again
     shows. A table that is not Delta has neither: it is read as it is at each action, and `note` says so.
-    `base_path` is the folder whose key=value sub-folders are columns; None where there are none.
+    `base_path` is the folder whose key=value sub-folders are columns; None where there are none. `schema` is that of
+    JSON once it is known, see `fixed_columns`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class PinnedSource:
     list_hash: str | None = None
     base_path: str | None = None
     note: str | None = None
+    schema: T.StructType | None = None
 
 
 def pin(spark: SparkSession, source: Source) -> PinnedSource:
@@ -57,6 +60,17 @@ def pin(spark: SparkSession, source: Source) -> PinnedSource:
     if source.path is not None and source.format != "delta":
         return _pin_files(spark, source, source.path)
     return _pin_table(spark, source)
+
+
+def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
+    """The source with its schema where Spark has to read all rows for that, as it otherwise does for each frame.
+
+    Raises:
+        DataError: see `read`.
+    """
+    if source.format != "json" or pinned.schema is not None:
+        return pinned
+    return replace(pinned, schema=read(spark, source, pinned).schema)
 
 
 def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame:
@@ -76,6 +90,8 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
         else:
             if pinned.base_path is not None:
                 reader = reader.option("basePath", pinned.base_path)
+            if pinned.schema is not None:
+                reader = reader.schema(pinned.schema)
             frame = reader.format(source.format).load(list(pinned.files))
         frame.schema  # noqa: B018 - over Spark Connect a plan is looked at only when its schema is asked for
     except Exception as error:

@@ -12,6 +12,7 @@ import jobs.analyze
 import jobs.assignments
 import jobs.moments
 import jobs.run
+from abspark.errors import DataError
 from abspark.runner import lake_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
@@ -75,6 +76,27 @@ def test_later_jobs_refuse_what_has_changed(
     (tiny.root / "data" / "exposures" / "more.csv").write_text("experiment,user,variant,ts,id,platform\n")
     assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 3
     assert f"have changed since run {run_id} began" in capsys.readouterr().err
+
+
+def test_a_stage_that_failed_is_not_done_again(
+    begun: tuple[TinyProject, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its run has ended with it; a job that failed before its stage began has changed nothing."""
+    tiny, run_id = begun
+    log = tiny.root / "data" / "purchases" / "part.parquet"
+    away = log.rename(tiny.root / "away")
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 3
+    away.rename(log)
+    with monkeypatch.context() as broken:
+        broken.setattr("abspark.stages.measure.measure", _failing)
+        assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 3
+    capsys.readouterr()
+    assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 2
+    assert f"run {run_id} has ended: failed" in capsys.readouterr().err
+
+
+def _failing(_state: object) -> None:
+    raise DataError("the log can't be read")
 
 
 def test_a_failed_experiment_is_named_at_the_end(

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from storage_samples import NOON, drops, record, write_drops
 
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError, UsageError
+from abspark.local_frame import local_frame
 from abspark.schemas import DROPS, RUNS
 from abspark.storage import Commit, Pruned, lake_delta, open_lake
+from abspark.storage import lake as lake_module
 from abspark.storage.lake import Lake
+from abspark.storage.lake_delta import DeltaLake
 from abspark.storage.prune_plan import CommittedRun
 
 pytestmark = pytest.mark.spark
@@ -188,6 +192,30 @@ def test_table_of_an_older_version_gains_the_newer_columns(delta_lake: Lake, spa
     assert [row["reason"] for row in delta_lake.read_run("drops", "r2").collect()] == ["bot"]
 
 
+@pytest.mark.parametrize("kind", ["delta_lake", "catalog_lake"])
+def test_many_rows_of_the_driver_arrive_once_each(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Without delta-rs in plans of some rows each."""
+    monkeypatch.setattr(lake_module, "_SLICE", 3)
+    plans: list[int] = []
+
+    def counted(spark: SparkSession, rows: list[tuple[Any, ...]], ddl: str) -> DataFrame:
+        plans.append(len(rows))
+        return local_frame(spark, rows, ddl)
+
+    monkeypatch.setattr(lake_module, "local_frame", counted)
+    lake: Lake = request.getfixturevalue(kind)
+    assert isinstance(lake, DeltaLake)
+    lake._files = None
+    lake.ensure_writable()
+    plans.clear()
+    write_drops(lake, "r1", *(f"e{number}" for number in range(8)))
+    assert plans == [3, 3, 2]
+    found = lake.read_run("drops", "r1").select("experiment_id", "rows").collect()
+    assert sorted(tuple(row) for row in found) == [(f"e{number}", number + 1) for number in range(8)]
+
+
 def test_catalog_lake(catalog_lake: Lake, spark: SparkSession) -> None:
     assert catalog_lake.heads() == {}
     catalog_lake.ensure_writable()
@@ -218,6 +246,29 @@ def test_views_of_a_catalog_have_the_rows_that_count(catalog_lake: Lake, spark: 
     assert counting() == [("r1", "*"), ("r1", "a"), ("r2", "*"), ("r2", "b")]
     assert spark.table(f"{catalog_lake.location}.current_drops").columns == list(DROPS.names)
     assert [(run_id, experiment) for run_id, experiment, _ in drops(catalog_lake)] == counting()
+
+
+def test_a_view_gains_the_columns_that_its_table_does(catalog_lake: Lake, spark: SparkSession) -> None:
+    catalog_lake.ensure_writable()
+    old = ", ".join(f"`{c.name}` {c.type}" for c in DROPS.columns if c.name not in ("units", "variant"))
+    spark.sql(f"CREATE TABLE {catalog_lake.location}.drops ({old}) USING delta PARTITIONED BY (run_id)")
+    catalog_lake.ensure_writable()
+    view = f"{catalog_lake.location}.current_drops"
+    assert "units" not in spark.table(view).columns
+    catalog_lake.append_rows("drops", [{"run_id": "r1", "experiment_id": "a", "rows": 1, "units": 7}])
+    catalog_lake.commit("r1", {"a": None})
+    assert set(spark.table(view).columns) == set(DROPS.names)
+    assert [row["units"] for row in spark.table(view).collect()] == [7]
+
+
+def test_a_view_whose_maker_died_is_made_by_the_next_run(catalog_lake: Lake, spark: SparkSession) -> None:
+    catalog_lake.ensure_writable()
+    write_drops(catalog_lake, "r1", "a")
+    views = [f"{catalog_lake.location}.current_{name}" for name in ("drops", "assignments")]
+    for view in views:
+        spark.sql(f"DROP VIEW {view}")
+    catalog_lake.ensure_writable()
+    assert all(spark.catalog.tableExists(view) for view in views)
 
 
 @pytest.mark.parametrize("kind", ["delta", "parquet"])

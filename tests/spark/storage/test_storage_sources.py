@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 from storage_samples import events
 
 from abspark.errors import DataError
-from abspark.storage import pin, read, require_columns, row_count
+from abspark.progress import Progress
+from abspark.storage import fixed_columns, meter_of, pin, read, require_columns, row_count
 
 pytestmark = pytest.mark.spark
 
@@ -136,6 +137,39 @@ def test_json_numbers_are_text_and_nesting_stays(spark: SparkSession, tmp_path: 
         ("7", "1.50", None),
         ("x", None, "true"),
     ]
+
+
+def test_json_whose_columns_are_known_is_not_read_for_them(spark: SparkSession, tmp_path: Path) -> None:
+    for day, text in (
+        (1, '{"user": 7, "tags": {"n": 1.50}}\n{"user": "x"'),
+        (2, '{"user": "y", "ok": true}\n'),
+    ):
+        folder = tmp_path / "log" / f"day={day}"
+        folder.mkdir(parents=True)
+        (folder / "part.json").write_text(text)
+    source = events(tmp_path / "log", format="json")
+    pinned = pin(spark, source)
+    progress = Progress(meter=meter_of(spark))
+    with progress.stage("first"):
+        fixed = fixed_columns(spark, source, pinned)
+    with progress.stage("later"):
+        again = fixed_columns(spark, source, fixed)
+        frame = read(spark, source, fixed)
+    assert progress.costs["first"].tasks > 0
+    assert progress.costs["later"].tasks == 0
+    assert again == fixed
+    assert frame.schema == read(spark, source, pinned).schema
+    assert frame.columns == ["_corrupt_record", "ok", "tags", "user", "day"]
+    found = sorted(map(tuple, frame.collect()), key=str)
+    assert found == sorted(map(tuple, read(spark, source, pinned).collect()), key=str)
+    assert len(found) == 3
+
+
+def test_only_json_is_read_for_its_columns(spark: SparkSession, tmp_path: Path) -> None:
+    write(spark, tmp_path / "log", "u1")
+    source = events(tmp_path / "log", format="parquet")
+    pinned = pin(spark, source)
+    assert fixed_columns(spark, source, pinned) is pinned
 
 
 def test_nothing_at_the_path(spark: SparkSession, tmp_path: Path) -> None:
