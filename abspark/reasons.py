@@ -33,7 +33,7 @@ DROPS: Final = {
     "multiple_variants": "of a unit seen in several variants",
     "duplicate_event": "an event that was logged before",
     "no_metric": "no metric counts it",
-    "bad_value": "no finite number",
+    "bad_value": "no finite number, or one of 1e150 or more",
     "unmatched_unit": "of a unit in no experiment",
     "variant_disagrees": "another variant than its unit's",
     "excluded_unit": "of a unit that is left out",

@@ -261,10 +261,10 @@ def _before(case: Case) -> tuple[float | None, float | None, bool]:
 
 
 def _attribute(case: Case, name: str) -> float | None:
-    """An attribute of the unit as a number; None where it is none that is finite."""
+    """An attribute of the unit as a number; None where it is none whose square is one, too."""
     log = next(log for log in case.world.exposures if log.name == case.experiment.exposures)
     try:
         value = float(case.unit.attributes[log.attributes.index(name)] or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) < 1e150 else None

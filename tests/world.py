@@ -54,7 +54,7 @@ class Feed:
         if self.value is None:
             return 1.0
         value = self.value.of(row)
-        return float(value) if value is not None and math.isfinite(value) else None
+        return float(value) if value is not None and abs(value) < 1e150 else None
 
     def counts(self, row: RawRow) -> bool:
         return self.claims(row) and self.amount(row) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
@@ -11,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from abspark.schemas import TOO_LARGE
 from abspark.stats.moments import Floats
 
 _WORDS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
@@ -51,7 +51,7 @@ def cleaned(rows: Rows, shared: Set[str] = frozenset()) -> Sample:
     """Numbers and words for yes and no; everything else is left out and counted.
 
     The reasons: `ragged_row`; `null_id`; `multiple_variants`, an id of `shared`; `repeated_id`, a further row that says
-    what the first one of its unit said; `missing`; `bad_value`, no finite number.
+    what the first one of its unit said; `missing`; `bad_value`, no finite number or a `TOO_LARGE` one.
     """
     kept, left_out = array("d"), Counter[str]({"ragged_row": rows.ragged} if rows.ragged else {})
     seen: dict[str, float | str] = {}
@@ -102,4 +102,4 @@ def _number(value: Any) -> float | str:
         number = _WORDS[text] if text in _WORDS else float(text)
     except ValueError:
         return "bad_value"
-    return number if math.isfinite(number) else "bad_value"
+    return number if abs(number) < TOO_LARGE else "bad_value"

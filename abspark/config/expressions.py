@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from abspark.config.arguments import argument_faults
 from abspark.config.faults import near_miss
 from abspark.config.forms import (
     BOOLEAN_FORMS,
@@ -82,6 +83,7 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
     except ValueError as error:
         return [(str(error), None)]
     found = [*_call_faults(words), *_form_faults(tree), *_column_faults(tree, types)]
+    found = found or [(message, None) for message in argument_faults(words, tree)]
     found = found or [*_clock_faults(tree, types)]
     return list(dict.fromkeys(found)) or list(_role_faults(words, tree, types, role))
 

@@ -1,6 +1,7 @@
 """Which Spark SQL functions an expression may call.
 
-Allowed are scalar functions whose result depends on their arguments alone.
+Allowed are scalar functions whose result depends on their arguments alone, and that give NULL where a row's arguments
+are of no use: `safe_sql` rewrites those that would raise, and `arguments` tells what has to be written out.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from typing import Final
 
 _MATHS: Final = """
     abs acos acosh asin asinh atan atan2 atanh bin bit_count bround cbrt ceil ceiling conv cos cosh cot
-    csc degrees e exp expm1 factorial floor getbit hex hypot ln log log10 log1p log2 mod nanvl negative pi
+    csc degrees e exp expm1 factorial floor hex hypot ln log log10 log1p log2 mod nanvl negative pi
     pmod positive pow power radians rint round sec shiftleft shiftright shiftrightunsigned sign signum sin
     sinh sqrt tan tanh try_add try_divide try_mod try_multiply try_subtract unhex width_bucket
 """
 _TEXT: Final = """
     ascii base64 bit_length btrim char char_length character_length chr concat concat_ws crc32 elt
-    find_in_set format_string get_json_object hash initcap instr json_array_length lcase left len length
-    levenshtein locate lower lpad ltrim luhn_check mask md5 octet_length overlay parse_url position printf
+    find_in_set get_json_object hash initcap instr json_array_length lcase left len length
+    levenshtein locate lower lpad ltrim luhn_check mask md5 octet_length overlay parse_url position
     regexp_count regexp_extract regexp_extract_all regexp_instr regexp_replace regexp_substr repeat
     replace reverse right rpad rtrim sha sha1 sha2 soundex space split split_part str_to_map substr
     substring substring_index to_char to_number to_varchar translate trim try_parse_url try_to_number
@@ -35,7 +36,7 @@ _OF_TIME: Final = """
 """
 _TO_COLLECTION: Final = """
     array array_append array_compact array_distinct array_except array_intersect array_prepend array_remove
-    array_repeat array_union flatten map map_concat map_entries map_from_arrays map_keys map_values sequence
+    array_repeat array_union flatten map map_concat map_entries map_keys map_values
     slice sort_array
 """
 _OF_COLLECTION: Final = "array_join array_max array_min array_position array_size cardinality size"
@@ -110,6 +111,7 @@ _REFUSED: Final = {
         histogram_numeric
     """,
     "is a window function": "row_number rank dense_rank percent_rank cume_dist ntile lag lead nth_value",
+    "raises on some rows, which would end the run": "format_string getbit map_from_arrays printf sequence",
     "takes a function; use array_contains, element_at and the like": """
         transform filter exists forall aggregate reduce zip_with map_filter map_zip_with
         transform_keys transform_values array_sort

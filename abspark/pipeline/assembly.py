@@ -7,6 +7,7 @@ products, about which the means are taken out here: what rounding that costs, do
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +146,7 @@ def _day_moments(
     complete = n if strict else total.n_over if plan.trigger is not None else total.n_complete
     means = {v: total.sums.get(v, 0.0) / n if n else None for v in plan.variables}
     spread = {pair: _spread(total, means, n, pair) for pair in _pairs(plan, study)}
-    constant = {v for v in means if spread.get((v, v), 0.0) <= _rounding(total, v)}
+    constant = {v for v in means if spread.get((v, v), 0.0) <= _rounding(total, v) < math.inf}
     spread = {pair: 0.0 if constant & {*pair} else about for pair, about in spread.items()}
     found = _moments(n, means, spread, default_num(study, code, bounds))
     counts = {"n": n, "n_complete": complete, "n_units": n_units}
@@ -175,13 +176,15 @@ def _pairs(plan: MetricPlan, study: Study) -> list[tuple[int, int]]:
 def _moments(
     n: int, means: Mapping[int, float | None], spread: Mapping[tuple[int, int], float], base: float
 ) -> dict[str, Any]:
-    """Means and sample covariances; `base` is what num was measured from."""
+    """Means and sample covariances, NULL where sums have overflowed; `base` is what num was measured from."""
     found: dict[str, Any] = {}
     for v, mean in means.items():
         found[f"mean_{VARIABLES[v]}"] = None if mean is None else mean + (base if v == NUM else 0.0)
     for (a, b), squares in spread.items():
         found[_covariance_name(a, b)] = squares / (n - 1) if n > 1 else None
-    return found
+    return {
+        name: None if value is None or not math.isfinite(value) else value for name, value in found.items()
+    }
 
 
 def _covariance_name(a: int, b: int) -> str:

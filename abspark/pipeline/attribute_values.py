@@ -12,7 +12,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abspark.pipeline.events import finite
+from abspark.pipeline.events import usable
 from abspark.pipeline.literals import per_code
 from abspark.pipeline.study import Study
 
@@ -26,7 +26,7 @@ def attribute_names(study: Study) -> list[str]:
 
 
 def with_attributes(units: DataFrame, study: Study, attributes: Mapping[str, Sequence[str]]) -> DataFrame:
-    """Units with a0.., NULL where there is no such attribute or it is no finite number.
+    """Units with a0.., NULL where there is no such attribute or it is no usable number.
 
     `attributes` are the names of each exposure source, in configured order.
     """
@@ -42,7 +42,7 @@ def _value(study: Study, name: str, attributes: Mapping[str, Sequence[str]]) -> 
         list(attributes[e.exposures]).index(name) if name in attributes[e.exposures] else None
         for e in study.experiments
     ]
-    return finite(F.get("attributes", per_code(F.col("x"), places, "int")).try_cast("double"))
+    return usable(F.get("attributes", per_code(F.col("x"), places, "int")).try_cast("double"))
 
 
 def with_attribute(value: Column, study: Study) -> Column:

@@ -21,6 +21,7 @@ from abspark.pipeline.keys import key_hi, key_lo
 from abspark.pipeline.plans import Slot, Want
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
+from abspark.schemas import TOO_LARGE
 
 AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
 """Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
@@ -68,8 +69,8 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
 
     Columns: reason (NULL: valid); s, code of the source; unit; hi, lo; t, epoch microseconds; those of `carried_names`;
     w0.., bits of the slots the event counts for within their windows; claimed, whether any condition held; d0..,
-    values, NULL where not finite; q0.., keys, NULL where the value is; bad, array with one flag per want of a value or
-    key, TRUE where the condition held and that was of no use; those of `identity_names`.
+    values, NULL where not `usable`; q0.., keys, NULL where the value is; bad, array with one flag per want of a value
+    or key, TRUE where the condition held and that was of no use; those of `identity_names`.
     """
     wants = [want for want in study.wants if want.source == source.name]
     evaluated = canonical.select(
@@ -141,7 +142,7 @@ def _identity(source: EventSource, study: Study) -> list[Column]:
     if source.columns.event_id is not None:
         named = F.when(F.col("event_id") != "", F.col("event_id"))
         event = F.when(named.isNotNull(), F.xxhash64(named, F.lit(study.sources.index(source.name))))
-        value = finite(F.col("value")) if source.columns.value is not None else value
+        value = usable(F.col("value")) if source.columns.value is not None else value
     found = {"e": event, "tie": value}
     return [found[name].alias(name) for name in identity_names(study)]
 
@@ -150,7 +151,7 @@ def _values(source: EventSource, study: Study) -> list[Column]:
     present = study.values(source.name)
     expressions = [F.expr(never_raising(value)).try_cast("double") for value in present]
     absent = [F.lit(None).cast("double")] * (study.value_count - len(present))
-    return [finite(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
+    return [usable(e).alias(n) for n, e in zip(value_names(study), [*expressions, *absent], strict=True)]
 
 
 def _keys(canonical: DataFrame, source: EventSource, study: Study) -> list[Column]:
@@ -161,13 +162,18 @@ def _keys(canonical: DataFrame, source: EventSource, study: Study) -> list[Colum
     given = [F.expr(never_raising(key)) for key in study.keys(source.name)]
     types = canonical.select(*(key.alias(f"k{j}") for j, key in enumerate(given))).schema.fields
     fractional = [isinstance(field.dataType, T.DoubleType | T.FloatType) for field in types]
-    present = [finite(key + 0) if number else key for key, number in zip(given, fractional, strict=True)]
+    present = [_finite(key + 0) if number else key for key, number in zip(given, fractional, strict=True)]
     hashed = [F.when(key.isNotNull(), F.xxhash64(key.cast("string"))) for key in present]
     absent = [F.lit(None).cast("bigint")] * (study.key_count - len(present))
     return [key.alias(name) for name, key in zip(key_names(study), [*hashed, *absent], strict=True)]
 
 
-def finite(value: Column) -> Column:
+def usable(value: Column) -> Column:
+    """The value, or NULL where it is NaN, or so large that its square is no number."""
+    return F.when(F.abs(value) < F.lit(TOO_LARGE), value)
+
+
+def _finite(value: Column) -> Column:
     """The value, or NULL where it is NaN or infinite."""
     return F.when(F.abs(value) < F.lit(float("inf")), value)
 

@@ -16,7 +16,7 @@ from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
 from abspark.stages.expressions import require_evaluable
 from abspark.stages.state import Input, RunState
-from abspark.storage import as_data_error, fixed_columns, pin, read, require_columns, told_by_us
+from abspark.storage import as_data_error, as_fault_of, fixed_columns, pin, read, require_columns, told_by_us
 
 
 def source_of(state: RunState, name: str) -> Source:
@@ -87,7 +87,8 @@ def failing(state: RunState, name: str) -> Iterator[None]:
     except AbsparkError as error:
         state.fail(experiments_of(state, name), error)
     except Exception as error:
-        known = as_data_error(error, [state.inputs[name].pinned] if name in state.inputs else [])
+        pinned = [state.inputs[name].pinned] if name in state.inputs else []
+        known = as_data_error(error, pinned) or as_fault_of(name, error)
         if known is None:
             raise
         state.fail(experiments_of(state, name), known)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from abspark.storage.conditions import first_line
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
-    from abspark.storage.faults import as_data_error
+    from abspark.storage.faults import as_data_error, as_fault_of
     from abspark.storage.interrupts import cancel_tagged, tagged
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
@@ -31,6 +31,7 @@ __all__ = [
     "PinnedSource",
     "Pruned",
     "as_data_error",
+    "as_fault_of",
     "bytes_at",
     "cancel_tagged",
     "content_hash",
@@ -58,6 +59,7 @@ _HOMES: Final = {
     "PinnedSource": "sources",
     "Pruned": "lake",
     "as_data_error": "faults",
+    "as_fault_of": "faults",
     "bytes_at": "places",
     "cancel_tagged": "interrupts",
     "content_hash": "csv_values",

@@ -34,6 +34,10 @@ _WRONG_CONTENT: Final = (
     ("invalid (?:distance|block|code|bit|stored|literal)|incorrect (?:data|length) check", _PACKED_DAMAGED),
 )  # fmt: skip
 _REWRITE: Final = "write the file again, or take it out of the source's path"
+_NOT_OF_DATA: Final = (
+    "INTERNAL_ERROR", "SPARK_JOB_CANCELLED", "OPERATION_CANCELED", "INVALID_HANDLE", "OUT_OF_MEMORY",
+    "UNABLE_TO_ACQUIRE_MEMORY",
+)  # fmt: skip
 _RUN_AGAIN: Final = (
     "run again, which reads what is there now; let no job vacuum or rewrite a log while a run reads it"
 )
@@ -63,6 +67,18 @@ def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> Absp
     if re.search("permission denied|AccessControlException", text, re.IGNORECASE):
         return DataError(f"{_named(sources, text)}: no permission to read {_path_in(text, sources)}.")
     return None
+
+
+def as_fault_of(name: str, error: BaseException) -> DataError | None:
+    """A condition that Spark raised at work on a source alone; None where it is not about what the source holds."""
+    condition = condition_of(error) if type(error).__module__.startswith(("pyspark.", "py4j.")) else ""
+    if not condition or condition.startswith(_NOT_OF_DATA):
+        return None
+    return DataError(
+        f"source {name}: {first_line(error)} ({condition})",
+        advice="look at the source's rows and columns, and at the expressions over them: a filter, and where and value "
+        "of metrics",
+    )
 
 
 def _file_error(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:

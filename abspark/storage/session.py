@@ -61,6 +61,7 @@ _RUN_SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
     "spark.sql.ansi.enabled": "false",
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",  # a row with a key twice would end the run
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }

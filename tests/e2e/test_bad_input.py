@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from committed_tables import assert_same, committed, heads, run_records
-from project_builder import AS_OF, TinyProject, make_project, purchases
+from project_builder import AS_OF, UNITS, TinyProject, make_project, purchases, user_name
 from pyspark.sql import SparkSession
 
 from abspark.cli import cli, invoke
@@ -207,6 +207,44 @@ def test_an_expression_of_wrong_type_stops_only_the_experiments_that_use_it(
         in told
     )
     assert list(heads(SparkSession.active(), tiny.load())) == ["banner"]
+
+
+def test_keys_that_differ_in_case_stop_only_the_experiments_that_read_them(
+    tiny: TinyProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny.root / "data" / "visits"
+    for file in folder.iterdir():
+        file.unlink()
+    (folder / "log.json").write_text(
+        '{"user": "u1", "ts": "2026-03-02T00:00:00Z"}\n{"User": "u2", "ts": null}\n'
+    )
+    tiny.edit(
+        "sources/logs.yaml", "format: csv\n    path: data/visits", "format: json\n    path: data/visits"
+    )
+    assert invoke(cli, tiny.command("run", "--as-of", AS_OF)) == 1
+    told = capsys.readouterr().err
+    assert "banner: source visits: The column `user` already exists." in told
+    assert list(heads(SparkSession.active(), tiny.load())) == ["button"]
+
+
+def test_rows_that_cannot_be_decoded_meet_no_condition_and_stop_nothing(tiny: TinyProject) -> None:
+    """A unit converts by the third of its purchases: the first is before its exposure. No such unit is left out."""
+    logged = purchases()
+    kinds = [f"{kind}%" if i % 3 == 0 else f"{kind}%21" for i, kind in enumerate(logged["kind"])]
+    tiny.write_parquet("purchases", logged | {"kind": kinds})
+    tiny.edit("metrics/tiny.yaml", "event = 'buy'", "url_decode(event) = 'buy!'")
+    assert invoke(cli, tiny.command("run", "--as-of", AS_OF)) == 0
+    converted = {
+        user
+        for user, kind, event_id in zip(logged["user"], kinds, logged["id"], strict=True)
+        if kind == "buy%21" and event_id.endswith("-2") and user < user_name(UNITS)
+    }
+    rows = committed(SparkSession.active(), tiny.load(), ["button"], ["moments"])["moments"]
+    everyone = [row for row in rows if row["metric"] == "conversion" and row["segment_name"] is None]
+    last = max(row["day"] for row in everyone)
+    found = sum(row["n"] * row["mean_num"] for row in everyone if row["day"] == last)
+    assert found == pytest.approx(len(converted))
+    assert 0 < len(converted) < UNITS / 4
 
 
 @pytest.mark.parametrize("damage", ["end", "inside"])

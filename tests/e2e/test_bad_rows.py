@@ -48,12 +48,14 @@ AMOUNTS = {
     "-Infinity": None,
     "NaN": None,
     "1e400": None,
+    "1.797e308": None,
+    "-1e150": None,
     "abc": None,
     "": None,
     "3": 3.0,
     "-5.5": -5.5,
 }
-"""A value as logged, and what it adds; None where it adds nothing. 1e400 is beyond a double."""
+"""A value as logged, and what it adds; None where it adds nothing: 1e400 is beyond a double, squares may be."""
 
 _QUIET = """
   - name: quiet_exposures

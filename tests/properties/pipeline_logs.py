@@ -53,7 +53,7 @@ _TIMES = st.one_of(
     st.tuples(st.sampled_from(MIDNIGHTS), st.sampled_from([-1, 0, 0])).map(sum),
     st.none(),
 )
-_VALUES = st.sampled_from([None, float("nan"), float("inf"), 0.0, -0.0, 1.0, 2.5, -4.0, 1e9, 0.1])
+_VALUES = st.sampled_from([None, float("nan"), float("inf"), 1e200, 0.0, -0.0, 1.0, 2.5, -4.0, 1e9, 0.1])
 _EVENTS = st.sampled_from(["buy", "buy", "look", None])
 _FLAGS = st.sampled_from([True, True, True, True, False, None])
 _EXPERIMENTS = st.sampled_from(["one", "one", "two", "two", "last_day", "three", None])

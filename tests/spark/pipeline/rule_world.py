@@ -152,7 +152,8 @@ ACTIONS = [
     did("wheres", SHOWN, 50.0, flag=False), did("wheres", SHOWN, 60.0, flag=None),
     # Values that are none.
     did("values", SHOWN, None), did("values", SHOWN, float("nan")), did("values", SHOWN, float("inf")),
-    did("values", SHOWN, float("-inf")), did("values", SHOWN, 1.5, quantity=0),
+    did("values", SHOWN, float("-inf")), did("values", SHOWN, 2e150), did("values", SHOWN, -1.7e308),
+    did("values", SHOWN, 1.5, quantity=0),
     did("values", SHOWN, 2.5, quantity=None),
     did("values", SHOWN, -4.0, quantity=46_341), did("values", SHOWN, 0.0, quantity=-46_340),
     did("texts", SHOWN, None, event="12.5"), did("texts", SHOWN, None, event="12,5"),

@@ -107,9 +107,9 @@ def test_unit_metrics(run: Tables) -> None:
         ("red", "wheres", "buys"): 1.0,
         # NULL, NaN and the infinities are left out of the sum, not of the count
         ("red", "values", "spent"): 1.5 + 2.5 - 4,
-        ("red", "values", "buys"): 8.0,
-        # 46341 squared exceeds an int; 2 squared four times and 46340 squared do not
-        ("red", "values", "product"): 4.0 * 4 + 0 + 46_340.0**2,
+        ("red", "values", "buys"): 10.0,
+        # 46341 squared exceeds an int; 2 squared six times and 46340 squared do not
+        ("red", "values", "product"): 4.0 * 6 + 0 + 46_340.0**2,
         # a division by zero is no value, and neither is one by NULL
         ("red", "values", "share"): -4.0 / 46_341,
         ("red", "texts", "number"): 12.5 + 7,
@@ -181,7 +181,7 @@ def test_drops(run: Tables) -> None:
         ("red", "pairs", "credits", "excluded_unit", "treatment"): (1, 1),
         ("*", "events", "credits", "unmatched_unit", None): (4, 2),
         ("blue", "pairs", "actions", "no_metric", "a"): (0, 0),
-        ("*", "values", "spent", "bad_value", None): (4, None),
+        ("*", "values", "spent", "bad_value", None): (6, None),
         ("*", "values", "product", "bad_value", None): (2, None),
         ("*", "values", "ordered", "bad_value", None): (3, None),
     }

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from storage_samples import events
 
 from abspark.errors import AbsparkError, DataError, LakeError
-from abspark.storage import PinnedSource, as_data_error, pin, read
+from abspark.storage import PinnedSource, as_data_error, as_fault_of, pin, read
 
 pytestmark = pytest.mark.spark
 
@@ -155,3 +156,30 @@ def test_full_disk_of_a_worker_is_told_with_its_name() -> None:
 def test_error_of_another_kind_is_left_alone(spark: SparkSession) -> None:
     error = failure(spark.sql("SELECT raise_error('mine')"))
     assert as_data_error(error, [OTHER]) is None
+
+
+def test_condition_raised_over_the_rows_of_a_source(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.ansi.enabled", "false")
+    try:
+        told = as_fault_of(
+            "purchases", failure(spark.sql("SELECT url_decode('q=' || id || '%') FROM range(3)"))
+        )
+    finally:
+        spark.conf.set("spark.sql.ansi.enabled", "true")
+    assert isinstance(told, DataError)
+    assert str(told).startswith("source purchases: The provided URL cannot be decoded: q=")
+    assert "(CANNOT_DECODE_URL)\n  do: look at the source's rows" in str(told)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("[CANNOT_DECODE_URL]"),
+        PySparkException("[INTERNAL_ERROR] The Spark SQL phase planning failed."),
+        PySparkException("[SPARK_JOB_CANCELLED] Job 3 cancelled"),
+        PySparkException("java.lang.NullPointerException"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_errors_that_no_source_is_to_blame_for(error: Exception) -> None:
+    assert as_fault_of("purchases", error) is None

@@ -157,6 +157,8 @@ def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
     try:
         with pytest.raises(AbsparkError, match="UTC"), run_settings(spark):
             raise AbsparkError(spark.sql("SELECT current_timezone()").collect()[0][0])
+        with run_settings(spark):
+            assert spark.sql("SELECT str_to_map('a=1,a=2', ',', '=')['a']").collect()[0][0] == "2"
         assert spark.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")

@@ -44,11 +44,31 @@ def test_less_may_be_better() -> None:
 
 def test_cleaning_counts_what_it_leaves_out() -> None:
     read = cleaned(
-        Rows(["1", " 0 ", "TRUE", "no", "2.5", "", None, "NA", "nan", "x", "inf", "1,234", True, 3])
+        Rows(
+            [
+                "1",
+                " 0 ",
+                "TRUE",
+                "no",
+                "2.5",
+                "",
+                None,
+                "NA",
+                "nan",
+                "x",
+                "inf",
+                "1,234",
+                True,
+                3,
+                "1e150",
+                -1e200,
+                9e149,
+            ]
+        )
     )
-    assert read.values.tolist() == [1, 0, 1, 0, 2.5, 1, 3]
-    assert read.left_out == {"missing": 4, "bad_value": 3}
-    assert read.rows == 14
+    assert read.values.tolist() == [1, 0, 1, 0, 2.5, 1, 3, 9e149]
+    assert read.left_out == {"missing": 4, "bad_value": 5}
+    assert read.rows == 17
 
 
 def test_only_zeros_and_ones_are_a_rate() -> None:

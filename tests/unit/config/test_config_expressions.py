@@ -147,6 +147,63 @@ def test_refused_conditions(expression: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
+        ("element_at(page.views, quantity) = 1", "element_at() takes its index from a row, and some would end the run: "
+         "write it out, or take x[i], which counts from 0 and gives NULL where there is none"),
+        ("try_element_at(page.views, 1 - 1) = 1", "try_element_at() takes its index from a row, and some would end"),
+        ("element_at(page.views, 0) = 1", "element_at() counts from 1: an index of 0 would end the run"),
+        ("lower(split_part(category, ',', 0)) = 'a'", "split_part() counts from 1: an index of 0 would end the run"),
+        ("size(slice(page.views, 0, 2)) = 1", "slice() counts from 1: an index of 0 would end the run"),
+        ("size(slice(page.views, 1, -2)) = 1", "slice() of a negative length would end the run"),
+        ("array_contains(sequence(1, quantity), 3)", "sequence() raises on some rows, which would end the run"),
+        ("map_from_arrays(page.views, page.views)[1] = 1", "map_from_arrays() raises on some rows, which would end"),
+        ("map('a', 1, category, 2)[event] = 1", "map() takes its key from a row, and some would end the run"),
+        ("convert_timezone('UTC', category, time) > time", "convert_timezone() takes its time zone from a row, and"),
+        ("convert_timezone(category, time) > time", "convert_timezone() takes its time zone from a row, and some"),
+        ("to_date(category, event) > time", "to_date() takes its format from a row, and some would end the run"),
+        ("date_format(time, concat('yy', event)) = ''", "date_format() takes its format from a row, and some would"),
+        ("event rlike category", "rlike takes its pattern from a row, and some would end the run: write it out, or use "
+         "contains, startswith or replace"),
+        ("event not like concat('%', category)", "like takes its pattern from a row, and some would end the run"),
+        ("ilike(event, category)", "ilike takes its pattern from a row, and some would end the run"),
+        ("regexp_extract(event, '(a)', quantity) = 'a'", "regexp_extract() takes its pattern from a row, and some"),
+        ("size(split(event, category)) = 1", "split() takes its pattern from a row, and some would end the run"),
+        ("parse_url(event, 'QUERY', category) = 'x'", "parse_url() takes its key from a row, and some would end the"),
+        ("repeat(event, quantity) = 'x'", "repeat() takes its number from a row, and some would end the run"),
+        ("dateadd(hour, quantity, time) > time", "dateadd() takes its number from a row, and some would end the run: "
+         "write it out; to a time, add number * interval '1' day"),
+        ("decode(unbase64(event), 'utf-8') = 'x'", "decode() of a character set would end the run at bytes that are "
+         "none; use cast(... as string)"),
+        ("to_char(unbase64(event), 'UTF-8') = 'x'", "to_char() of utf-8 would end the run at bytes that are none"),
+    ],
+)  # fmt: skip
+def test_arguments_with_which_a_row_could_end_the_run(expression: str, message: str) -> None:
+    found = messages(expression)
+    assert len(found) == 1
+    assert found[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "url_decode(event) like ('%/checkout%')",
+        "event like r'a%' and like(event, 'a_', '#') and event not rlike '^a' and regexp_like(event, 'b', 'i')",
+        "element_at(page.views, -1) = 1 and tags[category] = 'x' and page.views[quantity] = 1",
+        "split_part(category, event, quantity) = 'a' and size(slice(page.views, quantity, 2)) > 1",
+        "regexp_extract(coalesce(event, category), '(a)(b)', 2) = 'b'",
+        "to_date(lower(category), 'yyyy-MM-dd') > time and date_add(time, quantity) > time",
+        "dateadd(day, 2, time) > time and time + quantity * interval '1' day > time",
+        "map('a', 1, 'b', quantity)[event] = 1 and decode(event, 'a', 1, 'b', 2) = 1",
+        "convert_timezone('UTC', 'Europe/Rome', time) > time and to_char(value, '99') = '1'",
+        "str_to_map(category)['a'] = 'b' and lpad(event, 5, category) = 'x'",
+    ],
+)
+def test_arguments_that_are_harmless(expression: str) -> None:
+    assert messages(expression) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
         ("value > 1", "is a condition, not a number"),
         ("is_bot", "is a condition, not a number"),
         ("contains(category, 'x')", "is a condition, not a number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from world import Experiment, Log, Metric, Rule, World
 from world_models import study_of
 
-from abspark.pipeline.assembly import daily_moments
+from abspark.pipeline.assembly import daily_moments, whole_moments
 from abspark.pipeline.calendar import DAY
 
 START = 20_000 * DAY
@@ -73,3 +74,20 @@ def test_a_spread_that_rounding_drowns_is_none() -> None:
     values = np.random.default_rng(4).normal(1e9, 1, UNITS)
     [found] = days([increments(values, values)])
     assert (found["var_num"], found["var_pre_num"]) == (0, 0)
+
+
+def test_sums_of_squares_that_overflow_leave_no_variance_but_the_mean() -> None:
+    """4 squares of 1e154 sum up to 4e308, and doubles end at 1.8e308: neither infinite nor, as of a constant, 0."""
+    values = np.array([1e154, -1e154, 1e154, 1e154])
+    with np.errstate(over="ignore"):
+        [found] = days([increments(values, np.array([1.0, 2.0, 3.0, 4.0]))])
+    assert (found["n"], found["mean_num"], found["var_num"]) == (4, 5e153, None)
+    assert found["var_pre_num"] == pytest.approx(5 / 3)
+
+
+def test_centred_sums_that_overflow_leave_no_variance() -> None:
+    row = {"n_all": 4, "n_complete": 4, "n1": 4, "c1": 4, "history": 0, "capped": 0, "mean1_0": 0.0, "mean1_2": 2.5,
+           "variance1_00": math.inf, "variance1_02": math.nan, "variance1_22": 1.25}  # fmt: skip
+    found = whole_moments(row, STUDY, (0, 0), {}, strict=False)
+    assert (found["mean_num"], found["var_num"], found["cov_num_pre_num"]) == (0, None, None)
+    assert found["var_pre_num"] == pytest.approx(5 / 3)
