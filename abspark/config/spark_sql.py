@@ -56,6 +56,8 @@ def parse(text: str) -> tuple[tuple[Word, ...], Any]:
         place = next((item for item in error.errors if item.get("highlight")), None)
         near = f" near {place['highlight']!r}" if place else ""
         raise ValueError(f"is no Spark SQL expression: it cannot be read{near}") from None
+    except IndexError:  # the parser's, where map() has a key without a value
+        raise ValueError("is no Spark SQL expression: a function lacks an argument") from None
     except SqlglotError:
         raise ValueError("is no Spark SQL expression: a quote or comment is not closed") from None
 

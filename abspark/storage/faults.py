@@ -142,15 +142,7 @@ def _broken_delta(error: BaseException, sources: Sequence[PinnedSource]) -> Data
     )
 
 
-def _other_type(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
-    return DataError(
-        f"{_named(sources, str(error))}: {first_line(error)}",
-        advice="say in the source's properties what type the column has, or map another column",
-    )
-
-
 _BY_CONDITION: Final = {
-    "DATATYPE_MISMATCH": _other_type,
     "PATH_NOT_FOUND": _absent,
     "TABLE_OR_VIEW_NOT_FOUND": _absent,
     "UNABLE_TO_INFER_SCHEMA": _no_schema,

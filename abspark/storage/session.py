@@ -62,6 +62,10 @@ _RUN_SETTINGS: Final = {
     # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
     "spark.sql.ansi.enabled": "false",
     "spark.sql.mapKeyDedupPolicy": "LAST_WIN",  # a row with a key twice would end the run
+    "spark.sql.legacy.sizeOfNull": "false",  # without ANSI mode it would be -1, which is less than any size asked for
+    # what a session leaves out of a log, the ledger can't count
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }

@@ -230,7 +230,7 @@ def test_keys_that_differ_in_case_stop_only_the_experiments_that_read_them(
 def test_rows_that_cannot_be_decoded_meet_no_condition_and_stop_nothing(tiny: TinyProject) -> None:
     """A unit converts by the third of its purchases: the first is before its exposure. No such unit is left out."""
     logged = purchases()
-    kinds = [f"{kind}%" if i % 3 == 0 else f"{kind}%21" for i, kind in enumerate(logged["kind"])]
+    kinds = [f"{kind}%" if i % 4 == 1 else f"{kind}%21" for i, kind in enumerate(logged["kind"])]
     tiny.write_parquet("purchases", logged | {"kind": kinds})
     tiny.edit("metrics/tiny.yaml", "event = 'buy'", "url_decode(event) = 'buy!'")
     assert invoke(cli, tiny.command("run", "--as-of", AS_OF)) == 0

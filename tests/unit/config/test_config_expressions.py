@@ -121,6 +121,7 @@ def test_allowed_values(expression: str, columns: set[str]) -> None:
         ("(event = 'a'", "is no Spark SQL expression: it cannot be read near \"'a'\""),
         ("event = 'a')", "is no Spark SQL expression: it cannot be read near ')'"),
         ("event as x", "is no Spark SQL expression: it cannot be read near 'as'"),
+        ("map('a')['a'] = 1", "is no Spark SQL expression: a function lacks an argument"),
         ("select 1", "is no Spark SQL expression: it cannot be read near 'select'"),
         ("(" * 1000 + "is_bot" + ")" * 1000, "has more than 1000 words and signs"),
         ("(" * 400 + "is_bot" + ")" * 400, "is nested more than 30 deep"),
