@@ -131,7 +131,7 @@ def _start(state: RunState) -> None:
 def resume(
     spark: SparkSession, project: Project, run_id: str, *, writes: str, progress: Progress | None = None
 ) -> RunState:
-    """The state of a run whose earlier stages ran in another process, for the stage that first `writes` a table.
+    """The state of a run whose earlier stages ran in another process, for the stage that `writes` a table.
 
     Raises:
         UsageError: There is no such run under way, it is not this stage's turn, or the configuration has changed.

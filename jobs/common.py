@@ -42,7 +42,7 @@ def resumed(
 ) -> None:
     """Carry a run that is under way through some stages, and record what they found for the next job.
 
-    `writes` is the table that the first of them writes first; `at_end` looks at what is recorded.
+    `writes` is the table that the first of them is for; `at_end` looks at what is recorded.
     """
     from abspark import runner
 

@@ -21,7 +21,7 @@ _ADVICE: Final = {
     _ZONE: "write it out",
     _KEY: "write it out",
     _COUNT: "write it out; to a time, add number * interval '1' day",
-    _INDEX: "write it out, or take x[i], which counts from 0 and gives NULL where there is none",
+    _INDEX: "write it out, or take x[key] of a map, x[i] of an array, which counts from 0; NULL where there is none",
 }
 _WRITTEN_OUT: Final = {
     _PATTERN: """

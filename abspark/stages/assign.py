@@ -73,7 +73,7 @@ def _settle(
 ) -> None:
     """Count what was assigned, and hold it against what was read.
 
-    Both of the study's experiments, although one of them may leave the run meanwhile.
+    Both are of the study's experiments, some of which may leave the run meanwhile.
     """
     with explained(state), state.progress.stage("count assignments", aside=True) as stage:
         counts = counted_assignments(state, study.experiments)

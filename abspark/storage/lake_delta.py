@@ -6,10 +6,12 @@ Only the driver's rows of a folder on this machine take a shorter way: see `delt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -24,6 +26,7 @@ from abspark.storage.lake_reader import delta_commits
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
+from abspark.storage.quiet import told_by_us
 from abspark.storage.retry import retried
 
 # more than one is needed only where a file system lets one commit overwrite another
@@ -175,27 +178,28 @@ class DeltaLake(Lake):
     def _create_view(self, table: Table, *, anew: bool = False) -> None:
         """The rows that count, for whoever reads a catalog by SQL; `Lake.current` is the same.
 
-        A view keeps the columns that its table had: it is made `anew` for others.
+        A view keeps the columns that its table had: it is made `anew` for others. abspark reads none, so a run goes on
+        where the catalog has no views, or the user no right to make one.
         """
         if self._schema is None or table in (COMMITS, RUNS):
             return
         self._create(COMMITS)
-        self._do(
-            _CURRENT.format(
-                create="CREATE OR REPLACE VIEW" if anew else "CREATE VIEW IF NOT EXISTS",
-                view=self._name_of(f"current_{table.name}"),
-                table=table.name,
-                rows=self._name_of(table.name),
-                commits=self._name_of(COMMITS.name),
-                no_experiment=NO_EXPERIMENT,
-            )
+        statement = _CURRENT.format(
+            create="CREATE OR REPLACE VIEW" if anew else "CREATE VIEW IF NOT EXISTS",
+            view=self._name_of(f"current_{table.name}"),
+            table=table.name,
+            rows=self._name_of(table.name),
+            commits=self._name_of(COMMITS.name),
+            no_experiment=NO_EXPERIMENT,
         )
+        with suppress(LakeError, PySparkException), told_by_us():
+            self._do(statement)
 
     def _complete_views(self) -> None:
         if self._schema is None:
             return
-        found = self._told(self.spark.sql(f"SHOW TABLES IN {self._schema}").collect)
-        names = {row["tableName"] for row in found}
+        found = self._told(lambda: self.spark.sql(f"SHOW TABLES IN {self._schema}").collect())
+        names = {row["tableName"] for row in found if not row["isTemporary"]}
         for name in names.intersection(TABLES):
             if f"current_{name}" not in names:
                 self._create_view(TABLES[name])

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from pyspark.logger import PySparkLogger
 
 _TELLING: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """Loggers to which pyspark writes an analysis error, with its plan, when it makes the exception."""
+_OURS: Final = ContextVar("_OURS", default=False)
 
 
 @contextmanager
 def told_by_us() -> Iterator[None]:
-    """Within it pyspark logs no analysis error on stderr."""
-    loggers = [PySparkLogger.getLogger(name) for name in _TELLING]
-    before = [logger.disabled for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
+    """Within it pyspark logs no analysis error of this thread on stderr."""
+    for name in _TELLING:
+        PySparkLogger.getLogger(name).addFilter(_not_ours)
+    token = _OURS.set(True)
     try:
         yield
     finally:
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
+        _OURS.reset(token)
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return not _OURS.get()

@@ -118,11 +118,12 @@ def open_session(
 
 @contextmanager
 def run_settings(spark: SparkSession) -> Iterator[None]:
-    """Within it the time zone is UTC, ANSI is off and partition folders are text.
+    """Within it the time zone is UTC, ANSI is off, partition folders are text and no file of a log is left out.
 
-    And no generated method is longer than Java compiles, unless the session has its own limit or its Java has none.
-    What a platform lets nobody set is left as it is, but for the time zone and ANSI. Runs in several threads may share
-    a session: the last to leave restores what the first found.
+    A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than Java
+    compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as it
+    is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
+    the first found.
 
     Raises:
         AbsparkError: The session lets nobody set the time zone or ANSI.

@@ -28,6 +28,9 @@ _READER_DEFAULTS: Final = {
     "table": {},
 }
 
+# what a session leaves out of a log, the ledger can't count
+_WHOLE: Final = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
+
 
 @dataclass(frozen=True)
 class PinnedSource:
@@ -90,6 +93,7 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
         else:
             if pinned.base_path is not None:
                 reader = reader.option("basePath", pinned.base_path)
+            reader = reader.options(**_WHOLE)
             if pinned.schema is not None:
                 reader = reader.schema(pinned.schema)
             frame = reader.format(source.format).load(list(pinned.files))

@@ -13,7 +13,7 @@ from abspark.config import load_project
 from abspark.config.starter import write_starter
 from abspark.report.page import experiment_page
 
-TOLD = "The configuration is not that of the run any more"
+TOLD = "is not that of the run any more"
 
 
 class Tables:

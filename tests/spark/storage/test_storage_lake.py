@@ -229,6 +229,26 @@ def test_catalog_lake(catalog_lake: Lake, spark: SparkSession) -> None:
     assert catalog_lake.prune(now=NOON) == Pruned(())
 
 
+def test_a_catalog_goes_without_views_where_they_are_refused(
+    catalog_lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is read by them here; and a view of the session that is named like a table is none of the schema."""
+    monkeypatch.setattr(
+        lake_delta, "_CURRENT", "{create} {view} AS SELECT nothing FROM {rows} -- {table} {commits}"
+    )
+    spark.range(1).createOrReplaceTempView("results")
+    try:
+        catalog_lake.ensure_writable()
+        catalog_lake.ensure_writable()
+    finally:
+        spark.catalog.dropTempView("results")
+    write_drops(catalog_lake, "r1", "a")
+    catalog_lake.commit("r1", {"a": None})
+    assert drops(catalog_lake) == [("r1", "a", 1)]
+    tables = spark.sql(f"SHOW TABLES IN {catalog_lake.location.split('.')[1]}").collect()
+    assert sorted(row["tableName"] for row in tables) == ["assignments", "commits", "drops", "runs"]
+
+
 def test_views_of_a_catalog_have_the_rows_that_count(catalog_lake: Lake, spark: SparkSession) -> None:
     """Those of each experiment's committed run, and what such a run tells of no experiment."""
     catalog_lake.ensure_writable()

@@ -149,7 +149,7 @@ def test_refused_conditions(expression: str, message: str) -> None:
     ("expression", "message"),
     [
         ("element_at(page.views, quantity) = 1", "element_at() takes its index from a row, and some would end the run: "
-         "write it out, or take x[i], which counts from 0 and gives NULL where there is none"),
+         "write it out, or take x[key] of a map, x[i] of an array, which counts from 0; NULL where there is none"),
         ("try_element_at(page.views, 1 - 1) = 1", "try_element_at() takes its index from a row, and some would end"),
         ("element_at(page.views, 0) = 1", "element_at() counts from 1: an index of 0 would end the run"),
         ("lower(split_part(category, ',', 0)) = 'a'", "split_part() counts from 1: an index of 0 would end the run"),
