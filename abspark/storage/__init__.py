@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.places import bytes_at
     from abspark.storage.quiet import told_by_us
-    from abspark.storage.session import open_session, run_settings
+    from abspark.storage.run_conf import run_settings
+    from abspark.storage.session import open_session
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, fixed_columns, pin, read, row_count
     from abspark.storage.telemetry import meter_of
@@ -74,7 +75,7 @@ _HOMES: Final = {
     "read_column": "csv_values",
     "require_columns": "source_columns",
     "row_count": "sources",
-    "run_settings": "session",
+    "run_settings": "run_conf",
     "tagged": "interrupts",
     "told_by_us": "quiet",
 }

@@ -6,15 +6,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import TimeoutExpired
-from threading import Lock
 from typing import Any, Final
 
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
@@ -24,6 +21,7 @@ from abspark.storage.conditions import first_line
 from abspark.storage.delta_jars import class_path, known_jars, remember_jars
 from abspark.storage.interrupts import interrupt_plainly
 from abspark.storage.java import old_java_error, require_java
+from abspark.storage.run_conf import COMPILE_ALL, JAVA_OPTIONS
 
 _GIBIBYTE: Final = 1024**3
 _LITTLE: Final = 64 * 1024**2
@@ -53,26 +51,6 @@ _THOROUGH: Final = " ".join(
         "-XX:Tier4CompileThreshold=150000", "-XX:Tier4BackEdgeThreshold=400000",
     )
 )  # fmt: skip
-# Java leaves methods of more than 8,000 bytes to its interpreter, ten times as slow, and what Spark generates for many
-# metrics is longer. On one machine Java is told to compile them, elsewhere Spark not to make them.
-_COMPILE_ALL: Final = "-XX:-DontCompileHugeMethods"
-_LONGEST_METHOD: Final = ("spark.sql.codegen.hugeMethodLimit", "8000")
-_RUN_SETTINGS: Final = {
-    "spark.sql.session.timeZone": "UTC",
-    # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
-    "spark.sql.ansi.enabled": "false",
-    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",  # a row with a key twice would end the run
-    "spark.sql.legacy.sizeOfNull": "false",  # without ANSI mode it would be -1, which is less than any size asked for
-    # what a session leaves out of a log, the ledger can't count
-    "spark.sql.files.ignoreCorruptFiles": "false",
-    "spark.sql.files.ignoreMissingFiles": "false",
-    # a folder named experiment=007 means the text 007
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-}
-_REQUIRED: Final = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
-"""Without these results would be wrong; a platform may let nobody at the others, as Databricks serverless."""
-_JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
-_EXECUTOR_OPTIONS: Final = ("spark.executor.extraJavaOptions", "spark.executor.defaultJavaOptions")
 _PACKAGES: Final = "spark.jars.packages"
 _CLASS_PATH: Final = "spark.driver.extraClassPath"
 _DELTA_SETTINGS: Final = {
@@ -116,81 +94,6 @@ def open_session(
         yield from _own_session(wanted.master, conf, tuned, keep_classes=keep_classes)
 
 
-@contextmanager
-def run_settings(spark: SparkSession) -> Iterator[None]:
-    """Within it the time zone is UTC, ANSI is off, partition folders are text and no file of a log is left out.
-
-    A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than Java
-    compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as it
-    is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
-    the first found.
-
-    Raises:
-        AbsparkError: The session lets nobody set the time zone or ANSI.
-    """
-    session = _identity(spark)
-    with _USES_LOCK:
-        use = _USES.setdefault(session, _Use(_set_for_runs(spark)))
-        use.users += 1
-    try:
-        yield
-    finally:
-        with _USES_LOCK:
-            use.users -= 1
-            if not use.users:
-                del _USES[session]
-                use.restore.close()
-
-
-@dataclass
-class _Use:
-    restore: ExitStack
-    users: int = 0
-
-
-_USES: Final[dict[object, _Use]] = {}
-_USES_LOCK: Final = Lock()
-
-
-def _identity(spark: SparkSession) -> object:
-    """Of a session of Java's, for which Python may have several objects."""
-    with suppress(Exception):
-        return spark._jsparkSession.sessionUUID()
-    return id(spark)
-
-
-def _set_for_runs(spark: SparkSession) -> ExitStack:
-    with ExitStack() as restore:
-        for key, value in _RUN_SETTINGS.items():
-            try:
-                _set(spark, key, value, restore)
-            except PySparkException as error:
-                if key in _REQUIRED:
-                    raise AbsparkError(
-                        f"This session lets nobody set {key}, which has to be {value}: {first_line(error)}",
-                        advice="run abspark in a session that allows it",
-                    ) from error
-        _set_short_methods(spark, restore)
-        return restore.pop_all()
-
-
-def _set_short_methods(spark: SparkSession, restore: ExitStack) -> None:
-    key, limit = _LONGEST_METHOD
-    with suppress(PySparkException):
-        given = (spark.conf.get(option, None) or "" for option in (_JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
-        if spark.conf.get(key, None) is None and not any(_COMPILE_ALL in options for options in given):
-            _set(spark, key, limit, restore)
-
-
-def _set(spark: SparkSession, key: str, value: str, restore: ExitStack) -> None:
-    before = spark.conf.get(key, None)
-    spark.conf.set(key, value)
-    if before is None:
-        restore.callback(spark.conf.unset, key)
-    else:
-        restore.callback(spark.conf.set, key, before)
-
-
 def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str]:
     """Settings that make Spark quick on one machine; none for any other master.
 
@@ -202,7 +105,7 @@ def local_settings(master: str, input_bytes: int | None = None) -> dict[str, str
     little = input_bytes is not None and input_bytes < _LITTLE
     return {
         "spark.driver.memory": "2g" if little else f"{_driver_gibibytes()}g",
-        _JAVA_OPTIONS: f"{_QUICK if little else _THOROUGH} {_COMPILE_ALL}",
+        JAVA_OPTIONS: f"{_QUICK if little else _THOROUGH} {COMPILE_ALL}",
         "spark.driver.host": "localhost",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
@@ -280,10 +183,10 @@ def _own_session(
         _end_java()
     delta = _delta_settings(master, conf)
     archive = None
-    if _JAVA_OPTIONS in tuned and _CLASS_PATH in delta:
+    if JAVA_OPTIONS in tuned and _CLASS_PATH in delta:
         archive = archive_to_make(delta[_CLASS_PATH]) if keep_classes else None
         classes = archive.option if archive else archive_option(delta[_CLASS_PATH])
-        tuned[_JAVA_OPTIONS] = f"{tuned[_JAVA_OPTIONS]} {classes}".strip()
+        tuned[JAVA_OPTIONS] = f"{tuned[JAVA_OPTIONS]} {classes}".strip()
     session = _started(master, {**tuned, **conf}, log)
     interrupt_plainly()
     try:

@@ -2,7 +2,7 @@
 
 Classic sessions do: the driver keeps the figures of its web interface, also where that is not served. Over Spark
 Connect, or where a platform closes the gateway to Java, there is no meter or its figures are None, and nothing else
-changes. Beside it, `places` asks Java for the default file system, `session` whose session it is, and `interrupts` for
+changes. Beside it, `places` asks Java for the default file system, `run_conf` whose session it is, and `interrupts` for
 jobs by their tag: nothing else looks behind DataFrames and SQL.
 """
 

@@ -1,0 +1,111 @@
+"""What a run sets in the session that it is given, and restores at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from abspark.errors import AbsparkError
+from abspark.storage.conditions import first_line
+
+JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+_EXECUTOR_OPTIONS: Final = ("spark.executor.extraJavaOptions", "spark.executor.defaultJavaOptions")
+# Java leaves methods of more than 8,000 bytes to its interpreter, ten times as slow, and what Spark generates for many
+# metrics is longer. On one machine Java is told to compile them, elsewhere Spark not to make them.
+COMPILE_ALL: Final = "-XX:-DontCompileHugeMethods"
+_LONGEST_METHOD: Final = ("spark.sql.codegen.hugeMethodLimit", "8000")
+_RUN_SETTINGS: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    # what can fail in an expression becomes NULL and is counted; ANSI mode would end the run instead
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",  # a row with a key twice would end the run
+    "spark.sql.legacy.sizeOfNull": "false",  # without ANSI mode it would be -1, which is less than any size asked for
+    # what a session leaves out of a log, the ledger can't count
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # a folder named experiment=007 means the text 007
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+}
+_REQUIRED: Final = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
+"""Without these results would be wrong; a platform may let nobody at the others, as Databricks serverless."""
+
+
+@contextmanager
+def run_settings(spark: SparkSession) -> Iterator[None]:
+    """Within it the time zone is UTC, ANSI is off, partition folders are text and no file of a log is left out.
+
+    A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than Java
+    compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as it
+    is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
+    the first found.
+
+    Raises:
+        AbsparkError: The session lets nobody set the time zone or ANSI.
+    """
+    session = _identity(spark)
+    with _USES_LOCK:
+        use = _USES.setdefault(session, _Use(_set_for_runs(spark)))
+        use.users += 1
+    try:
+        yield
+    finally:
+        with _USES_LOCK:
+            use.users -= 1
+            if not use.users:
+                del _USES[session]
+                use.restore.close()
+
+
+@dataclass
+class _Use:
+    restore: ExitStack
+    users: int = 0
+
+
+_USES: Final[dict[object, _Use]] = {}
+_USES_LOCK: Final = Lock()
+
+
+def _identity(spark: SparkSession) -> object:
+    """Of a session of Java's, for which Python may have several objects."""
+    with suppress(Exception):
+        return spark._jsparkSession.sessionUUID()
+    return id(spark)
+
+
+def _set_for_runs(spark: SparkSession) -> ExitStack:
+    with ExitStack() as restore:
+        for key, value in _RUN_SETTINGS.items():
+            try:
+                _set(spark, key, value, restore)
+            except PySparkException as error:
+                if key in _REQUIRED:
+                    raise AbsparkError(
+                        f"This session lets nobody set {key}, which has to be {value}: {first_line(error)}",
+                        advice="run abspark in a session that allows it",
+                    ) from error
+        _set_short_methods(spark, restore)
+        return restore.pop_all()
+
+
+def _set_short_methods(spark: SparkSession, restore: ExitStack) -> None:
+    key, limit = _LONGEST_METHOD
+    with suppress(PySparkException):
+        given = (spark.conf.get(option, None) or "" for option in (JAVA_OPTIONS, *_EXECUTOR_OPTIONS))
+        if spark.conf.get(key, None) is None and not any(COMPILE_ALL in options for options in given):
+            _set(spark, key, limit, restore)
+
+
+def _set(spark: SparkSession, key: str, value: str, restore: ExitStack) -> None:
+    before = spark.conf.get(key, None)
+    spark.conf.set(key, value)
+    if before is None:
+        restore.callback(spark.conf.unset, key)
+    else:
+        restore.callback(spark.conf.set, key, before)
