@@ -152,6 +152,16 @@ def test_guardrails(margin: dict[str, float] | None, speed: float, decision: str
     assert (found, reasons[-1].endswith(f"The guardrail speed {sentence}.")) == (decision, True)
 
 
+def test_every_guardrail_with_a_margin_must_hold() -> None:
+    """Without an effect a margin of 10 % is 4.5 standard errors away and holds, one of 3 % is 1.3 away and open."""
+    moments = rows({"sales": (BETTER,), "speed": (NULL,), "other": (NULL,)})
+    for margin, decision in ((0.1, "ship"), (0.03, "do_not_ship")):
+        margins = {"speed": {"relative": 0.1}, "other": {"relative": margin}}
+        guardrails = [{"metric": name, "margin": given} for name, given in margins.items()]
+        chosen = experiment(metrics={"primary": ["sales"], "guardrails": guardrails})
+        assert decided(moments, chosen)[0] == decision
+
+
 def test_harm_of_a_guardrail_follows_its_direction_and_alpha() -> None:
     moments = rows({"sales": (BETTER,), "speed": (3.15,)})
     slower = METRICS | {"speed": metric("speed", direction="decrease")}
@@ -159,6 +169,25 @@ def test_harm_of_a_guardrail_follows_its_direction_and_alpha() -> None:
     assert decided(moments, experiment(**guarded(None)), metrics=slower)[0] == "stop_for_harm"
     strict = experiment(**guarded(None), analysis={"alpha": 0.01})
     assert decided(moments, strict, metrics=slower)[0] == "ship"
+
+
+def test_harm_is_told_by_the_configured_estimator_alone() -> None:
+    """Speed is 2.5 standard errors worse; by a covariate of correlation 0.8 it is 1 worse, of 0.6 times the size."""
+    error = (2 * 25 / N) ** 0.5
+    before = (0.6 - 2.5) * error / 0.8  # effect - 0.8 * before = -0.6 * error
+    covariate = {"var_pre_num": 25.0, "cov_num_pre_num": 20.0}
+    speed = [
+        row | covariate | {"mean_pre_num": mean}
+        for row, mean in zip(rows({"speed": (3 - 2.5 * error,)}), (3.0, 3 + before), strict=True)
+    ]
+    moments = [*rows({"sales": (BETTER,)}), *speed]
+    adjusted = METRICS | {"speed": metric("speed", covariate={"lookback": "7d"})}
+    found = analysed(moments, [experiment(**guarded(None))], adjusted, as_of=AFTER).results
+    statistic = {row["estimator"]: row["statistic"] for row in found if row["metric"] == "speed"}
+    assert statistic == {"unadjusted": pytest.approx(-2.5), "cuped": pytest.approx(-1, abs=0.01)}
+    for estimator, decision in (("cuped", "ship"), ("unadjusted", "stop_for_harm")):
+        chosen = experiment(**guarded(None), analysis={"estimator": estimator})
+        assert decided(moments, chosen, metrics=adjusted)[0] == decision
 
 
 def test_guardrails_of_proportions() -> None:
@@ -249,6 +278,16 @@ def test_before_the_end_harm_takes_more_than_at_the_end(margin: dict[str, float]
         decided(moments, experiment(**guarded(margin), min_sample_size=N + 1), as_of=early)[0]
         == "keep_running"
     )
+
+
+def test_before_the_end_harm_by_one_treatment_is_told_though_another_looks_better() -> None:
+    """Speed is 7 standard errors worse in c, beyond any bound; the posterior of both is better in sales."""
+    moments = rows({"sales": (BETTER, BETTER), "speed": (NULL, WORSE)})
+    chosen = experiment(2, **guarded(None), analysis={"method": "bayesian"})
+    decision, reasons = decided(moments, chosen, as_of=AFTER - timedelta(days=3))
+    assert decision == "stop_for_harm"
+    assert reasons[-1] == "c: The guardrail speed is harmed: significantly worse."
+    assert decided(moments, chosen)[1][0] == "Ship b."
 
 
 def test_a_failed_check_comes_before_everything() -> None:

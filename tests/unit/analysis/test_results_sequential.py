@@ -263,6 +263,16 @@ def test_the_plans_end_is_the_end() -> None:
     assert "(relative effect +0.71%, p = " in reasons[0]
 
 
+def test_without_a_primary_metric_the_plans_end_is_that_of_the_guardrails() -> None:
+    """On day 9 there are 1,800 units; a margin of 0.03 is 0.6 standard errors away, so that it stays open."""
+    roles = {"guardrails": [{"metric": "speed", "margin": {"absolute": 0.03}}]}
+    for planned, fraction, decision in ((1800, 1.0, "do_not_ship"), (2000, 0.9, "keep_running")):
+        chosen = experiment(metrics=roles, analysis=PLAN | {"group_sequential": {"planned_units": planned}})
+        rows = found({"speed": [0.0] * 9}, until=9, chosen=chosen).results
+        assert column(rows, "information_fraction", day=day(9)) == [pytest.approx(fraction)]
+        assert decided({"speed": [0.0] * 9}, 9, chosen)[0] == decision
+
+
 @pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
 @pytest.mark.parametrize(
     ("speed", "decision"), [(0.0, "ship"), (-1.0, "stop_for_harm"), (-0.32, "keep_running")]
