@@ -55,17 +55,51 @@ def test_p_is_cochrans_over_all_segments() -> None:
     assert [row["p_value"] for row in rows] == pytest.approx([2 * p[0], p[1]], rel=2e-3)
 
 
+def test_effects_of_few_units_are_compared_by_welchs_f() -> None:
+    """Welch (1951), of 20 units per arm and value: each effect has the degrees of freedom of Satterthwaite (1946)."""
+    n, effects = 20, {"DE": 0.2, "FR": 1.1, "IT": -0.4}
+    variances = {"DE": {"a": 1.0, "b": 2.0}, "FR": {"a": 1.5, "b": 0.5}, "IT": {"a": 1.0, "b": 3.0}}
+    moments = [
+        row | {"var_num": variances[row["segment_value"]][row["variant"]]}
+        for row in sliced("country", effects, n=n, n_complete=n)
+    ]
+    [row] = checked(moments)
+    squared = np.array([[arms["a"], arms["b"]] for arms in variances.values()]) / n
+    dof = squared.sum(axis=1) ** 2 / (squared**2 / (n - 1)).sum(axis=1)
+    weight, effect = 1 / squared.sum(axis=1), np.array(list(effects.values()))
+    between = (weight * (effect - np.average(effect, weights=weight)) ** 2).sum() / (3 - 1)
+    doubt = ((1 - weight / weight.sum()) ** 2 / dof).sum()
+    f = between / (1 + 2 * (3 - 2) / (3**2 - 1) * doubt)
+    p = stats.f.sf(f, 3 - 1, (3**2 - 1) / (3 * doubt))
+    assert (row["statistic"], row["p_value"]) == (pytest.approx(f, rel=1e-9), pytest.approx(p, rel=1e-9))
+
+
 def test_one_value_is_not_compared() -> None:
     assert checked(sliced("country", {"DE": 0.05})) == []
     flat = sliced("country", {"DE": 0.05, "FR": 0.3}, var_num=0.0)
     assert checked(flat) == []
 
 
-def test_secondary_metrics_and_other_estimators_are_not_compared() -> None:
+def test_secondary_metrics_are_not_compared() -> None:
     chosen = experiment(metrics={"primary": ["visits"], "secondary": ["sales"]}, analysis={"method": "fixed"})
     rows = analysed(sliced("country", {"DE": 0.0, "FR": 1.0}), [chosen], METRICS, as_of=after(10)).results
     assert rows
     assert effect_checks(rows, [chosen], METRICS) == []
+
+
+def test_only_the_headline_is_compared() -> None:
+    """The other estimator's effects are 5 standard errors larger, which would tell them from the headline's."""
+    chosen = experiment(analysis={"method": "fixed"})
+    complete = METRICS | {"sales": metric("sales", window_policy="complete")}
+    moments = [*series({"sales": [0.5] * 10}), *sliced("country", {"DE": 0.05, "FR": 0.06, "IT": 0.04})]
+    rows = analysed(moments, [chosen], complete, as_of=after(10)).results
+    others = [
+        row | {"headline": False, "estimator": "unadjusted", "effect": row["effect"] + 5 * row["std_error"]}
+        for row in rows
+    ]
+    alone = effect_checks(rows, [chosen], complete)
+    assert {row["check"]: row["status"] for row in alone} == {"heterogeneity": "pass", "novelty": "pass"}
+    assert effect_checks([*rows, *others], [chosen], complete) == alone
 
 
 def test_a_bayesian_method_has_no_standard_errors_to_compare_by() -> None:

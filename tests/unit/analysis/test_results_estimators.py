@@ -29,6 +29,7 @@ def metric(kind: str, **given: Any) -> Metric:
 RATIO = metric("ratio", **SIDES)
 OWN = metric("ratio", **SIDES, covariate={"lookback": "7d"})
 BY_ATTRIBUTE = metric("ratio", **SIDES, covariate={"attribute": "age"})
+BY_METRIC = metric("ratio", **SIDES, covariate={"lookback": "7d", "metric": "visits"})
 MEAN = metric("mean", covariate={"lookback": "7d"})
 SHARE = metric("proportion", covariate={"lookback": "7d"})
 
@@ -134,7 +135,7 @@ def test_a_covariate_takes_variance_out(of: Metric, *, binary: bool) -> None:
     assert raw["effect"] == pytest.approx(arms["c"]["num"].mean() - arms["a"]["num"].mean())
 
 
-@pytest.mark.parametrize("of", [OWN, BY_ATTRIBUTE])
+@pytest.mark.parametrize("of", [OWN, BY_ATTRIBUTE, BY_METRIC])
 def test_a_ratios_covariate_is_linearised_at_both_arms_together(of: Metric) -> None:
     arms = drawn() if of is OWN else drawn("num den pre_num")
     row = found(of, rows(arms))["b", "cuped"]
@@ -183,6 +184,29 @@ def test_posteriors_of_ratios_and_of_adjusted_proportions() -> None:
         assert row["prob_better"] == pytest.approx(better, rel=1e-9)
         half = stats.norm.isf(0.025) * other["std_error"]
         assert row["effect_low"] == pytest.approx(other["effect"] - half, rel=1e-9)
+
+
+def test_the_best_treatment_is_found_for_each_estimator() -> None:
+    """By a million draws of the arms' means, to four standard errors of their share."""
+    arms = drawn("num pre_num")
+    both = found(MEAN, rows(arms), analysis={"method": "bayesian"})
+    noise = dict(zip("abc", np.random.default_rng(5).standard_normal((3, 1_000_000)), strict=True))
+    for estimator in ("unadjusted", "cuped"):
+        gains = [np.zeros(1_000_000)]
+        for treatment in "bc":
+            values = [arms[v]["num"] for v in ("a", treatment)]
+            if estimator == "cuped":
+                values, _ = adjusted(values, [arms[v]["pre_num"] for v in ("a", treatment)])
+            control, treated = (
+                each.mean() + stats.sem(each) * noise[v]
+                for v, each in zip(("a", treatment), values, strict=True)
+            )
+            gains.append(treated - control)
+        best = np.argmax(gains, axis=0)
+        for place, treatment in enumerate("bc", 1):
+            share = np.mean(best == place)
+            error = (share * (1 - share) / 1_000_000) ** 0.5
+            assert both[treatment, estimator]["prob_best"] == pytest.approx(share, abs=4 * error)
 
 
 def quantile_row(
