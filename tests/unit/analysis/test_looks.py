@@ -11,6 +11,7 @@ import pytest
 from look_world import (
     DAYS,
     METRICS,
+    PER_DAY,
     PLAN,
     PLANNED,
     after,
@@ -18,6 +19,7 @@ from look_world import (
     day,
     experiment,
     found,
+    metric,
     series,
     z_effects,
 )
@@ -126,11 +128,53 @@ def test_days_end_where_the_series_has_its_midnights() -> None:
         assert len(rows.looks) == looks
 
 
+@pytest.mark.parametrize(
+    ("zone", "first", "looks", "days"),
+    [
+        ("Asia/Tokyo", 1, [2, 5], [2, 5, 11]),  # it ends on the morning of the 11th
+        ("America/New_York", 0, [2], [1, 10]),  # it starts on the evening of 31 December
+    ],
+)
+def test_days_are_counted_by_the_clocks_of_the_series(
+    zone: str, first: int, looks: list[int], days: list[int]
+) -> None:
+    """From 2026-01-01 to 2026-01-11, both 0:00 UTC; moments of eleven days from the first one there."""
+    plan = PLAN | {"group_sequential": {**PLAN["group_sequential"], "looks": looks}}
+    chosen = experiment(series={"time_zone": zone}, analysis=plan)
+    moments = [
+        row | {"day": row["day"] + timedelta(days=first - 1)}
+        for row in series({"sales": z_effects(*[0.3] * 11)})
+    ]
+    rows = analysed(moments, [chosen], METRICS, as_of=after(10))
+    assert column(rows.looks, "day") == [day(n) for n in days]
+
+
 def test_without_a_day_series_the_run_ends_the_day() -> None:
     alone = experiment(series={"enabled": False})
     moments = [row for row in series({"sales": QUIET[:4]}) if row["day"] == day(4)]
     noon = analysed(moments, [alone], METRICS, as_of=after(4) - timedelta(hours=12))
     assert column(noon.looks, "day") == [day(4)]
+
+
+def test_the_run_ends_the_day_of_a_quantile() -> None:
+    """A quantile is of the day of the run alone: waiting for midnight, it would have no look before the end."""
+    slow = metric("slow", kind="quantile", quantile=0.9)
+    table = [
+        {"experiment_id": "e", "metric": "slow", "variant": variant, "day": day(4), "n": 4 * PER_DAY}
+        | {"segment_name": None, "segment_value": None, "n_clusters": None}
+        | {"value": value, "value_low": value - 3, "value_high": value + 3}
+        for variant, value in (("a", 100.0), ("b", 101.0))
+    ]
+    chosen = experiment(metrics={"primary": ["sales", "slow"]})
+    noon = after(4) - timedelta(hours=12)
+    rows = analysed(
+        series({"sales": QUIET[:4]}), [chosen], METRICS | {"slow": slow}, as_of=noon, quantiles=table
+    )
+    assert column(rows.looks, "day", metric="slow") == [day(4)]
+    assert column(rows.looks, "day", metric="sales") == [day(1), day(2), day(3)]
+    # an interval as long as 2 * 1.96 standard errors of its arm
+    error = 2**0.5 * 6 / (2 * stats.norm.isf(0.025))
+    assert column(rows.looks, "statistic", metric="slow") == [pytest.approx(1 / error)]
 
 
 def test_an_unfinished_day_is_no_look() -> None:
