@@ -96,8 +96,13 @@ def test_one_variant_with_a_share_leaves_no_ratio_to_test() -> None:
 
 
 def test_tied_units_belong_to_no_variant() -> None:
-    rows = [count("a", 500), count("b", 300), count("c", 200), count("a", 90, excluded="tied_variants")]
-    assert checks(rows)["srm"]["observed"] == "a 500, b 300, c 200"
+    rows = [count("a", 500), count("b", 300), count("c", 200)]
+    tied = count("a", 90, excluded="tied_variants", several=90)
+    found, without = checks([*rows, tied]), checks(rows)
+    for check in ("srm", "srm_after_exclusions", "srm_sequential"):
+        assert found[check] == without[check]
+        assert found[check]["observed"] == "a 500, b 300, c 200"
+    assert found["several_variants"]["observed"] == "90 of 1,090 units (8.2569%)"
 
 
 def test_without_units_checks_are_skipped() -> None:

@@ -13,6 +13,7 @@ from test_health import DAY, count, experiment
 
 from abspark.analysis.health import SourceCount, health
 from abspark.analysis.health_ledger import copies_check
+from abspark.schemas import SAMPLED
 
 Rows = list[dict[str, Any]]
 
@@ -73,6 +74,8 @@ def test_changed_weights_fail_where_units_had_both() -> None:
     lenient = {"weights_changed": {"severity": "warn"}}
     assert checked(CHANGED, "weights_changed", assignment=HISTORY, health=lenient)["status"] == "warn"
     assert checked(CHANGED[:3], "weights_changed", assignment=HISTORY)["status"] == "pass"
+    tied = count("a", 7, period=1, day=4, excluded="tied_variants")
+    assert checked([*CHANGED[:3], tied], "weights_changed", assignment=HISTORY)["status"] == "pass"
     traffic = {"scheme": "sha256", "salt": "s", "history": [
         {"from": "2026-01-01T00:00:00Z", "traffic": 0.1}, {"from": "2026-01-05T00:00:00Z"},
     ]}  # fmt: skip
@@ -269,7 +272,8 @@ def test_drops_are_compared_between_arms() -> None:
     drops = [
         *(drop("filtered", v, n) for v, n in (("a", 50), ("b", 90), ("c", 20))),
         *(drop("repeated_exposure", v, n) for v, n in (("a", 500), ("b", 300), ("c", 200))),
-        drop("multiple_variants", "a", 400, "units"), drop("null_id", None, None),
+        drop("multiple_variants", "a", 400, "units"), drop("excluded_unit", "a", 400, "pairs"),
+        drop("null_id", None, None),
         {**drop("filtered", "a", 999), "experiment_id": "other"},
     ]  # fmt: skip
     found = health(RIGHT, [experiment()], drops=drops)
@@ -287,12 +291,20 @@ def test_drops_are_compared_between_arms() -> None:
         assert row_of("drops_balanced", again, "web: filtered")["status"] == status
 
 
-def test_repeated_exposures_are_of_assigned_units() -> None:
-    drops = [drop("repeated_exposure", v, n) for v, n in (("a", 2000), ("b", 1400), ("c", 800))]
-    row = row_of("drops_balanced", health(RIGHT, [experiment()], drops=drops), "web: repeated_exposure")
+@pytest.mark.parametrize(
+    ("reason", "stage", "advice"),
+    [
+        ("repeated_exposure", "exposures", "treatment itself"),
+        ("variant_disagrees", "pairs", "its logging"),
+        ("after_window", SAMPLED, "treatment itself"),
+    ],
+)
+def test_repeated_exposures_and_pairs_are_of_assigned_units(reason: str, stage: str, advice: str) -> None:
+    drops = [drop(reason, v, n, stage) for v, n in (("a", 2000), ("b", 1400), ("c", 800))]
+    row = row_of("drops_balanced", health(RIGHT, [experiment()], drops=drops), f"web: {reason}")
     expected = chi2_contingency([[2000, 1400, 800], [3000, 1600, 1200]], correction=False)
     assert row["p_value"] == pytest.approx(expected.pvalue, rel=1e-9)
-    assert "treatment itself" in row["advice"]
+    assert advice in row["advice"]
 
 
 @pytest.mark.parametrize(("unmatched", "status"), [(990, "pass"), (991, "warn"), (1000, "fail")])
@@ -390,3 +402,11 @@ def test_a_variant_that_stops() -> None:
     assert row_of("traffic", found, "a")["status"] == "pass"
     long = health(days({"a": [50, 80], "b": [30, 10], "c": [20, 0]}), [experiment()])
     assert row_of("traffic", long, "c")["status"] == "warn"
+
+
+def test_a_variant_that_stops_is_missed_by_the_shares_of_those_days() -> None:
+    """30 units after c's last day, none of them c at a share of 0.4, which had been 0.1; three variants by Holm."""
+    before = [count("a", 80), count("b", 10), count("c", 10)]
+    after = [count("a", 12, period=1, day=4), count("b", 18, period=1, day=4)]
+    row = checked([*before, *after], "traffic", "c", assignment=HISTORY)
+    assert row["p_value"] == pytest.approx(3 * 0.6**30, rel=1e-9)

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from abspark.analysis.health_covariates import covariate_checks, history_check
 from abspark.config import Experiment, Metric
 
-EXPERIMENT = Experiment.model_validate(
-    {
-        "id": "e", "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}], "control": "a",
-        "start": "2026-10-01T00:00:00Z", "end": "2026-10-15T00:00:00Z", "exposures": "log",
-        "metrics": {"primary": ["spend", "plain"]},
-    }
-)  # fmt: skip
+GIVEN: dict[str, Any] = {
+    "id": "e", "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}], "control": "a",
+    "start": "2026-10-01T00:00:00Z", "end": "2026-10-15T00:00:00Z", "exposures": "log",
+    "metrics": {"primary": ["spend", "plain"]},
+}  # fmt: skip
+EXPERIMENT = Experiment.model_validate(GIVEN)
 SPEND = Metric.model_validate(
     {
         "name": "spend", "kind": "mean", "source": "s", "value": "value", "window": {"end": "7d"},
@@ -60,6 +60,38 @@ def test_arms_that_agreed_pass_and_only_the_last_day_is_tested() -> None:
     early = [row(v, m, 4.0, day=date(2026, 10, 2)) for v, m in (("a", 1.0), ("b", 9.0))]
     [found] = checks(*early, row("a", 10.0, 4.0), row("b", 10.05, 4.0))
     assert (found["status"], found["advice"]) == ("pass", None)
+
+
+def test_p_is_adjusted_over_metrics_and_treatments_of_everyone() -> None:
+    """By Holm over four Welch tests; segment values, in which the arms are farther apart, are no part of it."""
+    arms = {
+        "spend": {"a": (10.0, 4.0, 1_000), "b": (10.2, 5.0, 1_000), "c": (10.05, 4.0, 800)},
+        "visits": {"a": (3.0, 1.0, 1_000), "b": (3.1, 1.2, 1_000), "c": (2.85, 0.9, 800)},
+    }
+    rows = [
+        row(variant, mean, variance, metric=name, n=n)
+        for name, by_variant in arms.items()
+        for variant, (mean, variance, n) in by_variant.items()
+    ]
+    p = []
+    for name, treatment in (("spend", "b"), ("spend", "c"), ("visits", "b"), ("visits", "c")):
+        (mean, variance, n), (base, spread, m) = arms[name][treatment], arms[name]["a"]
+        found = stats.ttest_ind_from_stats(mean, variance**0.5, n, base, spread**0.5, m, equal_var=False)
+        p.append(found.pvalue)
+    weights = {"a": 0.4, "b": 0.3, "c": 0.3}
+    variants = [{"key": key, "weight": weight} for key, weight in weights.items()]
+    chosen = Experiment.model_validate(
+        GIVEN | {"variants": variants, "metrics": {"primary": ["spend", "visits"]}}
+    )
+    metrics = METRICS | {"visits": SPEND.model_copy(update={"name": "visits"})}
+    checked = covariate_checks(rows, [chosen], metrics)
+    assert [each["slice_value"] for each in checked] == ["spend, b", "spend, c", "visits, b", "visits, c"]
+    assert [each["p_value"] for each in checked] == pytest.approx(list(multipletests(p, method="holm")[1]))
+    german = [
+        each | {"segment_name": "country", "segment_value": "DE", "mean_pre_num": 2 * each["mean_pre_num"]}
+        for each in rows
+    ]
+    assert covariate_checks([*rows, *german], [chosen], metrics) == checked
 
 
 def test_what_cannot_be_tested_has_no_row() -> None:
