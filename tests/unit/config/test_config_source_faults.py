@@ -1,12 +1,13 @@
-"""Faults of sources and metrics are told with file, line, key, value and what is allowed."""
+"""Faults of sources are told with file, line, key, value and what is allowed."""
 
 from __future__ import annotations
 
 import pytest
-from conf_directory import SHOP, WEB, Conf
+from conf_directory import WEB, Conf
 
 DURATION = "must be a duration of days, hours, minutes and seconds such as 7d, 12h, 30m, 90s or 1d12h"
 PATH = "    path: raw/shown\n"
+USERS = "dimensions:\n  - {name: users, format: delta, path: raw/users, columns: {unit: uid}, attributes: [plan]}\n"
 
 SOURCE_FAULTS = [
     (
@@ -163,98 +164,43 @@ SOURCE_FAULTS = [
         [":13 events[0].copies_within = 1d: has no effect without columns.event_id"],
     ),
     (
+        "    filter: not is_bot\n", f"    filter: not is_bot\n    dimensions: [user]\n{USERS}",
+        [":9 exposures[0].dimensions[0] = user: there is no such dimension source; did you mean 'users'? [users]"],
+    ),
+    (
+        "    filter: not is_bot\n",
+        "    filter: not is_bot\n    dimensions: [users]\n" + USERS.replace("plan", "country"),
+        [":2 exposures[0]: gives units two attributes named 'country'"],
+    ),
+    (
+        "events:\n", USERS.replace("raw/users", "raw/users, fixed_time: 2026-01-01T00:00:00Z") + "events:\n",
+        [
+            ":10 dimensions[0].fixed_time = 2026-01-01T00:00:00Z: a dimension's rows hold always, or from valid_from on"
+            " [leave it out]"
+        ],
+    ),
+    (
+        "filter: not is_bot", "filter: not is_bot\n    combinations: {both: [country, platfrom]}",
+        [
+            ":9 exposures[0].combinations.both: 'platfrom' is no attribute; did you mean 'platform'?"
+            " [country, platform]"
+        ],
+    ),
+    (
+        "attributes: [country, platform]", "combinations: {both: [country, platform]}",
+        [
+            ":6 exposures[0].combinations.both: 'country' is no attribute [none is declared]",
+            ":6 exposures[0].combinations.both: 'platform' is no attribute [none is declared]",
+        ],
+    ),
+    (
+        "filter: not is_bot", "filter: not is_bot\n    combinations: {both: [country, country]}",
+        [":9 exposures[0].combinations.both: combines fewer than two attributes"],
+    ),
+    (
         "events:", "events: {}\nevent:",
         [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events, dimensions]"],
     ),
-]  # fmt: skip
-
-METRIC_FAULTS = [
-    (
-        "kind: proportion", "kind: rate",
-        [
-            ":3 metrics[0].kind = rate: is not among the choices ['proportion', 'mean', 'count', 'ratio', 'retention',"
-            " 'quantile', 'distinct', 'min', 'max', 'latest', 'time_to' or 'funnel']"
-        ],
-    ),
-    (
-        "kind: proportion", "kind: ratio",
-        [
-            ":2 metrics[0]: kind ratio needs numerator: what it counts or sums",
-            ":2 metrics[0]: kind ratio needs denominator: what it counts or sums",
-            ":5 metrics[0].where = event = 'purchase': kind ratio takes its conditions from its sides",
-        ],
-    ),
-    (
-        "kind: count", "kind: count\n    caps: {value: 3}",
-        [
-            ":14 metrics[2].caps: unknown key; did you mean 'cap'? [name, extends, kind, source, where, value, window,"
-            " window_policy, numerator, denominator, different_windows, quantile, of, steps, cap, covariate, trigger,"
-            " direction, description, owner, unit_label]"
-        ],
-    ),
-    ("kind: count", "kind: mean", [":12 metrics[2]: kind mean needs value: the expression that is summed per unit"]),
-    (
-        "kind: count", "kind: count\n    value: value",
-        [":14 metrics[2].value = value: kind count takes no value [kinds mean, quantile, distinct, min, max, latest]"],
-    ),
-    (
-        "where: event = 'purchase'", "where: evnt = 'purchase'",
-        [
-            ":5 metrics[0].where = evnt = 'purchase': 'evnt' is no column of the source; did you mean 'event'?"
-            " [unit, time, event, value, pieces, tags, label]"
-        ],
-    ),
-    (
-        "value: value * pieces", "value: sum(value)",
-        [":10 metrics[1].value = sum(value): sum() is an aggregate; the metric's kind aggregates"],
-    ),
-    (
-        "value: value * pieces", "value: event",
-        [
-            ":10 metrics[1].value = event: is text, not a number"
-            " [a number; of a condition: case when … then 1 else 0 end]"
-        ],
-    ),
-    (
-        "{start: 1h, end: 14d}", "{start: 14d, end: 14d}",
-        [":11 metrics[1].window.end = 14d: the window is empty [an end after start]"],
-    ),
-    (
-        "{start: 1h, end: 14d}", "{start: 2d, end: 1d}",
-        [":11 metrics[1].window.end = 1d: the window is empty [an end after start]"],
-    ),
-    *(
-        (
-            "value: value * pieces", f"value: value * pieces\n    cap: {{{key}: {given}}}",
-            [f":11 metrics[1].cap.{key} = {given}: is out of range [{allowed}]"],
-        )
-        for key, given, allowed in (
-            ("quantile", "1", "below 1.0"), ("quantile", "99.9", "below 1.0"), ("lower_quantile", "0", "above 0.0"),
-        )
-    ),
-    (
-        "kind: count\n", "kind: ratio\n    numerator: {value: value}\n    denominator: {window: {end: 2d}}\n",
-        [
-            ":12 metrics[2]: numerator and denominator have different windows"
-            " [one window, or different_windows: true]"
-        ],
-    ),
-    ("{start: 1h, end: 14d}", "{start: 1h}", [":11 metrics[1].window.end: is missing"]),
-    ("{start: 1h, end: 14d}", "{start: 0, end: 14d}", [f":11 metrics[1].window.start = 0: {DURATION}"]),
-    ("{start: 1h, end: 14d}", "{end: 9999d}", [":11 metrics[1].window.end = 9999d: must be at most 3650d"]),
-    (
-        "kind: count", "kind: count\n    window_policy: some",
-        [":14 metrics[2].window_policy = some: is not among the choices ['all' or 'complete']"],
-    ),
-    (
-        "kind: count", "kind: count\n    direction: up",
-        [":14 metrics[2].direction = up: is not among the choices ['increase' or 'decrease']"],
-    ),
-    (
-        "kind: count\n    source: orders", "kind: count\n    source: order",
-        [":14 metrics[2].source = order: there is no such event source; did you mean 'orders'? [orders]"],
-    ),
-    ("metrics:\n", "metrics:\n  - text\n", [":2 metrics[0] = text: must be a mapping of key: value"]),
 ]  # fmt: skip
 
 
@@ -262,9 +208,3 @@ METRIC_FAULTS = [
 def test_a_fault_of_a_source(conf: Conf, old: str, new: str, told: list[str]) -> None:
     conf.edit(WEB, old, new)
     assert [fault for fault in conf.told() if fault.startswith(WEB)] == [f"{WEB}{fault}" for fault in told]
-
-
-@pytest.mark.parametrize(("old", "new", "told"), METRIC_FAULTS)
-def test_a_fault_of_a_metric(conf: Conf, old: str, new: str, told: list[str]) -> None:
-    conf.edit(SHOP, old, new)
-    assert conf.told() == [f"{SHOP}{fault}" for fault in told]
