@@ -45,7 +45,7 @@ from abspark.pipeline.station import (
 from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.schemas import ASSIGNMENTS, COVARIANCE_PAIRS, SAMPLED, VARIABLES
-from abspark.stages.measure import cap_bounds
+from abspark.stages.caps import cap_bounds
 from abspark.stages.quantiles import quantile_rows
 from abspark.storage import run_settings
 

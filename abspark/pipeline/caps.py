@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from abspark.config.metric import Cap
@@ -56,12 +56,11 @@ def quantile_caps(study: Study) -> dict[int, Cap]:
     return {m: cap for m, cap in caps.items() if cap is not None and cap.by_quantile}
 
 
-def cap_quantiles(unit_metrics: DataFrame, study: Study, units: Mapping[Code, int]) -> DataFrame:
-    """The quantiles that caps ask for, over the units of all variants together.
+def cap_values(unit_metrics: DataFrame, study: Study, units: Mapping[Code, int]) -> DataFrame:
+    """The values that caps are quantiles of, over the units of all variants together: x, m, value, w.
 
-    `units` are the units analysed by experiment and metric: those without a row have 0, and count where a cap is over
-    all. Columns: x, m, lower, upper (NULL where none is wanted). Between two values a quantile is interpolated
-    linearly (Hyndman & Fan 1996, type 7), as numpy and Spark do by default.
+    w is the number of units that have the value. `units` are the units analysed by experiment and metric: those without
+    a row have 0, and count where a cap is over all.
     """
     caps = quantile_caps(study)
     spark = unit_metrics.sparkSession
@@ -73,45 +72,30 @@ def cap_quantiles(unit_metrics: DataFrame, study: Study, units: Mapping[Code, in
     )
     for pending in pending_name(study):
         mine = mine.where(~F.col(pending))
-    seen = mine.where(nonzero).groupBy("x", "m", "num").agg(F.count("*").alias("n"))
+    seen = mine.where(nonzero).groupBy("x", "m", F.col("num").alias("value")).agg(F.count("*").alias("w"))
     rest = local_frame(
         spark, [(*code, n) for code, n in units.items() if code[1] in over_all], "x int, m int, n bigint"
     )
     zeros = (
-        rest.join(seen.groupBy("x", "m").agg(F.sum("n").alias("seen")), on=["x", "m"], how="left")
-        .select("x", "m", F.lit(0.0).alias("num"), (F.col("n") - F.coalesce("seen", F.lit(0))).alias("n"))
-        .where(F.col("n") > 0)
+        rest.join(seen.groupBy("x", "m").agg(F.sum("w").alias("seen")), on=["x", "m"], how="left")
+        .select("x", "m", F.lit(0.0).alias("value"), (F.col("n") - F.coalesce("seen", F.lit(0))).alias("w"))
+        .where(F.col("w") > 0)
     )
-    shares = sorted({q for cap in caps.values() for q in (cap.lower_quantile, cap.quantile) if q is not None})
-    found = (
-        seen.unionByName(zeros)
-        .groupBy("x", "m")
-        .agg(*(F.percentile("num", F.lit(q), F.col("n")).alias(f"q{i}") for i, q in enumerate(shares)))
-    )
-    wanted = [caps.get(m) for m in range(len(study.metrics))]
-    low = [None if cap is None else cap.lower_quantile for cap in wanted]
-    high = [None if cap is None else cap.quantile for cap in wanted]
-    return found.select("x", "m", _picked(low, shares).alias("lower"), _picked(high, shares).alias("upper"))
+    return seen.unionByName(zeros).groupBy("x", "m", "value").agg(F.sum("w").alias("w"))
 
 
-def _picked(wanted: Sequence[float | None], shares: Sequence[float]) -> Column:
-    place = per_code(F.col("m"), [None if q is None else shares.index(q) for q in wanted], "int")
-    return F.get(F.array(*(F.col(f"q{i}") for i in range(len(shares)))), place)
-
-
-def found_bounds(rows: Iterable[Row], study: Study) -> dict[Code, Bounds]:
-    """All bounds: those stated, and those that `cap_quantiles` found.
+def found_bounds(
+    quantiles: Mapping[Code, tuple[float | None, float | None]], study: Study
+) -> dict[Code, Bounds]:
+    """All bounds: those stated, and the lower and upper `quantiles` that were found; None where none is wanted.
 
     A quantile that lies beyond the stated bound of the other side gives way to it: then both bounds are that one.
     """
     bounds = stated_bounds(study)
-    for row in rows:
-        code = (row["x"], row["m"])
+    for code, (lower, upper) in quantiles.items():
         stated = bounds.get(code, NO_BOUNDS)
-        low = stated.low if row["lower"] is None else _within(row["lower"], stated.high, min)
-        bounds[code] = Bounds(
-            low, stated.high if row["upper"] is None else _within(row["upper"], stated.low, max)
-        )
+        low = stated.low if lower is None else _within(lower, stated.high, min)
+        bounds[code] = Bounds(low, stated.high if upper is None else _within(upper, stated.low, max))
     return bounds
 
 

@@ -1,15 +1,15 @@
 """Order statistics: the values at given ranks, of units or of their events, per variant and segment value.
 
 Moments do not hold a quantile. What it takes is the distribution: each distinct value with the number of times it
-occurs, sorted within its group. That is one more aggregation and one sort of the metrics concerned.
+occurs, from which `abspark.pipeline.ranks` picks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
@@ -93,24 +93,3 @@ def cluster_moments(
         F.var_samp("den").alias("var_den"),
         F.covar_samp("num", "den").alias("cov"),
     )
-
-
-def values_at(values: DataFrame, ranks: Mapping[Group, Sequence[int]]) -> DataFrame:
-    """The values at the ranks of each group: the group, at0, at1, ...; ranks count from 1, ascending.
-
-    NULL where a group has no such rank: 0, or more than it has values.
-    """
-    width = max((len(given) for given in ranks.values()), default=0)
-    names = [f"rank{i}" for i in range(width)]
-    wanted = local_frame(
-        values.sparkSession,
-        [(*group, *given) for group, given in ranks.items()],
-        ", ".join([_KEY_TYPES, *(f"{name} bigint" for name in names)]),
-    )
-    until = F.sum("w").over(Window.partitionBy(*GROUP).orderBy("value"))
-    placed = values.select("*", until.alias("until")).join(F.broadcast(wanted), on=GROUP, how="inner")
-    picked = [
-        F.min(F.when((F.col(name) >= 1) & (F.col("until") >= F.col(name)), F.col("value"))).alias(f"at{i}")
-        for i, name in enumerate(names)
-    ]
-    return placed.groupBy(*GROUP).agg(*picked)

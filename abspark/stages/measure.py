@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from abspark.analysis.health_covariates import history_check
 from abspark.analysis.health_ledger import copies_check
-from abspark.pipeline.caps import Bounds, Code, cap_quantiles, found_bounds, quantile_caps, stated_bounds
+from abspark.pipeline.caps import Code, quantile_caps, stated_bounds
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.history import full_history_from, units_without_history
 from abspark.pipeline.ledger import (
@@ -32,6 +32,7 @@ from abspark.pipeline.study import Study
 from abspark.pipeline.tables import ledger_rows, moments_rows, unit_metrics_table
 from abspark.pipeline.time import epoch_micros
 from abspark.stages.bots import find_bots
+from abspark.stages.caps import cap_bounds
 from abspark.stages.counts import kept_values
 from abspark.stages.inputs import explained, raw
 from abspark.stages.log_counts import LogCounts, counted_logs, prunes
@@ -108,18 +109,6 @@ def _persisted(frame: DataFrame) -> Iterator[DataFrame]:
     finally:
         with suppress(PySparkException):
             frame.unpersist()
-
-
-def cap_bounds(analysis: Analysis) -> dict[Code, Bounds]:
-    """The bounds of all caps, those that are quantiles found in the unit metrics."""
-    study = analysis.study
-    units: dict[Code, int] = {}
-    for row in analysis.unit_counts.where(F.col("p") == -1).collect():
-        code = (row["x"], row["m"])
-        strict = study.complete_only(study.experiments[code[0]], code[1])
-        if not study.plans[code[1]].present_only:
-            units[code] = units.get(code, 0) + row["n_complete" if strict else "n_all"]
-    return found_bounds(cap_quantiles(analysis.unit_metrics, study, units).collect(), study)
 
 
 def _quantiles(state: RunState, analysis: Analysis, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pyspark.sql import DataFrame
 
 from abspark.pipeline.quantiles import (
     GROUP,
@@ -16,8 +17,8 @@ from abspark.pipeline.quantiles import (
     of_events,
     of_units,
     unit_values,
-    values_at,
 )
+from abspark.pipeline.ranks import values_at
 from abspark.pipeline.station import Analysis
 from abspark.pipeline.tables import group_names
 from abspark.stats.moments import Moments
@@ -56,7 +57,7 @@ def _of_units(analysis: Analysis, summary: Sequence[Any]) -> list[dict[str, Any]
     q, alpha = _levels(analysis, counts)
     ranks = quantile_ranks([n for n, _ in counts.values()], q, alpha=alpha)
     values = unit_values(analysis.bounded_metrics, study, analysis.segments, zeros)
-    return _rows(analysis, counts, ranks, values_at(values, _by_group(counts, ranks)).collect())
+    return _rows(analysis, counts, ranks, _values_at(values, counts, _by_group(counts, ranks)))
 
 
 def _of_events(analysis: Analysis) -> list[dict[str, Any]]:
@@ -70,11 +71,15 @@ def _of_events(analysis: Analysis) -> list[dict[str, Any]]:
     q, alpha = _levels(analysis, counts)
     values = event_values(*given)
     middle = quantile_ranks(n, q, alpha=alpha)
-    at = values_at(values, {group: (int(rank),) for group, rank in zip(counts, middle.rank, strict=True)})
-    quantiles = {_group(row): row["at0"] for row in at.collect()}
+    wanted = {group: (int(rank),) for group, rank in zip(counts, middle.rank, strict=True)}
+    quantiles = {_group(row): row["at0"] for row in _values_at(values, counts, wanted)}
     inflation = _inflation(cluster_moments(*given, quantiles).collect(), counts)
     ranks = clustered_ranks(n, q, inflation=inflation, alpha=alpha)
-    return _rows(analysis, counts, ranks, values_at(values, _by_group(counts, ranks)).collect())
+    return _rows(analysis, counts, ranks, _values_at(values, counts, _by_group(counts, ranks)))
+
+
+def _values_at(values: DataFrame, counts: Counts, ranks: Mapping[Group, Sequence[int]]) -> Sequence[Any]:
+    return values_at(values, GROUP, ranks, largest=max(n for n, _ in counts.values())).collect()
 
 
 def _inflation(rows: Sequence[Any], counts: Counts) -> Any:

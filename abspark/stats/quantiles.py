@@ -52,6 +52,34 @@ def quantile_ranks(n: ArrayLike, q: ArrayLike, *, alpha: ArrayLike = 0.05) -> Ra
     return _ranks(count, share, low, high)
 
 
+class Interpolation(NamedTuple):
+    """Ranks below and above a quantile, counted from 1, and the `share` of the way between their values.
+
+    Rank 0 and NaN where no quantile is asked for.
+    """
+
+    below: NDArray[np.int64]
+    above: NDArray[np.int64]
+    share: Floats
+
+
+def interpolation_ranks(n: ArrayLike, q: ArrayLike) -> Interpolation:
+    """Where the q-quantile of n values lies between two of them; q of NaN asks for none.
+
+    Linear between the ranks around (n - 1) q + 1: type 7 of Hyndman & Fan (1996), the default of numpy and R.
+    """
+    place = (np.asarray(n, dtype=np.float64) - 1) * np.asarray(q, dtype=np.float64) + 1
+    asked = ~np.isnan(place)
+    below, above = np.floor(place), np.ceil(place)
+    first, second = (np.where(asked, rank, 0).astype(np.int64) for rank in (below, above))
+    return Interpolation(first, second, place - below)
+
+
+def interpolated(places: Interpolation, below: Floats, above: Floats) -> Floats:
+    """The quantiles from the values at the ranks below and above them."""
+    return np.asarray((1 - places.share) * below + places.share * above, dtype=np.float64)
+
+
 def clustered_ranks(n: ArrayLike, q: ArrayLike, *, inflation: ArrayLike, alpha: ArrayLike = 0.05) -> Ranks:
     """The same for n events in clusters: normal approximation, standard deviation times `inflation`."""
     count, share, level, factor = (

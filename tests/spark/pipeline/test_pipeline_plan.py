@@ -23,16 +23,10 @@ from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
 from abspark.pipeline.canonical import conditions, prune
-from abspark.pipeline.caps import cap_quantiles
+from abspark.pipeline.caps import cap_values
 from abspark.pipeline.profiles import assignment_profile
-from abspark.pipeline.quantiles import (
-    cluster_moments,
-    event_values,
-    of_events,
-    of_units,
-    unit_values,
-    values_at,
-)
+from abspark.pipeline.quantiles import GROUP, cluster_moments, event_values, of_events, of_units, unit_values
+from abspark.pipeline.ranks import ONE_TASK, values_at
 from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.station import assignment_table, event_rows, exposure_rows
 
@@ -312,9 +306,16 @@ def test_golden_plan_of_quantiles(
     of_a_unit, of_an_event = ((0, 0, -1, 0, codes(held.study)[0]) for codes in (of_units, of_events))
     frames = {
         "unit metrics": analysis.unit_metrics,
-        "caps": cap_quantiles(held.unit_metrics, held.study, {(0, 0): 1}),
-        "quantiles of units": values_at(unit_values(*given, {}), {of_a_unit: (1, 2, 3)}),
-        "quantiles of events": values_at(event_values(*given), {of_an_event: (1, 2, 3)}),
+        "caps": cap_values(held.unit_metrics, held.study, {(0, 0): 1}),
+        "quantiles of units": values_at(
+            unit_values(*given, {}), GROUP, {of_a_unit: (1, 2, 3)}, largest=ONE_TASK
+        ),
+        "quantiles of events": values_at(
+            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK
+        ),
+        "quantiles of many events": values_at(
+            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK + 1
+        ),
         "clusters": cluster_moments(*given, {of_an_event: 1.0}),
     }
     assert_golden("quantiles", {n: _plan(f, capsys) for n, f in frames.items()}, PLANS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from oracle_quantiles import bounds_of
 from oracle_values import UnitValue
-from pyspark.sql import Row
 from world import Experiment, Log, Metric, World
 from world_models import study_of
 
@@ -22,7 +21,7 @@ def _found(metric: Metric, lower: float | None, upper: float | None) -> Bounds:
         (Experiment("one", ("a", "b"), START, START + DAY, ("m",), "log"),),
         (metric,), (Log("log", ()),), (Log("web", ()),), START + 3 * DAY,
     )  # fmt: skip
-    return found_bounds([Row(x=0, m=0, lower=lower, upper=upper)], study_of(world))[0, 0]
+    return found_bounds({(0, 0): (lower, upper)}, study_of(world))[0, 0]
 
 
 @pytest.mark.parametrize(

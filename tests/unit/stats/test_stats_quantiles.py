@@ -14,6 +14,8 @@ from abspark.stats.quantiles import (
     QuantileEstimate,
     cluster_inflation,
     clustered_ranks,
+    interpolated,
+    interpolation_ranks,
     quantile_effect,
     quantile_ranks,
 )
@@ -50,6 +52,27 @@ def test_too_few_values_for_an_end() -> None:
     assert [int(x) for x in quantile_ranks(20, 0.99)] == [20, 19, 21]
     assert [int(x) for x in clustered_ranks(20, 0.99, inflation=3.0)] == [20, 17, 21]
     assert int(quantile_ranks(20, 0.01).low) == 0
+
+
+def test_interpolated_quantiles_are_numpys() -> None:
+    """numpy's default method, `linear`, is the same type 7."""
+    draw = np.random.default_rng(3)
+    n, q = np.array([1, 2, 7, 1000]), np.array([0.0, 0.05, 0.5, 0.999, 1.0])
+    samples = [np.sort(draw.lognormal(size=size)) for size in n]
+    places = interpolation_ranks(n[:, np.newaxis], q)
+    below, above = (
+        np.array([sample[ranks - 1] for sample, ranks in zip(samples, chosen, strict=True)])
+        for chosen in (places.below, places.above)
+    )
+    expected = np.array([np.quantile(sample, q) for sample in samples])
+    assert_allclose(interpolated(places, below, above), expected, rtol=1e-12)
+
+
+def test_no_quantile_is_asked_for() -> None:
+    places = interpolation_ranks(5, [np.nan, 0.5])
+    assert_array_equal(places.below, [0, 3])
+    assert_array_equal(places.above, [0, 3])
+    assert_array_equal(interpolated(places, np.array([np.nan, 2.0]), np.array([np.nan, 2.0])), [np.nan, 2.0])
 
 
 def test_clusters_widen_by_their_inflation() -> None:
