@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from abspark.config import source, values
@@ -58,7 +59,14 @@ _TYPES = f"""## Types
 | name | text of at most {values.MAX_NAME_LENGTH} characters, without control characters, not blank, not `*` |
 | column name | a name without `.` and backquote |
 """
-_PLAIN = {str: "text", float: "number", int: "whole number", bool: "boolean", Any: "any value"}
+_PLAIN = {
+    str: "text",
+    SecretStr: "text from a variable",
+    float: "number",
+    int: "whole number",
+    bool: "boolean",
+    Any: "any value",
+}
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 _NOT_WRITTEN = ((Environment, "name"),)
 _DEFAULTED = ((source.Property, "column"),)

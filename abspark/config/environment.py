@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from abspark.config.base import ConfigModel, Problem, rule
-from abspark.config.values import ColumnName, Name, Option, Switch, Text
+from abspark.config.values import MIN_KEY_LENGTH, ColumnName, Name, Option, PseudonymKey, Switch, Text
 
 
 class Lake(ConfigModel):
@@ -48,3 +48,19 @@ class Environment(ConfigModel):
     ledger: Literal["rows", "full", "read"] = Field(
         default="rows", description="how exactly dropped rows are counted"
     )
+    pseudonymise: Switch = Field(
+        default=False, description="write keyed pseudonyms of units in place of their ids"
+    )
+    pseudonym_key: PseudonymKey | None = Field(
+        default=None,
+        description=f"secret of the pseudonyms, at least {MIN_KEY_LENGTH} characters, as a variable: ${{NAME}}",
+    )
+
+    @rule("pseudonymise", "pseudonym_key")
+    def _key_of_pseudonyms(self) -> Iterator[Problem]:
+        if self.pseudonymise and self.pseudonym_key is None:
+            yield Problem(
+                ("pseudonymise",), "pseudonyms need a secret", "pseudonym_key: ${NAME_OF_A_VARIABLE}"
+            )
+        elif self.pseudonym_key is not None and not self.pseudonymise:
+            yield Problem(("pseudonym_key",), "has no effect without pseudonymise: true")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +20,8 @@ from abspark.config.source import DimensionSource, EventSource, ExposureSource
 from abspark.errors import ConfigError, Fault, UsageError
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+"""A variable without a default: that would be the secret, written."""
 _S = TypeVar("_S", ExposureSource, EventSource, DimensionSource)
 
 
@@ -123,7 +125,18 @@ def _environment_of(data: Any, name: str, place: Place) -> tuple[Environment | N
         known = [key for key in Environment.model_fields if key != "name"]
         return None, (unknown_key(place.inside("name"), known),)
     made, faults = validated(Environment, {**data, "name": name}, place)
-    return (made if isinstance(made, Environment) else None), faults
+    return (made if isinstance(made, Environment) else None), _without_secrets(faults, place)
+
+
+def _without_secrets(faults: Iterable[Fault], place: Place) -> tuple[Fault, ...]:
+    """The faults, in which no secret is shown: one that is written in the file is told as that alone."""
+    written = place.document.data.get("pseudonym_key")
+    if written is None or (isinstance(written, str) and _VARIABLE.fullmatch(written)):
+        return tuple(faults)
+    here = place.at("pseudonym_key")
+    allowed = "an environment variable: ${NAME}"
+    told = here.fault("a secret is not written in a file", allowed=allowed, show_value=False)
+    return (*(fault for fault in faults if fault.key != here.key), told)
 
 
 def _resolved(source: _S, root: Path) -> _S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,9 +67,26 @@ class Project:
             "events": [self._source(self.events[name]) for name in events],
             "exposures": [self._source(self.exposures[name]) for name in exposures],
             "dimensions": [self._source(self.dimensions[name]) for name in dimensions],
+            **self._pseudonyms(),
         }
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def pseudonym_key(self) -> str | None:
+        """The secret under which units are known in the lake; None where they are known by their ids."""
+        key = None if self.environment is None else self.environment.pseudonym_key
+        return None if key is None else key.get_secret_value()
+
+    def _pseudonyms(self) -> dict[str, Any]:
+        """What tells two secrets apart and gives neither away; nothing without one.
+
+        Stages of one run under two secrets would find no unit of each other's.
+        """
+        if self.pseudonym_key is None:
+            return {}
+        told_apart = hmac.digest(self.pseudonym_key.encode(), b"abspark configuration", "sha256")
+        return {"pseudonym_key": told_apart.hex()}
 
     def covariate_metric(self, name: str) -> str:
         """The metric whose value before exposure is the covariate of metric `name`: often itself."""

@@ -8,10 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    Strict,
+    WithJsonSchema,
+)
 
 MAX_NAME_LENGTH: Final = 500
 MAX_DURATION: Final = timedelta(days=3650)
+MIN_KEY_LENGTH: Final = 32
+"""Characters of a secret: 128 random bits in hexadecimal."""
 DURATION_FORM: Final = "a duration of days, hours, minutes and seconds such as 7d, 12h, 30m, 90s or 1d12h"
 INSTANT_FORM: Final = "an ISO time with its offset such as 2026-10-01T00:00:00Z"
 
@@ -112,6 +122,14 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_key(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < MIN_KEY_LENGTH:
+        raise ValueError(
+            f"must have at least {MIN_KEY_LENGTH} characters, e.g. those that openssl rand -hex 32 prints"
+        )
+    return key
+
+
 def check_time_zone(name: str) -> str:
     """The name of an IANA time zone.
 
@@ -176,6 +194,7 @@ Completeness = Annotated[
 Name = Annotated[str, AfterValidator(_check_name), Field(min_length=1)]
 ColumnName = Annotated[str, AfterValidator(_check_column_name), Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
+PseudonymKey = Annotated[SecretStr, AfterValidator(_check_key)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict(), Field(ge=0)]
 Switch = Annotated[bool, Strict()]

@@ -12,7 +12,7 @@ from abspark.config import EventSource
 from abspark.config.safe_sql import never_raising
 from abspark.local_frame import local_frame
 from abspark.pipeline.canonical import canonical
-from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.keys import unit_key
 from abspark.pipeline.time import epoch_micros
 
 UnitKey = tuple[int, int]
@@ -20,13 +20,18 @@ MOST_BOTS = 100_000
 """More units than this over a limit are no bots but a limit that is too low."""
 
 
-def busy_units(raw: DataFrame, source: EventSource, limit: int, as_of: datetime) -> DataFrame:
-    """Keys (hi, lo) of units with more than `limit` events before as_of that pass the source's filter."""
+def busy_units(
+    raw: DataFrame, source: EventSource, limit: int, as_of: datetime, pseudonym_key: str | None = None
+) -> DataFrame:
+    """Keys (hi, lo) of units with more than `limit` events before as_of that pass the source's filter.
+
+    `pseudonym_key` is the secret under which units are known, as in a study.
+    """
     rows = canonical(raw, source)
     if source.filter is not None:
         rows = rows.where(F.expr(never_raising(source.filter)))
     events = rows.where((F.col("unit") != F.lit("")) & (F.unix_micros("time") < F.lit(epoch_micros(as_of))))
-    keyed = events.select(key_hi(F.col("unit")).alias("hi"), key_lo(F.col("unit")).alias("lo"))
+    keyed = events.select(*unit_key(F.col("unit"), pseudonym_key))
     return keyed.groupBy("hi", "lo").agg(F.count("*").alias("n")).where(F.col("n") > limit).select("hi", "lo")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from abspark.config import DimensionSource, ExposureSource
 from abspark.config.safe_sql import never_raising
 from abspark.pipeline.canonical import canonical
-from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.keys import unit_key
 from abspark.pipeline.segments import LABELS, MISSING
 
 _ALWAYS = -(2**62)
@@ -19,10 +19,11 @@ _ALWAYS = -(2**62)
 
 @dataclass(frozen=True)
 class Dimension:
-    """A dimension source with its raw rows."""
+    """A dimension source with its raw rows, and the secret under which units are known, as in a study."""
 
     source: DimensionSource
     raw: DataFrame
+    pseudonym_key: str | None = field(default=None, repr=False)
 
 
 def dimension_rows(dimension: Dimension) -> DataFrame:
@@ -38,8 +39,7 @@ def dimension_rows(dimension: Dimension) -> DataFrame:
     since = F.unix_micros("time") if dated else F.lit(_ALWAYS)
     return (
         rows.select(
-            key_hi(F.col("unit")).alias("hi"),
-            key_lo(F.col("unit")).alias("lo"),
+            *unit_key(F.col("unit"), dimension.pseudonym_key),
             F.col("unit"),
             since.alias("since"),
             F.array(*(F.col(name) for name in source.attributes)).alias("found"),

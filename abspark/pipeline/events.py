@@ -17,7 +17,7 @@ from pyspark.sql import types as T
 
 from abspark.config import EventSource, Experiment
 from abspark.config.safe_sql import never_raising
-from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.keys import unit_key
 from abspark.pipeline.plans import Slot, Want
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
@@ -54,7 +54,9 @@ def carried_names(study: Study) -> list[str]:
 
 
 def identity_names(study: Study) -> list[str]:
-    """`e`, hash of source and event id (NULL where there is no id), and `tie`, what decides between copies of one time.
+    """`e`, what copies share (NULL without an event id), and `tie`, what decides between copies of one time.
+
+    e is a hash of source, event id and, where the source carries one, experiment.
 
     Of n events of one unit any two share e with probability n**2 / 2**65. tie is left out where d0 says the same.
     """
@@ -88,8 +90,7 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
     coded = evaluated.select(
         F.lit(study.sources.index(source.name)).alias("s"),
         "unit",
-        key_hi(F.col("unit")).alias("hi"),
-        key_lo(F.col("unit")).alias("lo"),
+        *unit_key(F.col("unit"), study.pseudonym_key),
         "t",
         "passes",
         *carried_names(study),
@@ -141,7 +142,9 @@ def _identity(source: EventSource, study: Study) -> list[Column]:
     event, value = F.lit(None).cast("bigint"), F.lit(None).cast("double")
     if source.columns.event_id is not None:
         named = F.when(F.col("event_id") != "", F.col("event_id"))
-        event = F.when(named.isNotNull(), F.xxhash64(named, F.lit(study.sources.index(source.name))))
+        # a log that carries experiments has a row for each of them, which repeat no other's
+        own = [F.col("experiment")] if source.columns.experiment is not None else []
+        event = F.when(named.isNotNull(), F.xxhash64(named, F.lit(study.sources.index(source.name)), *own))
         value = usable(F.col("value")) if source.columns.value is not None else value
     found = {"e": event, "tie": value}
     return [found[name].alias(name) for name in identity_names(study)]

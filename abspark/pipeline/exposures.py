@@ -13,7 +13,7 @@ from abspark.config import ExposureSource
 from abspark.config.safe_sql import never_raising
 from abspark.local_frame import local_frame
 from abspark.pipeline.canonical import attribute_columns
-from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.keys import unit_key
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros
 
@@ -62,8 +62,7 @@ def coded_exposures(canonical: DataFrame, source: ExposureSource, study: Study) 
         _variant_code().alias("v"),
         "unit",
         "t",
-        key_hi(F.col("unit")).alias("hi"),
-        key_lo(F.col("unit")).alias("lo"),
+        *unit_key(F.col("unit"), study.pseudonym_key),
         *optional,
         "attributes",
     )

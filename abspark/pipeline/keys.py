@@ -10,6 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from abspark.pipeline.pseudonyms import pseudonym
 from abspark.schemas import SAMPLE
 
 _SECOND_SEED = 0x5DEECE66D
@@ -23,6 +24,12 @@ def key_hi(unit: Column) -> Column:
 def key_lo(unit: Column) -> Column:
     """Last 64 bits of the key of a unit id (string), hashed under another seed."""
     return F.xxhash64(F.lit(_SECOND_SEED).cast("bigint"), unit)
+
+
+def unit_key(unit: Column, pseudonym_key: str | None) -> tuple[Column, Column]:
+    """Both halves of the key, `hi` and `lo`: of a unit's id, or of its pseudonym under the secret."""
+    known = unit if pseudonym_key is None else pseudonym(unit, pseudonym_key)
+    return key_hi(known).alias("hi"), key_lo(known).alias("lo")
 
 
 def in_sample(lo: Column) -> Column:

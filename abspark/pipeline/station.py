@@ -23,6 +23,7 @@ from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, read_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
+from abspark.pipeline.pseudonyms import pseudonymised
 from abspark.pipeline.segments import SegmentValue, with_segments
 from abspark.pipeline.spreading import Spread, spread_events, spread_units
 from abspark.pipeline.study import Study
@@ -44,6 +45,16 @@ def exposure_conditions(raw: DataFrame, source: ExposureSource, study: Study) ->
 def event_conditions(raw: DataFrame, source: EventSource, study: Study) -> tuple[Condition, ...]:
     """What the rows fulfil that `event_rows` reads when it is pruned."""
     return conditions(raw, source, read_range(study, source))
+
+
+def counted_conditions(raw: DataFrame, source: EventSource, study: Study) -> tuple[Condition, ...]:
+    """What the rows fulfil that the ledger reads when it is pruned.
+
+    Up to as_of where the newest event tells how far the log is complete: one after all windows does, too.
+    """
+    low, high = read_range(study, source)
+    observed = source.complete_until is None
+    return conditions(raw, source, (low, epoch_micros(study.as_of) if observed else high))
 
 
 def exposure_span(source: ExposureSource, study: Study) -> tuple[int, int]:
@@ -85,7 +96,8 @@ def assignment_table(
         parts.append(with_dimensions(first, sources[name], dimensions or {}))
     attributes = {name: tuple(source.attributes) for name, source in sources.items()}
     table = reduce(DataFrame.unionByName, parts)
-    return derive(table, study.experiments, attributes=attributes, overrides=overrides)
+    derived = derive(table, study.experiments, attributes=attributes, overrides=overrides)
+    return pseudonymised(derived, study.pseudonym_key)
 
 
 @dataclass(frozen=True)

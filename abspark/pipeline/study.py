@@ -31,6 +31,7 @@ class Study:
         as_of: Cut of event time, exclusive.
         others: Metrics that only serve as covariates, by name.
         bots: Keys of units that are left out.
+        pseudonym_key: The secret under which units are known in the lake; None: by their ids.
     """
 
     experiments: tuple[Experiment, ...]
@@ -39,6 +40,7 @@ class Study:
     as_of: datetime
     others: Mapping[str, Metric] = field(default_factory=dict)
     bots: tuple[tuple[int, int], ...] = ()
+    pseudonym_key: str | None = field(default=None, repr=False)
 
     def event_source(self, name: str) -> EventSource:
         """The event source of that name."""
@@ -170,7 +172,7 @@ def make_study(
         source for experiment in experiments for source in sources_of(experiment, project.metrics)
     )
     events = tuple(project.events[name] for name in sources)
-    return Study(tuple(experiments), metrics, events, as_of, project.metrics, bots)
+    return Study(tuple(experiments), metrics, events, as_of, project.metrics, bots, project.pseudonym_key)
 
 
 def metric_names(experiment: Experiment) -> tuple[str, ...]:

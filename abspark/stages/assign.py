@@ -93,8 +93,10 @@ def _settle(
 
 def _dimensions(state: RunState) -> dict[str, Dimension]:
     names = [name for e in state.running for name in state.project.exposures[e.exposures].dimensions]
+    project = state.project
     return {
-        name: Dimension(state.project.dimensions[name], raw(state, name)) for name in dict.fromkeys(names)
+        name: Dimension(project.dimensions[name], raw(state, name), project.pseudonym_key)
+        for name in dict.fromkeys(names)
     }
 
 

@@ -26,7 +26,8 @@ def find_bots(state: RunState) -> None:
 
 
 def _busy(state: RunState, name: str, limit: int) -> tuple[UnitKey, ...]:
-    frame = busy_units(raw(state, name), state.project.events[name], limit, state.as_of)
+    project = state.project
+    frame = busy_units(raw(state, name), project.events[name], limit, state.as_of, project.pseudonym_key)
     rows = frame.limit(MOST_BOTS + 1).collect()
     if len(rows) > MOST_BOTS:
         raise DataError(

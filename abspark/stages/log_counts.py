@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from abspark.pipeline.canonical import Condition
+from abspark.pipeline.canonical import Condition, prune
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -18,7 +18,7 @@ from abspark.pipeline.ledger import (
 )
 from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.spreading import MANY
-from abspark.pipeline.station import event_conditions, event_rows, exposure_conditions, exposure_rows
+from abspark.pipeline.station import counted_conditions, event_rows, exposure_conditions, exposure_rows
 from abspark.pipeline.study import Study
 from abspark.stages.bots import find_bots
 from abspark.stages.inputs import failing, raw
@@ -147,10 +147,11 @@ def _of_events(state: RunState, study: Study, name: str) -> Counted:
     source, pruned = state.project.events[name], prunes(state)
     there = row_count(state.spark, source, state.inputs[name].pinned)
     logged = raw(state, name)
-    coded = event_rows(logged, source, study, pruned=pruned)
+    skipping = counted_conditions(logged, source, study) if pruned else None
+    coded = event_rows(prune(logged, skipping or ()), source, study, pruned=False)
     counts = event_counts(coded, study, name, sampled=_is_long(there, state.inputs[name].pinned))
     drops, tally = event_drops(counts.collect(), study, name)
-    _compare(state, name, tally, there, event_conditions(logged, source, study) if pruned else None)
+    _compare(state, name, tally, there, skipping)
     return drops, tally
 
 

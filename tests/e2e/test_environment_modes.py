@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import defaultdict
 from datetime import timedelta
+from operator import itemgetter
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,11 +15,15 @@ from project_builder import AS_OF_INSTANT, START, TinyProject, make_project, pur
 from pyspark.sql import SparkSession
 
 from abspark import runner
+from abspark.config import load_project
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
 EARLY = 3
-"""Purchases long before all windows; one more is after those of its unit, and not after those of all."""
+"""Purchases long before all windows; one is after those of its unit, and not after those of all, one after all."""
+LATE = [START + timedelta(days=12), START + timedelta(days=29)]
+SAMPLED_CHECKS = ("drops_balanced", "events_before_exposure")
+SECRET = "0123456789abcdef0123456789abcdef"
 NUMBERS = ("assignments", "moments", "results")
 
 
@@ -25,8 +32,8 @@ def made(root: pytest.TempPathFactory, name: str, chosen: str) -> TinyProject:
     tiny = make_project(root.mktemp(name), "parquet")
     log = pa.table(purchases())
     early = {
-        "user": ["user-001"] * (EARLY + 1), "ts": [START - timedelta(days=90)] * EARLY + [START + timedelta(days=12)],
-        "kind": ["buy"] * (EARLY + 1), "amount": [1.0] * (EARLY + 1), "id": [f"more-{n}" for n in range(EARLY + 1)],
+        "user": ["user-001"] * (EARLY + 2), "ts": [START - timedelta(days=90)] * EARLY + LATE,
+        "kind": ["buy"] * (EARLY + 2), "amount": [1.0] * (EARLY + 2), "id": [f"more-{n}" for n in range(EARLY + 2)],
     }  # fmt: skip
     log = pa.concat_tables([log, pa.table(early, schema=log.schema)])
     tiny.write_parquet("purchases", {column: log[column] for column in log.column_names})
@@ -55,16 +62,16 @@ def test_unread_rows_are_counted_and_the_condition_stated(
     assert_same({name: found[name] for name in NUMBERS}, {name: usual[name] for name in NUMBERS})
     [record] = run_records(spark, tiny.load())
     inputs = {row["source"]: row for row in record["inputs"]}
-    there = len(purchases()["user"]) + EARLY + 1
-    # seven days after the last day on which anybody is exposed
-    assert inputs["purchases"]["predicate"] == "ts >= 2026-03-01 00:00:00 and ts <= 2026-03-18 00:00:00"
+    there = len(purchases()["user"]) + EARLY + len(LATE)
+    # up to as_of, as the newest event tells how far the log is complete
+    assert inputs["purchases"]["predicate"] == "ts >= 2026-03-01 00:00:00 and ts <= 2026-04-01 00:00:00"
     assert (inputs["purchases"]["rows"], inputs["purchases"]["not_read"]) == (there - EARLY, EARLY)
     # nobody has counted the rows of a text file
     assert inputs["exposures"]["predicate"] == "experiment in (banner, button)"
     assert inputs["exposures"]["not_read"] is None
     assert inputs["visits"]["predicate"] is None
     outside = [row for row in found["drops"] if (row["stage"], row["source"]) == ("events", "purchases")]
-    assert not [row for row in outside if row["reason"] == "outside_windows"]
+    assert [row["rows"] for row in outside if row["reason"] == "outside_windows"] == [1]
 
 
 def test_every_row_outside_a_window_is_told_as_before_or_after_it(
@@ -107,3 +114,44 @@ def test_unit_metrics_are_kept_where_they_are_asked_for(
         counted[row["experiment_id"], row["metric"]] += row["n"]
     assert units == counted
     assert sums == pytest.approx(expected, rel=1e-9)
+
+
+def test_pseudonyms_change_nothing_but_who_a_unit_is(
+    spark: SparkSession, usual: Tables, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Samples are of other units, so their drops and the checks of these are not compared."""
+    chosen = "keep_unit_metrics: true\npseudonymise: true\npseudonym_key: ${SECRET}"
+    tiny = made(tmp_path_factory, "pseudonyms", chosen)
+    project = load_project(tiny.conf, "here", environ={"SECRET": SECRET})
+    runner.run(spark, project, as_of=AS_OF_INSTANT)
+    found = committed(spark, project, names=(*COMMITTED, "unit_metrics"))
+    same = ("moments", "results")
+    assert_same({name: found[name] for name in same}, {name: usual[name] for name in same})
+    health = [
+        [row for row in tables["health"] if row["check"] not in SAMPLED_CHECKS] for tables in (found, usual)
+    ]
+    assert_same({"health": health[0]}, {"health": health[1]})
+    assert _not_sampled(found) == _not_sampled(usual)
+    hidden = {"unit_key_hi": None, "unit_key_lo": None, "bucket": None}
+    expected = [row | hidden | {"unit_id": _pseudonym(row["unit_id"])} for row in usual["assignments"]]
+    assert [row["bucket"] for row in found["assignments"]] == [None] * len(expected)
+    by_unit = itemgetter("experiment_id", "unit_id")
+    assert sorted((row | hidden for row in found["assignments"]), key=by_unit) == sorted(
+        expected, key=by_unit
+    )
+    assert found["unit_metrics"]
+    assert _keys(found["unit_metrics"]) <= _keys(found["assignments"])
+    assert not _keys(found["assignments"]) & _keys(usual["assignments"])
+    assert project.configuration_hash(["button"]) != tiny.load("own").configuration_hash(["button"])
+
+
+def _keys(rows: list[dict[str, Any]]) -> set[tuple[int, int]]:
+    return {(row["unit_key_hi"], row["unit_key_lo"]) for row in rows}
+
+
+def _pseudonym(unit: str) -> str:
+    return hmac.digest(SECRET.encode(), unit.encode(), "sha256").hex()
+
+
+def _not_sampled(tables: Tables) -> list[dict[str, Any]]:
+    return [row for row in tables["drops"] if row["stage"] != "sample"]

@@ -402,7 +402,30 @@ ENVIRONMENT_FAULTS = [
             ":3 keep_unit_metrics = yes: must be true or false",
         ],
     ),
-    ("lake: {path: a}\nname: x\n", [":2 name: unknown key [lake, spark, keep_unit_metrics, ledger]"]),
+    (
+        "lake: {path: a}\nname: x\n",
+        [":2 name: unknown key [lake, spark, keep_unit_metrics, ledger, pseudonymise, pseudonym_key]"],
+    ),
+    (
+        "lake: {path: a}\npseudonymise: true\n",
+        [":2 pseudonymise = true: pseudonyms need a secret [pseudonym_key: ${NAME_OF_A_VARIABLE}]"],
+    ),
+    (
+        "lake: {path: a}\npseudonym_key: 0123456789abcdef0123456789abcdef\n",
+        [":2 pseudonym_key: a secret is not written in a file [an environment variable: ${NAME}]"],
+    ),
+    (
+        'lake: {path: a}\npseudonymise: true\npseudonym_key: "${KEY:-0123456789abcdef0123456789abcdef}"\n',
+        [":3 pseudonym_key: a secret is not written in a file [an environment variable: ${NAME}]"],
+    ),
+    (
+        "lake: {path: a}\npseudonymise: true\npseudonym_key: short\n",
+        [":3 pseudonym_key: a secret is not written in a file [an environment variable: ${NAME}]"],
+    ),
+    (
+        "lake: {path: a}\npseudonymise: true\npseudonym_key: 1234567890\n",
+        [":3 pseudonym_key: a secret is not written in a file [an environment variable: ${NAME}]"],
+    ),
     ("lake: {path: a}\nspark: {conf: {a: [1]}}\n", [":2 spark.conf.a: must be text"]),
     (
         'lake: {path: "${LAKE}"}\n',

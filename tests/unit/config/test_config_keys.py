@@ -105,9 +105,9 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
     conf.write(
         LOCAL,
         "lake: {catalog: main, schema: ab}\nspark: {master: 'local[3]', conf: {spark.a: true, spark.b: 4}}\n"
-        "keep_unit_metrics: true\nledger: full\n",
+        "keep_unit_metrics: true\nledger: full\npseudonymise: true\npseudonym_key: ${KEY}\n",
     )
-    project = conf.load()
+    project = conf.load("local", {"KEY": "k" * 32})
 
     metric = project.metrics["orders_per_unit"]
     assert (metric.direction, metric.window_policy) == ("decrease", "complete")
@@ -154,6 +154,7 @@ def test_optional_keys_of_metrics_experiments_and_environments_arrive(conf: Conf
         "conf": {"spark.a": "true", "spark.b": "4"},
     }
     assert (environment.keep_unit_metrics, environment.ledger) == (True, "full")
+    assert (environment.pseudonymise, project.pseudonym_key) == (True, "k" * 32)
 
 
 def test_priors_arrive(conf: Conf) -> None:
@@ -259,6 +260,7 @@ def test_defaults(conf: Conf) -> None:
     environment = project.environment
     assert environment is not None
     assert (environment.spark, environment.keep_unit_metrics, environment.ledger) == (None, False, "rows")
+    assert (environment.pseudonymise, environment.pseudonym_key) == (False, None)
     conf.edit(
         WEB,
         "    attributes: [country, platform]\n    properties: {is_bot: boolean}\n    filter: not is_bot\n",

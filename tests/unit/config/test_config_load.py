@@ -350,6 +350,25 @@ def test_the_hash_follows_the_source_of_forced_units(conf: Conf) -> None:
     assert conf.load().configuration_hash(["button"]) != before
 
 
+def test_a_secret_has_to_be_long_and_is_told_by_its_variables_name(conf: Conf) -> None:
+    conf.write(LOCAL, f"{ENVIRONMENT}pseudonymise: true\npseudonym_key: ${{SECRET}}\n")
+    told = "must have at least 32 characters, e.g. those that openssl rand -hex 32 prints"
+    assert conf.told(environ={"SECRET": "s" * 31}) == [f"{LOCAL}:3 pseudonym_key = ${{SECRET}}: {told}"]
+    assert conf.load("local", {"SECRET": "s" * 32}).pseudonym_key == "s" * 32
+    assert conf.load(env=None).pseudonym_key is None
+
+
+def test_the_hash_follows_the_secret_and_neither_tells_it(conf: Conf) -> None:
+    without = conf.load().configuration_hash(["button"])
+    conf.write(LOCAL, f"{ENVIRONMENT}pseudonymise: true\npseudonym_key: ${{SECRET}}\n")
+    one, other = (conf.load("local", {"SECRET": secret * 32}) for secret in "st")
+    assert len({without, *(project.configuration_hash(["button"]) for project in (one, other))}) == 3
+    assert one.configuration_hash(["button"]) == conf.load("local", {"SECRET": "s" * 32}).configuration_hash(
+        ["button"]
+    )
+    assert "s" * 32 not in repr(one)
+
+
 def test_the_hash_ignores_comments_order_files_place_and_other_experiments(
     conf: Conf, tmp_path: Path
 ) -> None:
