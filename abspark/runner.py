@@ -102,6 +102,10 @@ def begin(
     chosen = chosen_experiments(project, experiments)
     lake = lake_of(spark, project)
     progress = _metered(progress, spark)
+    if as_of is not None and as_of > now:
+        progress.say(
+            f"  as_of {as_of:%Y-%m-%d %H:%M} UTC lies ahead: windows count as over that are over by then"
+        )
     run_id = new_run_id(now)
     with progress.stage("look at the lake"):
         lake.require_folder()

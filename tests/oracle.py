@@ -252,7 +252,8 @@ def _live(world: World, log: Log, ledger: Ledger) -> Iterator[RawRow]:
             ledger.drop(EVERYTHING, "events", log.name, reason, None)
         else:
             named = log.has_event_id and row.get("event_id") not in (None, "")
-            copies[(row["unit"], row.get("event_id")) if named else number].append(row)
+            own = row.get("experiment") if log.carries_experiment else None
+            copies[(row["unit"], row.get("event_id"), own) if named else number].append(row)
     for rows in copies.values():
         earliest = min(rows, key=lambda row: (row["time"], *_value_order(row.get("value"))))
         for row in rows:

@@ -162,7 +162,8 @@ def _no_verdict(experiment: Experiment, metrics: Mapping[str, Metric]) -> Decisi
 def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row]) -> Decision | None:
     least = experiment.min_sample_size
     units: dict[str, int] = {}
-    for row in results:
+    deciding = [row for row in results if row["role"] != "secondary"] or results
+    for row in deciding:
         for arm in ("control", "treatment"):
             units[row[arm]] = min(row[f"n_{arm}"], units.get(row[arm], row[f"n_{arm}"]))
     days = experiment.max_duration_days

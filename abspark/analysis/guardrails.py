@@ -111,7 +111,7 @@ def _judged(batch: Batch, boundary: Floats, now: Clock) -> tuple[Bools, Bools, B
     p_harm = np.where(anytime | watched, bad, distance.p_harm)
     held = np.where(looked, distance.statistic >= boundary, p_non_inferior < tail)
     fell = np.where(looked, distance.statistic <= -boundary, p_harm < tail)
-    return held, fell, np.isnan(distance.statistic) | (looked & np.isnan(boundary))
+    return held, fell, np.isnan(distance.statistic) | (looked & ~np.isfinite(boundary))
 
 
 def _always_valid(batch: Batch, statistic: Floats) -> tuple[Floats, Floats]:

@@ -46,10 +46,14 @@ class Clock:
         return self.as_of >= self.verdicts[experiment.id]
 
     def day_over(self, pair: Comparison) -> bool:
-        """Whether nothing more can come to the comparison's day. Where there is no day series the run ends the day."""
+        """Whether nothing more can come to the comparison's day.
+
+        Where there is no day series the run ends the day, but for the last, which has one look: when all is over.
+        """
         midnight = datetime.combine(pair.day + timedelta(days=1), time(), _zone(pair.experiment))
         daily = pair.experiment.series.enabled and pair.metric.form != QUANTILE
-        return self.as_of >= midnight or self.over(pair.experiment) or not daily
+        ends_here = not daily and pair.day != self.last_day(pair.experiment)
+        return self.as_of >= midnight or self.over(pair.experiment) or ends_here
 
     def last_day(self, experiment: Experiment) -> date:
         """The local day on which the experiment's last window is over."""
@@ -157,9 +161,10 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     if batch.pairs[0].experiment.analysis.method == "anytime":
         _open_intervals(series, fresh, first)
         return series
-    ending = fresh[:, -1] & ended
     designs = []
     levels = np.array([look_level(first[key]) for key in series.keys])
+    closed = series.recorded[:, -1] & (series.alpha_spent[:, -1] >= levels[:, 0] * ALL_SPENT)
+    ending = (fresh[:, -1] | closed) & ended
     for sides in (1, 2):
         rows = np.flatnonzero(levels[:, 1] == sides)
         if len(rows):

@@ -153,18 +153,23 @@ def _unfinished(batch: Batch, now: Clock) -> Bools:
 
 
 def _adjusted(batch: Batch, p: Floats) -> Floats:
-    """P adjusted over primary metrics x treatments of everyone on one day; NaN outside that family."""
+    """P adjusted over primary metrics x treatments of everyone on one day; NaN outside that family.
+
+    Where one may look at any time, what has no p yet is of the family with p = 1: it will have one.
+    """
     adjusted = np.full(len(batch), np.nan)
     labels = [(pair.experiment.id, pair.day) for pair in batch.pairs]
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     family = np.array([numbers[label] for label in labels])
     inside = batch.everyone & batch.each(lambda pair: pair.role == "primary" and pair.headline)
     correction = batch.each(_correction)
+    awaited = np.isnan(p) & batch.each(lambda pair: pair.experiment.analysis.method == "anytime")
+    counted = np.where(awaited, 1.0, p)
     for name, adjust in multiplicity.METHODS.items():
         mask = inside & (correction == name)
         if mask.any():
-            adjusted[mask] = adjust(p[mask], family[mask])
-    return adjusted
+            adjusted[mask] = adjust(counted[mask], family[mask])
+    return np.where(awaited, np.nan, adjusted)
 
 
 def _correction(pair: Comparison) -> str:

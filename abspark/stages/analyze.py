@@ -60,11 +60,14 @@ def _quantiles(state: RunState) -> list[dict[str, Any]]:
 
 
 def _earlier_looks(state: RunState) -> list[dict[str, Any]]:
-    """The looks of the running experiments that count: each one's in the run that was committed when this began."""
+    """The looks of the running experiments that count: each one's in the run that was committed when this began.
+
+    Of methods without looks, too: those on record count again once the method has looks again.
+    """
     rows: list[dict[str, Any]] = []
     for experiment in state.running:
         before = state.predecessors[experiment.id]
-        if before is not None and experiment.analysis.sequential:
+        if before is not None:
             own = F.col("experiment_id") == experiment.id
             rows += plain_rows(state.lake.read_run("looks", before).where(own))
     return rows

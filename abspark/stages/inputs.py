@@ -53,12 +53,13 @@ def pin_all(state: RunState) -> None:
 
 
 def pin_again(state: RunState) -> None:
-    """Restore the pins of a run that another process began.
+    """Restore the pins of a run that another process began, of sources that its running experiments need.
 
     Raises:
         DataError: Files have changed since; a Delta version stays readable and needs no comparison.
     """
-    for name, found in state.inputs.items():
+    needed = {name: found for name, found in state.inputs.items() if experiments_of(state, name)}
+    for name, found in needed.items():
         source, version = source_of(state, name), found.pinned.version
         if version is not None:
             found.pinned = replace(found.pinned, format=source.format)

@@ -141,7 +141,12 @@ class Lake(ABC):
 
         Rows that concern no experiment (`*`) count while their run is the committed one of a chosen
         experiment. The switch is looked at when this is called, not when the frame is evaluated.
+
+        Raises:
+            UsageError: There is no such table, or its rows belong to no experiment.
         """
+        if table == RUNS.name:
+            raise UsageError("the rows of runs belong to no experiment.", advice="abspark.runs has them all")
         by_run: dict[str, list[str]] = {}
         for experiment, run_id in self.heads().items():
             if experiments is None or experiment in experiments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 _SWITCH: Final = "commits.json"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ALWAYS: Final = ("moments", "results", "health", "decisions")
 """Tables of which every committed run has rows."""
 
@@ -135,7 +137,7 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
 def _local(location: str) -> Path | None:
     if location.startswith("file:"):
         return Path("/" + location.removeprefix("file:").lstrip("/"))
-    return None if "://" in location or location.startswith("dbfs:") else Path(location)
+    return None if _SCHEME.match(location) else Path(location)
 
 
 def _delta(root: Path, table: str) -> Dataset | None:

@@ -117,6 +117,17 @@ def test_a_later_run_goes_on_from_the_committed_looks(
     assert noon["reason"] == ("day_not_over" if experiment == "button" else None)
 
 
+def test_looks_outlive_a_run_of_a_method_that_has_none(
+    spark: SparkSession, tiny: TinyProject, runs: list[Mapping[str, Rows]]
+) -> None:
+    before = of(runs[1]["looks"], "button")
+    tiny.edit("experiments/button.yaml", PLAN, "analysis: {method: fixed}\n")
+    runner.run(spark, tiny.load(), as_of=datetime(2026, 3, 13, tzinfo=UTC), experiments=["button"])
+    tiny.edit("experiments/button.yaml", "analysis: {method: fixed}\n", PLAN)
+    assert before
+    assert of(queries.rows(spark, tiny.load(), "looks"), "button") == before
+
+
 def test_a_ratio_has_both_estimators(runs: list[Mapping[str, Rows]]) -> None:
     key = ("spend", "large", date(2026, 3, 11))
     rows = [row for row in runs[1]["results"] if (row["metric"], row["treatment"], row["day"]) == key]

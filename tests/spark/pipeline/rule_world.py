@@ -205,6 +205,11 @@ CREDITS = [
     did("nobody", SHOWN, experiment="red", variant="control"),
     # A unit whose window is not over brings nothing to a metric of complete units, though its event is kept.
     did("before_as_of", AS_OF - 1, experiment="blue", variant="b"),
+    # One event, a row for each experiment; of each the earliest counts.
+    did("carried", SHOWN, experiment="red", variant="treatment", event_id="c1"),
+    did("carried", SHOWN, experiment="blue", variant="a", event_id="c1"),
+    did("carried", SHOWN + 1, experiment="blue", variant="a", event_id="c1"),
+    did("carried", SHOWN, experiment="mauve", variant="a", event_id="c1"),
 ]  # fmt: skip
 
 WORLD = World(
@@ -221,7 +226,8 @@ WORLD = World(
         Log("actions", ACTIONS, passes=FLAGGED, properties=("quantity", "flag")),
         Log("orders", ORDERS, passes=FLAGGED, properties=("flag",), has_event_id=True,
             complete_until=START + 15 * DAY),
-        Log("credits", CREDITS, carries_experiment=True, carries_variant=True, complete_until=START + 99 * DAY),
+        Log("credits", CREDITS, has_event_id=True, carries_experiment=True, carries_variant=True,
+            complete_until=START + 99 * DAY),
     ),
     AS_OF,
 )  # fmt: skip

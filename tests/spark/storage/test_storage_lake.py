@@ -128,6 +128,8 @@ def test_append_rows_refuses_unknown_columns_and_times_without_offset(delta_lake
 def test_tables_are_named_in_errors(delta_lake: Lake) -> None:
     with pytest.raises(UsageError, match=r"no table result\.\n  allowed: assignments, .*commits"):
         delta_lake.current("result")
+    with pytest.raises(UsageError, match=r"runs belong to no experiment\.\n.*abspark\.runs"):
+        delta_lake.current("runs")
     with pytest.raises(UsageError, match="commits changes only by a run's commit"):
         delta_lake.append_rows("commits", [{"run_id": "r1"}])
 

@@ -322,6 +322,16 @@ def test_too_few_units_wait_for_more_until_the_longest_duration() -> None:
     assert decided(moments, longer, as_of=AFTER)[0] == "keep_running"
 
 
+def test_a_secondary_metric_of_few_units_keeps_nothing_waiting() -> None:
+    """What only buyers have is of fewer units than the variant."""
+    roles = {"primary": ["sales"], "secondary": ["visits"]}
+    moments = [
+        row | ({"n": 7} if row["metric"] == "visits" else {})
+        for row in rows({"sales": (BETTER,), "visits": (NULL,)})
+    ]
+    assert decided(moments, experiment(metrics=roles, min_sample_size=8))[0] == "ship"
+
+
 def test_a_metric_without_result_is_not_shown() -> None:
     decision, reasons = decided(rows({"sales": (BETTER,)}), experiment())
     assert decision == "do_not_ship"

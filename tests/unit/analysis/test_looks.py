@@ -156,6 +156,34 @@ def test_without_a_day_series_the_run_ends_the_day() -> None:
     assert column(noon.looks, "day") == [day(4)]
 
 
+def test_without_a_day_series_the_last_day_is_looked_at_when_all_is_over() -> None:
+    """Else the look at noon would be the day's, and the rest of alpha were never spent."""
+    alone = experiment(series={"enabled": False})
+    moments = [row for row in series({"sales": QUIET}) if row["day"] == day(DAYS)]
+    noon = analysed(moments, [alone], METRICS, as_of=after(DAYS) - timedelta(hours=12))
+    assert (noon.looks, column(noon.results, "reason")) == ([], ["day_not_over"])
+    over = analysed(moments, [alone], METRICS, as_of=after(DAYS), looks=noon.looks)
+    assert column(over.looks, "alpha_spent") == pytest.approx([0.05])
+
+
+def test_a_final_look_is_what_it_was_when_the_run_is_made_again() -> None:
+    """Traffic stopped before the end: the last look brought no information and tests that of the look before again."""
+    chosen = experiment(end="2026-01-05T00:00:00Z")
+    z = z_effects(0.3, 0.3, 2.2)
+    moments = [row | {"n": min(row["n"], 300)} for row in series({"sales": [*z, z[2]]})]
+    once = analysed(moments, [chosen], METRICS, as_of=after(4))
+    assert column(once.looks, "alpha_spent")[-1] == pytest.approx(0.05)
+    last = once.results[-1]
+    assert (last["significant"], last["stopped_p_value"] is not None) == (True, True)
+    assert last["p_value"] <= 0.05
+    again = analysed(moments, [chosen], METRICS, as_of=after(4), looks=once.looks)
+    assert again.looks == once.looks
+    for name in set(last) - {"reason"}:
+        known = last[name]
+        expected = pytest.approx(known, rel=1e-12) if isinstance(known, float) else known
+        assert again.results[-1][name] == expected, name
+
+
 def test_the_run_ends_the_day_of_a_quantile() -> None:
     """A quantile is of the day of the run alone: waiting for midnight, it would have no look before the end."""
     slow = metric("slow", kind="quantile", quantile=0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -150,6 +151,16 @@ def test_a_metric_below_the_minimal_sample_size_does_not_help_the_others() -> No
     for given, adjusted in ((moments, alone), (small, 2 * alone)):
         rows = analysed(given, [chosen], METRICS, as_of=after(1)).results
         assert column(rows, "p_adjusted", metric="sales") == [pytest.approx(adjusted)]
+
+
+def test_a_metric_without_a_number_yet_does_not_help_the_others() -> None:
+    """Until visits have a spread their p is awaited, and counts as 1 by Holm."""
+    chosen = experiment(metrics={"primary": ["sales", "visits"]}, analysis=ANYTIME)
+    moments = series({"sales": z_effects(4.0), "visits": [0.0]})
+    flat = [row | ({"var_num": 0.0} if row["metric"] == "visits" else {}) for row in moments]
+    rows = analysed(flat, [chosen], METRICS, as_of=after(1)).results
+    assert column(rows, "p_adjusted", metric="sales") == [pytest.approx(2 * always_valid_p(4.0, 200))]
+    assert column(rows, "p_adjusted", metric="visits") == [None]
 
 
 def test_a_recorded_anytime_look_stands_when_the_minimal_sample_size_is_raised() -> None:
@@ -311,6 +322,22 @@ def test_non_inferiority_is_by_the_repeated_interval() -> None:
     early = analysed(moments, [chosen], METRICS, as_of=after(2) - timedelta(hours=1)).results
     assert column(early, "boundary", metric="speed")[1] is None
     assert column(early, "non_inferior", metric="speed") == [bool(bound * error < 0.3)] * 2
+
+
+def test_a_guardrail_that_held_holds_when_nothing_is_left_to_spend() -> None:
+    """The looks of days 1 to 4 spend all of alpha: what they showed does not depend on how often one ran since."""
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
+    spent = {"planned_units": 800, "spending": "pocock"}
+    chosen = experiment(metrics=roles, analysis=PLAN | {"group_sequential": spent})
+    effects = {"sales": CROSSING, "speed": [0.0] * 5}
+    nightly: Sequence[Mapping[str, Any]] = ()
+    for until in range(1, 6):
+        step = found(effects, until=until, chosen=chosen, looks=nightly)
+        nightly = step.looks
+    at_once = found(effects, until=5, chosen=chosen)
+    for run in (step, at_once):
+        assert column(run.results, "non_inferior", metric="speed")[3:] == [True, True]
+        assert column(run.results, "reason", metric="speed")[4] == "no_alpha_to_spend"
 
 
 def test_guardrails_keep_both_sides_in_one_sided_experiments() -> None:

@@ -151,7 +151,13 @@ def test_a_broken_switch_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"catalog": "main", "schema": "exp"}, {"path": "s3://bucket/lake"}, {"path": "dbfs:/lake"}]
+    "given",
+    [
+        {"catalog": "main", "schema": "exp"},
+        {"path": "s3://bucket/lake"},
+        {"path": "dbfs:/lake"},
+        {"path": "hdfs:/lake"},
+    ],
 )
 def test_what_only_spark_reads(given: dict[str, str]) -> None:
     assert open_reader(Lake.model_validate(given)) is None
