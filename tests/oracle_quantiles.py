@@ -12,9 +12,6 @@ from typing import NamedTuple
 from oracle_values import Case, UnitValue
 from world import Metric
 
-ALPHA = 0.05
-"""The level of every experiment of a world."""
-
 Bounds = Mapping[tuple[str, str], tuple[float | None, float | None]]
 """Lower and upper bound by experiment and metric, of the caps that are quantiles."""
 
@@ -62,17 +59,18 @@ def _interpolated(numbers: Sequence[float], q: float) -> float | None:
 
 
 def quantile(metric: Metric, cases: Sequence[Case], values: Sequence[UnitValue]) -> Quantile | None:
-    """The row of some units; None: they have no row. `values` are what the units bring, in the same order."""
+    """The row of one unit or more; None: they have no row. `values` are what the units bring, in the same order."""
+    q, alpha = metric.quantile or 0.5, cases[0].experiment.alpha
     analysed = [case for case, value in zip(cases, values, strict=True) if value.analysed]
     if metric.of == "events":
         each = [events for case in analysed if (events := case.event_values)]
-        return _of_events(metric.quantile or 0.5, each) if each else None
+        return _of_events(q, each, alpha) if each else None
     numbers = sorted(value.num for value in values if value.analysed and value.num is not None)
-    return _of_units(metric.quantile or 0.5, numbers)
+    return _of_units(q, numbers, alpha)
 
 
-def _of_units(q: float, numbers: Sequence[float]) -> Quantile:
-    n, tail = len(numbers), Fraction(ALPHA) / 2
+def _of_units(q: float, numbers: Sequence[float], alpha: float) -> Quantile:
+    n, tail = len(numbers), Fraction(alpha) / 2
     return _row(q, numbers, n, (_binomial(n, q, tail), _binomial(n, q, 1 - tail) + 1))
 
 
@@ -86,12 +84,12 @@ def _binomial(n: int, q: float, level: Fraction) -> int:
     raise AssertionError("the probabilities of a binomial distribution sum to 1")
 
 
-def _of_events(q: float, units: Sequence[Sequence[float]]) -> Quantile:
+def _of_events(q: float, units: Sequence[Sequence[float]], alpha: float) -> Quantile:
     """Spread by clusters over spread by independent events, as a factor of the standard deviation."""
     numbers = sorted(value for events in units for value in events)
     n, clusters = len(numbers), len(units)
     value = numbers[_rank(q, n) - 1]
-    half = NormalDist().inv_cdf(1 - ALPHA / 2) * math.sqrt(n * q * (1 - q)) * _inflation(units, value)
+    half = NormalDist().inv_cdf(1 - alpha / 2) * math.sqrt(n * q * (1 - q)) * _inflation(units, value)
     ends = max(math.floor(n * q - half), 0), min(math.ceil(n * q + half) + 1, n + 1)
     return _row(q, numbers, clusters, ends)
 

@@ -140,6 +140,7 @@ class Experiment:
     time_zone: str = "UTC"
     series: bool = True
     since_exposure: bool = False
+    alpha: float = 0.05
 
 
 @dataclass(frozen=True)

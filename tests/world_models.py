@@ -84,6 +84,7 @@ def _experiment(given: Experiment) -> ExperimentModel:
             "metrics": {"primary": given.metrics},
             "segments": given.segments,
             "segment_values": given.segment_values,
+            "analysis": {"alpha": given.alpha},
             "series": {
                 "enabled": given.series,
                 "time_zone": given.time_zone,

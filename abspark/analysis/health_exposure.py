@@ -110,7 +110,10 @@ def _bots(
     if not total:
         return skipped(experiment, check, "No units.")
     units = found.total() + dropped.total()
-    share, fate = units / total, "they are left out" if dropped else "they are kept"
+    share = units / total
+    fate = "they are kept"
+    if dropped:
+        fate = f"{dropped.total():,} of them are left out" if found else "they are left out"
     return graded(
         experiment,
         check,

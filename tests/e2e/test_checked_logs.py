@@ -1,4 +1,4 @@
-"""Logs with a bot, ingestion times, a bucketing id and a list of forced units, through a whole run."""
+"""Logs with a bot, ingestion times, a bucketing id, a list of forced units and a dimension, through a whole run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from abspark import runner
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
 UNITS = 40
-BOT, FORCED, UNKNOWN = user_name(0), user_name(1), user_name(2)
+BOT, FORCED, UNKNOWN, MOVED = (user_name(number) for number in range(4))
 _FORCED_SOURCE = """
   - name: forced
     format: csv
@@ -32,6 +32,14 @@ _FORCED_SOURCE = """
     fixed_time: 2026-03-01T00:00:00Z
     columns: {unit: user, variant: variant}
 events:
+"""
+_PEOPLE = """\
+dimensions:
+  - name: people
+    format: csv
+    path: data/people
+    columns: {unit: user}
+    attributes: [country]
 """
 
 
@@ -68,21 +76,30 @@ def purchases() -> dict[str, Any]:
     }
 
 
+def people() -> list[tuple[str, str]]:
+    """Everybody's country, and two of the one who moved."""
+    return [*((user_name(number), "DE") for number in range(UNITS)), (MOVED, "AT")]
+
+
 @pytest.fixture(scope="module")
 def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     tiny = make_project(tmp_path_factory.mktemp("checked"), "parquet")
     tiny.edit("sources/logs.yaml", "event_id: id}\n  - name: visits", "event_id: id, ingested: seen}\n"
               "    bots: {limit: 4, drop: true}\n    copies_within: 2h\n  - name: visits")  # fmt: skip
     tiny.edit(
-        "sources/logs.yaml", "attributes: [platform]", "attributes: {platform: platform, account: platform}"
+        "sources/logs.yaml",
+        "attributes: [platform]",
+        "attributes: {platform: platform, account: platform}\n    dimensions: [people]",
     )
     tiny.edit("sources/logs.yaml", "\nevents:\n", _FORCED_SOURCE)
+    (tiny.conf / "sources" / "people.yaml").write_text(_PEOPLE)
     tiny.edit(
         "experiments/button.yaml", "salt: tiny}", "salt: tiny, unit: account, overrides: {source: forced}}"
     )
     forced = next(row[2] for row in exposures() if row[:2] == ("button", FORCED))
     tiny.write_csv("exposures", exposures(), EXPOSURE_COLUMNS)
     tiny.write_csv("forced", [(FORCED, forced), ("nobody", "treatment")], ("user", "variant"))
+    tiny.write_csv("people", people(), ("user", "country"))
     tiny.write_parquet("purchases", purchases())
     project = tiny.load()
     runner.run(spark, project, as_of=AS_OF_INSTANT)
@@ -109,6 +126,17 @@ def test_statuses_by_account_and_by_list(tables: Tables) -> None:
     assert found.pop(("button", UNKNOWN)) == "not_derivable"
     assert set(found.values()) == {"match"}
     assert len(found) == 2 * (UNITS - 1) - 2
+
+
+def test_a_unit_has_one_row_of_a_dimension_and_the_others_are_counted(tables: Tables) -> None:
+    countries = {row["unit_id"]: row["attributes"][-1] for row in tables["assignments"]}
+    assert countries.pop(MOVED) == "AT", "the first by its attributes"
+    assert set(countries.values()) == {"DE"}
+    [drop] = [row for row in tables["drops"] if row["stage"] == "dimensions"]
+    assert drop == {
+        "experiment_id": "*", "stage": "dimensions", "source": "people", "reason": "repeated_dimension",
+        "variant": None, "rows": 1, "units": 1,
+    }  # fmt: skip
 
 
 def test_what_the_checks_say(tables: Tables) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from committed_tables import committed, heads
-from project_builder import AS_OF_INSTANT, make_project, purchases
+from project_builder import AS_OF_INSTANT, exposure_rows, make_project, purchases
 from pyspark.sql import SparkSession
 
 from abspark import runner
-from abspark.errors import AbsparkError, DataError
+from abspark.errors import AbsparkError, DataError, LedgerError
 from abspark.pipeline.ledger import SourceTally
 from abspark.progress import Progress
 from abspark.stages import log_counts
@@ -113,3 +113,24 @@ def test_what_a_count_failed_of_is_told_to_who_asks(
             counted_log(state, "visits", counts)
     assert isinstance(tally, SourceTally)
     assert set(state.progress.seconds) == {"count exposures"}
+
+
+@pytest.mark.parametrize(
+    ("log", "rows"), [("exposures", len(exposure_rows())), ("purchases", len(purchases()["user"]))]
+)
+def test_a_log_that_has_more_rows_than_were_read_commits_nothing(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, rows: int
+) -> None:
+    """One row more, as the files themselves count."""
+
+    def counted(_spark: SparkSession, source: Any, _pinned: Any) -> int | None:
+        return rows + 1 if source.name == log else None
+
+    monkeypatch.setattr(log_counts, "row_count", counted)
+    project = make_project(tmp_path, "parquet").load()
+    told = (
+        f"the ledger does not add up: rows of {log}: {rows + 1} counted on their own, {rows} in the main read"
+    )
+    with pytest.raises(LedgerError, match=told):
+        runner.run(spark, project, as_of=AS_OF_INSTANT, experiments=["button"])
+    assert heads(spark, project) == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from committed_tables import COMMITTED, assert_same, committed
-from project_builder import AS_OF_INSTANT, TinyProject, make_project
+from project_builder import AS_OF_INSTANT, TinyProject, make_project, user_name, variant_of
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.classic.dataframe import DataFrame
+from scipy import stats
 
 from abspark import rows, runner
 
@@ -23,7 +24,8 @@ pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 DAY = 86_400
 METRICS = """\
 metrics:
-  - {name: conversion, kind: proportion, source: purchases, where: "event = 'buy'", window: {end: 7d}}
+  - {name: conversion, kind: proportion, source: purchases, where: "event = 'buy'", window: {end: 7d},
+     window_policy: complete}
   - {name: revenue, kind: mean, source: purchases, value: value, window: {end: 7d}}
   - {name: visit_count, kind: count, source: visits, window: {end: 3d}}
   - {name: capped, extends: revenue, cap: {quantile: 0.9, over: all}}
@@ -34,6 +36,8 @@ metrics:
   - {name: steps, kind: funnel, source: visits, window: {end: 7d},
      steps: [{name: seen}, {name: bought, source: purchases, where: "event = 'buy'"}]}
 """
+BUSY = {user_name(number) for number in range(3, 120, 4)}
+"""Units with three purchases, of which the source says that they may be bots; all others have fewer."""
 
 
 def age_of(user: str) -> int | None:
@@ -61,6 +65,8 @@ def project_of_kinds(root: Path) -> TinyProject:
         "secondary: [revenue]", "secondary: [revenue, capped, capped_nonzero, p90, p50_order, by_age, steps]"
     )
     experiment.write_text(text)
+    tiny.edit("sources/logs.yaml", "event_id: id}\n  - name: visits",
+              "event_id: id}\n    bots: {limit: 2}\n  - name: visits")  # fmt: skip
     with_ages(tiny)
     return tiny
 
@@ -176,6 +182,44 @@ def test_quantiles_of_units_and_of_events(spark: SparkSession, project: TinyProj
         assert (row["n"], row["n_clusters"]) == (len(events), sum(bool(values) for values in units.values()))
         assert row["value"] == pytest.approx(events[row["rank"] - 1])
         assert row["value_low"] <= row["value"] <= row["value_high"]
+
+
+def test_units_with_too_many_events_stay_unless_the_source_drops_them(
+    spark: SparkSession, project: TinyProject
+) -> None:
+    """All 120 units are assigned; three of them, 0, 40 and 80, saw both variants and are not analysed."""
+    found = committed(spark, project.load(), names=("assignments", "drops", "health"))
+    assert {row["unit_id"] for row in found["assignments"]} >= BUSY
+    assert len(found["assignments"]) == 120
+    assert sum(row["n"] for row in moments(spark, project, "revenue").values()) == 117
+    assert [row for row in found["drops"] if row["reason"] == "bot"] == []
+    [row] = [row for row in found["health"] if row["check"] == "bots"]
+    counts = Counter(variant_of("button", user) for user in BUSY)
+    assert row["observed"] == f"control {counts['control']}, treatment {counts['treatment']}"
+    assert row["message"] == (
+        "30 of 120 units (25.0000%) have more events than their log's limit; they are kept."
+    )
+
+
+def test_covariates_and_effects_are_checked(
+    spark: SparkSession, project: TinyProject, purchases: Any
+) -> None:
+    """The covariate's p is Welch's over the ages, 0 where a unit has none, and the only one of its family."""
+    checks = ("covariate_balance", "heterogeneity", "novelty")
+    health = [row for row in rows(spark, project.load(), "health") if row["check"] in checks]
+    found = {(row["check"], row["slice_name"], row["slice_value"]): row for row in health}
+    assert len(found) == len(health)
+    assert {key: row["experiment_id"] for key, row in found.items()} == {
+        ("covariate_balance", "metric", "by_age, treatment"): "button",
+        ("heterogeneity", "platform", "conversion, treatment"): "button",
+        ("novelty", "metric", "conversion, treatment"): "button",
+    }
+    treatment, control = (
+        [age_of(user) or 0 for user in purchases[variant]] for variant in ("treatment", "control")
+    )
+    expected = stats.ttest_ind(treatment, control, equal_var=False)
+    row = found["covariate_balance", "metric", "by_age, treatment"]
+    assert (row["statistic"], row["p_value"]) == pytest.approx((expected.statistic, expected.pvalue))
 
 
 def test_a_platform_that_keeps_no_frames_gives_the_same(

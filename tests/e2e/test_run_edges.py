@@ -45,6 +45,8 @@ def test_a_check_of_the_event_logs_keeps_a_winner_from_shipping(
 
     monkeypatch.setattr(measure, "_copies", far_apart)
     runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
-    for row in committed(spark, tiny.load(), names=("decisions",))["decisions"]:
+    found = committed(spark, tiny.load(), names=("decisions",))["decisions"]
+    assert [row["experiment_id"] for row in found] == ["banner", "button"]
+    for row in found:
         assert row["decision"] == "do_not_trust"
         assert "The check distant_copies failed: far apart" in row["reasons"]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pipeline_runs import raw_frame
+from plan_worlds import plan_world
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from rule_world import DAY, START, did
+from world import Log
+from world_models import study_of
 
 from abspark.config import EventSource
 from abspark.errors import DataError
@@ -16,6 +23,7 @@ from abspark.pipeline.arrivals import LAGS, arrivals
 from abspark.pipeline.bots import assigned_bots, busy_units, with_bots
 from abspark.pipeline.canonical import canonical
 from abspark.pipeline.keys import key_hi, key_lo
+from abspark.pipeline.station import event_rows
 
 pytestmark = pytest.mark.spark
 
@@ -62,6 +70,18 @@ def test_a_bot_has_the_reason_unless_an_earlier_one(spark: SparkSession) -> None
     assert with_bots(frame, ()) is frame
 
 
+def test_an_event_of_a_bot_is_that_before_it_is_one_that_counts_for_nothing(spark: SparkSession) -> None:
+    """In a log without event ids, of which the metric wants what was bought, from START on."""
+    rows = [did(unit, START, event=event) for unit in ("bot", "other") for event in ("buy", "look")]
+    rows += [did(unit, START - DAY) for unit in ("bot", "other")]
+    study = replace(study_of(plan_world(1)), bots=tuple(keys_of(spark, "bot")))
+    raw = raw_frame(spark, Log("shop", rows))
+    found = event_rows(raw, study.event_source("shop"), study, pruned=False).collect()
+    assert Counter((row["unit"], row["reason"]) for row in found) == {
+        ("bot", "bot"): 3, ("other", None): 1, ("other", "no_metric"): 1, ("other", "outside_windows"): 1,
+    }  # fmt: skip
+
+
 def test_assigned_bots_are_counted_by_variant(spark: SparkSession) -> None:
     rows = [("e", "a", "x"), ("e", "b", "x"), ("e", "c", "y"), ("f", "a", "y")]
     units = local_frame(spark, rows, "experiment_id string, u string, variant string")
@@ -96,6 +116,15 @@ def test_arrivals_by_hour_and_lag(spark: SparkSession) -> None:
         (seconds(hour), 1, 1, 0, seconds(hour + timedelta(seconds=60))),
         (seconds(hour), 4, 1, 0, seconds(hour + timedelta(hours=1))),
     ]
+
+
+def test_arrivals_are_of_rows_that_pass_the_filter(spark: SparkSession) -> None:
+    hour = AS_OF - timedelta(hours=1)
+    rows = [("u", hour, hour, live) for live in (True, False, None)]
+    raw = local_frame(spark, rows, "u string, t timestamp, i timestamp, live boolean")
+    given = source(columns={"ingested": "i"}, filter="live", properties={"live": "boolean"})
+    at = int(hour.timestamp())
+    assert [tuple(row) for row in arrivals(raw, given, AS_OF).collect()] == [(at, 0, 1, 0, at)]
 
 
 def test_ingestion_times_are_read_like_times_or_by_their_own_type(spark: SparkSession) -> None:

@@ -113,6 +113,21 @@ def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() 
     assert tally == SourceTally("actions", 35, 7, (6,), early=7)
 
 
+def test_rows_that_were_read_as_events_show_how_far_a_log_reaches() -> None:
+    """Also those that count for nothing; of each quarter of an hour the newest."""
+    flags = {f"bad{j}": 0 for j in range(6)}
+    newest = {"kept": 5, "bad_value": 7, "no_metric": 9, "outside_windows": 11}
+    rows = [
+        Row(reason=reason, rows=1, span=span, newest=span * SPAN + at, **flags)
+        for span, (reason, at) in enumerate(newest.items())
+    ]
+    rows += [Row(reason="kept", rows=1, span=3, newest=3 * SPAN + 10, **flags)]
+    rows += [
+        Row(reason=reason, rows=1, span=None, newest=9 * SPAN, **flags) for reason in ("filtered", "bot")
+    ]
+    assert event_drops(rows, STUDY, "actions")[1].newest == (5, SPAN + 7, 2 * SPAN + 9, 3 * SPAN + 11)
+
+
 def test_early_events_are_those_before_all_windows() -> None:
     """The first window of red begins two days before its start: spent_before."""
     flags = {f"bad{j}": 0 for j in range(6)}

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from abspark.config import Experiment
 from abspark.local_frame import local_frame
 from abspark.pipeline import profiles
+from abspark.pipeline.history import units_without_history
 from abspark.pipeline.profiles import assignment_profile, segment_profile
 from abspark.pipeline.segments import (
     LABELS,
@@ -191,3 +192,18 @@ def test_an_experiment_says_how_many_segment_values_are_kept(spark: SparkSession
         ("flat", "b"): 2, ("flat", "(other)"): 3,
         ("dated", "b"): 2, ("dated", "c"): 2, ("dated", "(other)"): 1,
     }  # fmt: skip
+
+
+def test_analysed_units_that_were_first_exposed_before_a_limit_are_early(spark: SparkSession) -> None:
+    """At the limit itself a unit's whole lookback is there."""
+    at = (CHANGE - MICRO, CHANGE, CHANGE + timedelta(days=1))
+    rows = [unit("flat", first_exposure_at=instant) for instant in at]
+    rows += [
+        unit("flat", first_exposure_at=CHANGE - timedelta(days=1), excluded_reason="multiple_variants"),
+        unit("dated", first_exposure_at=CHANGE - timedelta(days=1)),
+    ]
+    study = Study((experiment("dated"), experiment("flat")), (), (), CHANGE)
+    limits = {(1, 3): micros(CHANGE), (1, 4): micros(CHANGE) + 1}
+    found = units_without_history(table(spark, rows), study, limits)
+    assert found.columns == ["x", "m", "units", "early"]
+    assert sorted(map(tuple, found.collect())) == [(1, 3, 3, 1), (1, 4, 3, 2)]

@@ -11,13 +11,17 @@ from kind_world import DAY, LOGS, WORLD
 from oracle_quantiles import Quantile
 from pipeline_runs import Tables, assert_same, planned_once, run_world
 from pyspark.sql import SparkSession
+from scipy import stats
 
 METRICS = quantile_metrics(LOGS, DAY)
 NAMES = tuple(metric.name for metric in METRICS)
+ALPHAS = {"one": 0.2, "two": 0.05, "three": 0.01}
 QUANTILES = replace(
     WORLD,
     metrics=METRICS,
-    experiments=tuple(replace(experiment, metrics=NAMES) for experiment in WORLD.experiments),
+    experiments=tuple(
+        replace(experiment, metrics=NAMES, alpha=ALPHAS[experiment.id]) for experiment in WORLD.experiments
+    ),
 )
 
 
@@ -50,3 +54,11 @@ def test_a_unit_with_many_events_is_one_cluster(run: Tables) -> None:
     assert isinstance(row, Quantile)
     assert row.n > row.n_clusters > 10
     assert row.rank_low < row.rank < row.rank_high
+
+
+@pytest.mark.parametrize(("experiment", "alpha"), list(ALPHAS.items()))
+def test_an_interval_is_of_the_level_of_its_experiment(run: Tables, experiment: str, alpha: float) -> None:
+    """Conover 1999, sec. 3.2: binomial quantiles at alpha / 2 and, one rank up, at 1 - alpha / 2."""
+    row = run.outcome.quantiles[experiment, "a", "median", None, None]
+    low, high = stats.binom.ppf([alpha / 2, 1 - alpha / 2], row.n, 0.5)
+    assert (row.rank_low, row.rank_high) == (low, high + 1)

@@ -146,6 +146,10 @@ def test_bots_kept_and_bots_left_out() -> None:
     row = of("bots", [drop("bot", 25)], [])
     assert (row["statistic"], row["observed"]) == (0.2, "a 25, b 0, c 0")
     assert row["message"].endswith("they are left out.")
+    both = of("bots", [drop("bot", 25)], [{"experiment_id": "e", "variant": "b", "n": 2}])
+    assert both["message"] == (
+        "27 of 125 units (21.6000%) have more events than their log's limit; 25 of them are left out."
+    )
     given = {"bots": {"warn": 0.2, "fail": 0.3}}
     assert of("bots", [drop("bot", 25)], [], health=given)["status"] == "pass"
     assert of("bots", [])["status"] == "skipped"

@@ -139,16 +139,20 @@ def test_mozilla_hashes_json_text() -> None:
     got = plan("mozilla-sample")
     stable, bucket = got.gates
     given = experiment("e", **SCHEMES["mozilla-sample"])
+    deciding = []
     for unit in unit_ids():
         pairs = {stable: [unit, 123], bucket: [unit, "ns\\2"]}
         text = f'experimentmanager-{unit}-slug "2"-branch'
+        written, expected = {}, {}
         for stage, value in {**pairs, got.split: text}.items():
-            written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            expected = int(hashlib.sha256(written.encode()).hexdigest()[:12], 16)
-            assert KERNELS["sha256_12"].python(written, 0, 1 << 48) == expected
-            said = assign(given, unit)
-            if said.boundaries == stage.segments:
-                assert (said.hash_input, said.bucket) == (written, expected)
+            written[stage] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            expected[stage] = int(hashlib.sha256(written[stage].encode()).hexdigest()[:12], 16)
+            assert KERNELS["sha256_12"].python(written[stage], 0, 1 << 48) == expected[stage]
+        said = assign(given, unit)
+        [stage] = [stage for stage in written if said.boundaries == stage.segments]
+        assert (said.hash_input, said.bucket) == (written[stage], expected[stage])
+        deciding.append(stage)
+    assert set(deciding) == {stable, bucket, got.split}
     assert stable.segments == (Segment(0, int(0.8 * (2**48 - 1)), IN),)
     assert assign(given, 'a"\x01').hash_input in ('["a\\"\\u0001",123]', '["a\\"\\u0001","ns\\\\2"]',
                                                   '"experimentmanager-a\\"\\u0001-slug \\"2\\"-branch"')  # fmt: skip
