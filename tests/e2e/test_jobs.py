@@ -114,7 +114,7 @@ def test_a_failed_experiment_is_named_at_the_end(
     assert exit_code(jobs.moments, tiny, "--run-id", run_id) == 0
     assert exit_code(jobs.analyze, tiny, "--run-id", run_id) == 1
     told = capsys.readouterr().err
-    assert "some experiments failed, the others are committed:\nbanner: source visits: " in told
+    assert "some experiments failed, the others are committed:\nbanner: source visits names 1 column" in told
     assert heads(spark, tiny.load()) == {"button": run_id}
 
 
