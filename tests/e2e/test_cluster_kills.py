@@ -53,18 +53,12 @@ def test_a_driver_that_dies_leaves_what_was_committed(
     cluster: Cluster,
     tiny: TinyProject,
     earlier: Tables,
-    undisturbed: Undisturbed,
     stage: str,
 ) -> None:
     head = heads(spark, tiny.load())
     driver = Driver(tiny, "cluster", cluster.workers)
     assert driver.run("driver", stage) is None
     assert driver.end() == -signal.SIGKILL
-    if stage == "commit" and heads(spark, tiny.load()) != head:
-        # the switch itself got through before the driver died: then all of the new run counts
-        assert len(set(heads(spark, tiny.load()).values())) == 1
-        assert_same(committed(spark, tiny.load()), undisturbed.tables)
-        return
     assert heads(spark, tiny.load()) == head
     assert_same(committed(spark, tiny.load()), earlier)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from committed_tables import committed, run_records
-from project_builder import AS_OF_INSTANT, START, TinyProject, make_project, variant_of
+from project_builder import AS_OF_INSTANT, START, VARIANTS, TinyProject, make_project, variant_of
 from pyspark.sql import SparkSession
 
 from abspark import runner
@@ -21,15 +22,17 @@ UNITS, EVENTS, ONE_UNIT = 200_000, 6_000_000, 5_000_000
 EXPERIMENTS = ("button", "banner")
 DAY = 86_400_000_000
 WORKING = ("count exposures", "assignments", "count purchases", "moments")
+Numbers = dict[tuple[str, str, str], tuple[float, float, float]]
+"""n, sum and sum of squares by experiment, metric and variant."""
 
 
 class Ran(NamedTuple):
-    """Seconds of the stages that read logs, the worst of their tasks over the median one, and what was committed."""
+    """Seconds of the stages that read logs, the longest of their tasks over the median one, and what was committed."""
 
     seconds: float
     skew: float
     events: int
-    units: dict[str, int]
+    numbers: Numbers
 
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -63,12 +66,64 @@ def write_exposures(tiny: TinyProject, share: float) -> None:
         {
             "experiment": [EXPERIMENTS[x] for x, _ in rows],
             "user": users(unit),
-            "variant": [variant_of(EXPERIMENTS[x], f"u{u}") for x, u in rows],
+            "variant": [variants(EXPERIMENTS[x])[u] for x, u in rows],
             "ts": times(number % 1000),
             "id": pc.cast(pa.array(number), pa.string()),
             "platform": ["web"] * len(rows),
         },
     )
+
+
+@cache
+def variants(experiment: str) -> np.ndarray[Any, Any]:
+    return np.array([variant_of(experiment, f"u{unit}") for unit in range(UNITS)])
+
+
+def amounts() -> np.ndarray[Any, np.dtype[np.float64]]:
+    return (np.arange(EVENTS) % 100) / 4
+
+
+def expected(units: Rows, share: float) -> Numbers:
+    """By numpy: all purchases are within seven days of the first exposure of their unit, every other one is a `buy`."""
+    per_unit = {
+        "conversion": (np.bincount(units[::2], minlength=UNITS) > 0).astype(np.float64),
+        "revenue": np.bincount(units, weights=amounts(), minlength=UNITS),
+    }
+    first = int(2 * UNITS * share)
+    chosen = {
+        "button": (min(first, UNITS), ("conversion", "revenue")),
+        "banner": (min(2 * UNITS - first, UNITS), ("conversion",)),
+    }
+    found = {}
+    for experiment, (shown, metrics) in chosen.items():
+        for metric in metrics:
+            for variant in VARIANTS[experiment]:
+                mine = per_unit[metric][:shown][variants(experiment)[:shown] == variant]
+                found[experiment, metric, variant] = (float(len(mine)), mine.sum(), (mine**2).sum())
+    return found
+
+
+def committed_numbers(spark: SparkSession, tiny: TinyProject) -> Numbers:
+    """Of everyone on the last day."""
+    rows = committed(spark, tiny.load(), names=["moments"])["moments"]
+    last = max(row["day"] for row in rows)
+    return {
+        (row["experiment_id"], row["metric"], row["variant"]): (
+            row["n"],
+            row["n"] * row["mean_num"],
+            (row["n"] - 1) * row["var_num"] + row["n"] * row["mean_num"] ** 2,
+        )
+        for row in rows
+        if row["day"] == last and row["segment_name"] is None and row["metric"] != "visit_count"
+    }
+
+
+def flat(numbers: Numbers) -> dict[tuple[str, ...], float]:
+    return {
+        (*key, name): number
+        for key, each in numbers.items()
+        for name, number in zip(("n", "sum", "squares"), each, strict=True)
+    }
 
 
 def users(units: Rows) -> pa.Array:
@@ -120,7 +175,7 @@ def ran(spark: SparkSession, tiny: TinyProject, units: Rows, share: float) -> Ra
             "user": users(units),
             "ts": times(1000 + number % (5 * 86_400)),
             "kind": pa.DictionaryArray.from_arrays(pa.array(number % 2), ["buy", "view"]).cast(pa.string()),
-            "amount": pa.array((number % 100) / 4),
+            "amount": pa.array(amounts()),
             "id": pc.cast(pa.array(number), pa.string()),
         },
     )
@@ -128,24 +183,20 @@ def ran(spark: SparkSession, tiny: TinyProject, units: Rows, share: float) -> Ra
     [record, *_] = run_records(spark, tiny.load())
     costs = [cost for cost in record["costs"] if cost["stage"] in WORKING]
     [read] = [row["kept"] for row in record["inputs"] if row["source"] == "purchases"]
-    assigned = committed(spark, tiny.load(), names=["moments"])["moments"]
-    sizes = {
-        e: sum(
-            {
-                r["variant"]: r["n"]
-                for r in assigned
-                if r["experiment_id"] == e and r["metric"] == "conversion"
-            }.values()
-        )
-        for e in EXPERIMENTS
-    }
-    worst = max(cost["skew"] or 1.0 for cost in costs)
-    return Ran(sum(cost["seconds"] for cost in costs), worst, read, sizes)
+    skews = {cost["stage"]: cost["skew"] for cost in costs}
+    assert skews.keys() == set(WORKING)
+    assert None not in (skews["count purchases"], skews["moments"])
+    worst = max(skew for skew in skews.values() if skew is not None)
+    return Ran(sum(cost["seconds"] for cost in costs), worst, read, committed_numbers(spark, tiny))
 
 
 @pytest.fixture(scope="module")
 def even(large: SparkSession, tiny: TinyProject) -> Ran:
     return ran(large, tiny, even_events(), 0.5)
+
+
+def test_even_logs(even: Ran) -> None:
+    assert flat(even.numbers) == pytest.approx(flat(expected(even_events(), 0.5)), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +208,7 @@ def test_crowded_logs(
     large: SparkSession, tiny: TinyProject, even: Ran, events: Callable[[], Rows], share: float
 ) -> None:
     crowded = ran(large, tiny, events(), share)
+    assert flat(crowded.numbers) == pytest.approx(flat(expected(events(), share)), rel=1e-9)
     assert crowded.events == even.events
     assert crowded.seconds < 2 * even.seconds
     assert crowded.skew < 10
