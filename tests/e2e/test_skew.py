@@ -185,7 +185,7 @@ def ran(spark: SparkSession, tiny: TinyProject, units: Rows, share: float) -> Ra
     [read] = [row["kept"] for row in record["inputs"] if row["source"] == "purchases"]
     skews = {cost["stage"]: cost["skew"] for cost in costs}
     assert skews.keys() == set(WORKING)
-    assert skews["moments"] is not None
+    assert None not in (skews["count purchases"], skews["moments"])
     worst = max(skew for skew in skews.values() if skew is not None)
     return Ran(sum(cost["seconds"] for cost in costs), worst, read, committed_numbers(spark, tiny))
 
