@@ -47,9 +47,11 @@ def run(
 ) -> RunOutcome:
     """All stages: raw logs to committed results.
 
-    `experiments` are ids, default all that are not drafts; `as_of` cuts event time, default now.
+    `experiments` are ids, default all that are not drafts; `as_of`, a time with an offset, cuts event time, default
+    now.
 
     Raises:
+        ExperimentsFailedError: Some experiments failed; the others are committed.
         AbsparkError: See `begin`, the stages and `commit`.
     """
     with run_settings(spark):

@@ -70,9 +70,10 @@ def open_session(
     start from.
 
     With `spark.master`, a session is started: Delta configured where its package is installed, and tuned
-    for one machine where the master is local. Without, the session that is there is taken as it is. The
-    environment's own `conf` wins over everything set here. What the Java process prints goes to a log file,
-    which is named in a note of any unforeseen exception and removed otherwise.
+    for one machine where the master is local. Without, it is the session that is there, or where there is none
+    Spark's default one, which stays. The environment's own `conf` wins over everything set here.
+    What the Java process prints goes to a log file, which is named in a note of any unforeseen exception and
+    removed otherwise.
 
     Raises:
         AbsparkError: Java is missing or too old, or Spark does not start.
