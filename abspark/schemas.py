@@ -109,7 +109,7 @@ UNIT_METRICS: Final = Table(
         _EXPERIMENT,
         *_UNIT_KEY,
         ("metric", "string", "the metric"),
-        ("num", "double", "numerator; 0 for a unit without events"),
+        ("num", "double", "numerator within its cap; without events 0 within it (`time_to`: the length)"),
         ("den", "double", "denominator; NULL for metrics without one"),
         ("pre_num", "double", "numerator before exposure; NULL without covariate"),
         ("pre_den", "double", "denominator before exposure; NULL without covariate or denominator"),
