@@ -169,6 +169,11 @@ QUANTILES: Final = Table(
         ("value_high", "double", "value at rank_high; NULL where there is no such rank"),
         ("n", "bigint", "values: units, or events where the quantile is of those"),
         ("n_clusters", "bigint", "units whose values they are"),
+        (
+            "ties",
+            "bigint",
+            "ranks from rank_low to rank_high that one value has, at most; 1: no two are equal",
+        ),
     ),
 )
 

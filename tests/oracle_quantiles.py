@@ -28,6 +28,7 @@ class Quantile(NamedTuple):
     value: float | None
     value_low: float | None
     value_high: float | None
+    ties: int | None
 
 
 def bounds_of(metric: Metric, values: Sequence[UnitValue]) -> tuple[float | None, float | None]:
@@ -120,4 +121,6 @@ def _row(q: float, numbers: Sequence[float], clusters: int, ends: tuple[int, int
     def at(place: int) -> float | None:
         return numbers[place - 1] if 1 <= place <= len(numbers) else None
 
-    return Quantile(q, len(numbers), clusters, rank, *ends, at(rank), at(ends[0]), at(ends[1]))
+    within = numbers[max(ends[0], 1) - 1 : ends[1]]
+    ties = max((within.count(number) for number in within), default=0) if numbers else None
+    return Quantile(q, len(numbers), clusters, rank, *ends, at(rank), at(ends[0]), at(ends[1]), ties)

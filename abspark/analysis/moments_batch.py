@@ -27,10 +27,19 @@ def moments_batch(rows: Sequence[Mapping[str, Any]]) -> Moments:
 
 
 def quantile_batch(rows: Sequence[Mapping[str, Any]]) -> QuantileEstimate:
-    """One estimate per row of quantiles, in the same order; NULL is NaN, `n` counts clusters where there are some."""
+    """One estimate per row of quantiles, in the same order; NULL is NaN, `n` counts clusters where there are some.
+
+    Rows of versions that did not count ties have none.
+    """
     units = [row["n"] if row["n_clusters"] is None else row["n_clusters"] for row in rows]
     columns = [[_number(row[name]) for row in rows] for name in ("value", "value_low", "value_high")]
-    return QuantileEstimate(*(np.array(column, dtype=np.float64) for column in (units, *columns)))
+    tied = [_tied(row) for row in rows]
+    return QuantileEstimate(*(np.array(column, dtype=np.float64) for column in (units, *columns, tied)))
+
+
+def _tied(row: Mapping[str, Any]) -> float:
+    ties = row.get("ties")
+    return 0.0 if ties is None or ties < 2 else ties / (row["rank_high"] - row["rank_low"] + 1)
 
 
 def _number(value: float | None) -> float:

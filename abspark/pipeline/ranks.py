@@ -33,21 +33,25 @@ def values_at(
     ranks: Mapping[_Group, Sequence[int]],
     *,
     largest: int,
+    interval: tuple[int, int] | None = None,
 ) -> DataFrame:
     """The values at the ranks of each group: the key, at0, at1, ...; ranks count from 1.
 
     `values` has the integer columns `key`, value (double) and w, how often it occurs in its group: one row for each
     distinct value. `largest` is the size of the largest group, or more. NULL where a group has no such rank (0, or more
-    than it has values); a group with none of its ranks may have no row.
+    than it has values); a group with none of its ranks may have no row. An `interval` says where among a group's ranks
+    its first and its last are; then `ties` is the number of ranks within it that the value has that has most of them.
     """
     wanted = _wanted(values, key, ranks)
     if largest <= ONE_TASK:
-        return _picked(values.select("*", _up_to("w", key, "value").alias("until")), wanted, key)
+        return _picked(values.select("*", _up_to("w", key, "value").alias("until")), wanted, key, interval)
     parted = _in_parts(values, key, min(_MOST_PARTS, -(-largest // ONE_TASK)), largest)
-    near = F.broadcast(_near(parted, wanted, key))
+    near = F.broadcast(_near(parted, wanted, key, interval))
     until = F.col("before") + _up_to("w", [*key, "part"], "value")
-    placed = parted.join(near, on=[*key, "part"], how="inner").select(*key, "value", until.alias("until"))
-    return _picked(placed, wanted, key)
+    placed = parted.join(near, on=[*key, "part"], how="inner").select(
+        *key, "value", "w", until.alias("until")
+    )
+    return _picked(placed, wanted, key, interval)
 
 
 def _wanted(values: DataFrame, key: Sequence[str], ranks: Mapping[_Group, Sequence[int]]) -> DataFrame:
@@ -67,13 +71,20 @@ def _up_to(count: str, group: Sequence[str], order: str) -> Column:
     return F.sum(count).over(Window.partitionBy(*group).orderBy(order))
 
 
-def _picked(placed: DataFrame, wanted: DataFrame, key: Sequence[str]) -> DataFrame:
-    """From values with `until`, their last rank, the first value that reaches each wanted rank."""
+def _picked(
+    placed: DataFrame, wanted: DataFrame, key: Sequence[str], interval: tuple[int, int] | None
+) -> DataFrame:
+    """From values with `until`, their last rank, the first value that reaches each wanted rank; and the ties."""
     joined = placed.join(F.broadcast(wanted), on=list(key), how="inner")
     picked = [
         F.min(F.when((F.col(name) >= 1) & (F.col("until") >= F.col(name)), F.col("value"))).alias(f"at{i}")
         for i, name in enumerate(_rank_names(wanted))
     ]
+    if interval is not None:
+        low, high = (F.col(f"rank{i}") for i in interval)
+        first = F.col("until") - F.col("w") + 1
+        within = F.least("until", high) - F.greatest(first, low) + 1
+        picked.append(F.max(F.greatest(within, F.lit(0))).alias("ties"))
     return joined.groupBy(*key).agg(*picked)
 
 
@@ -97,11 +108,19 @@ def _ends_a_part(_value: Column, place: Column) -> Column:
     return F.pmod(place, F.lit(_SAMPLED)) == _SAMPLED - 1
 
 
-def _near(parted: DataFrame, wanted: DataFrame, key: Sequence[str]) -> DataFrame:
-    """The parts in which any wanted rank lies: the key, part, and `before`, the number of values in parts before."""
+def _near(
+    parted: DataFrame, wanted: DataFrame, key: Sequence[str], interval: tuple[int, int] | None
+) -> DataFrame:
+    """The parts in which any wanted rank or a part of the interval lies: the key, part, and `before`.
+
+    That is the number of values in the parts before it.
+    """
     sizes = parted.groupBy(*key, "part").agg(F.sum("w").alias("within"))
     last = sizes.select("*", _up_to("within", key, "part").alias("last"))
     before = F.col("last") - F.col("within")
     holds = [(F.col(name) > before) & (F.col(name) <= F.col("last")) for name in _rank_names(wanted)]
+    if interval is not None:
+        low, high = (F.col(f"rank{i}") for i in interval)
+        holds.append((F.col("last") >= low) & (before < high))
     found = last.join(F.broadcast(wanted), on=list(key), how="inner").where(reduce(or_, holds))
     return found.select(*key, "part", before.alias("before"))

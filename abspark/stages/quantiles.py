@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -26,6 +26,8 @@ from abspark.stats.quantiles import Ranks, cluster_inflation, clustered_ranks, q
 
 Counts = Mapping[Group, tuple[int, int]]
 """Per group n and n_clusters."""
+_INTERVAL: Final = (1, 2)
+"""Where the ends of a quantile's interval are among the ranks of `_by_group`."""
 
 
 def quantile_rows(analysis: Analysis, summary: Sequence[Any]) -> list[dict[str, Any]]:
@@ -72,14 +74,20 @@ def _of_events(analysis: Analysis) -> list[dict[str, Any]]:
     values = event_values(*given)
     middle = quantile_ranks(n, q, alpha=alpha)
     wanted = {group: (int(rank),) for group, rank in zip(counts, middle.rank, strict=True)}
-    quantiles = {_group(row): row["at0"] for row in _values_at(values, counts, wanted)}
+    quantiles = {_group(row): row["at0"] for row in _values_at(values, counts, wanted, None)}
     inflation = _inflation(cluster_moments(*given, quantiles).collect(), counts)
     ranks = clustered_ranks(n, q, inflation=inflation, alpha=alpha)
     return _rows(analysis, counts, ranks, _values_at(values, counts, _by_group(counts, ranks)))
 
 
-def _values_at(values: DataFrame, counts: Counts, ranks: Mapping[Group, Sequence[int]]) -> Sequence[Any]:
-    return values_at(values, GROUP, ranks, largest=max(n for n, _ in counts.values())).collect()
+def _values_at(
+    values: DataFrame,
+    counts: Counts,
+    ranks: Mapping[Group, Sequence[int]],
+    interval: tuple[int, int] | None = _INTERVAL,
+) -> Sequence[Any]:
+    largest = max(n for n, _ in counts.values())
+    return values_at(values, GROUP, ranks, largest=largest, interval=interval).collect()
 
 
 def _inflation(rows: Sequence[Any], counts: Counts) -> Any:
@@ -115,10 +123,15 @@ def _rows(analysis: Analysis, counts: Counts, ranks: Ranks, found: Sequence[Any]
     for group, (rank, low, high) in _by_group(counts, ranks).items():
         n, clusters = counts[group]
         row = at.get(group)
-        value, value_low, value_high = (
-            (None, None, None) if row is None else (row["at0"], row["at1"], row["at2"])
-        )
-        values = {"value": value, "value_low": value_low, "value_high": value_high}
+        values = {
+            name: None if row is None else row[given]
+            for name, given in (
+                ("value", "at0"),
+                ("value_low", "at1"),
+                ("value_high", "at2"),
+                ("ties", "ties"),
+            )
+        }
         places = {"rank": rank, "rank_low": low, "rank_high": high, "n": n, "n_clusters": clusters}
         q = analysis.study.metrics[group[-1]].quantile
         rows.append(group_names(analysis, group) | {"q": q} | values | places)

@@ -34,6 +34,7 @@ UNITS_WHERE_NONE_EXPECTED: Final = "units_where_none_expected"
 FEWER_THAN_2_ESTIMATES: Final = "fewer_than_2_estimates"
 FEWER_THAN_3_DAYS: Final = "fewer_than_3_days"
 TOO_FEW_FOR_QUANTILE: Final = "too_few_for_quantile"
+TIED_VALUES: Final = "tied_values"
 UNREACHABLE: Final = "unreachable"
 
 SENTENCES: Final = {
@@ -55,6 +56,7 @@ SENTENCES: Final = {
     FEWER_THAN_2_ESTIMATES: "Fewer than two estimates can be compared.",
     FEWER_THAN_3_DAYS: "A trend needs estimates of at least three days.",
     TOO_FEW_FOR_QUANTILE: "There are too few values for an interval of this quantile.",
+    TIED_VALUES: "Too many values near the quantile are equal for its error to be told from them.",
     UNREACHABLE: "No sample size, effect or power answers the question as put.",
 }
 """Code -> sentence for people."""

@@ -124,7 +124,11 @@ def test_every_metric_has_units(spark: SparkSession, page: tuple[Project, list[s
 
 def test_quantiles_have_values(spark: SparkSession, page: tuple[Project, list[str]]) -> None:
     found = [row for row in rows(spark, page[0], "quantiles") if row["segment_name"] is None]
-    assert {(row["metric"], row["q"]) for row in found} == {("load_time_p95", 0.95), ("revenue_p90", 0.9)}
+    assert {(row["metric"], row["q"]) for row in found} == {
+        ("load_time_p95", 0.95),
+        ("load_time_median", 0.5),
+        ("revenue_p90", 0.9),
+    }
     assert all(row["value"] > 0 for row in found)
 
 

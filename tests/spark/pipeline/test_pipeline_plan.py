@@ -308,13 +308,13 @@ def test_golden_plan_of_quantiles(
         "unit metrics": analysis.unit_metrics,
         "caps": cap_values(held.unit_metrics, held.study, {(0, 0): 1}),
         "quantiles of units": values_at(
-            unit_values(*given, {}), GROUP, {of_a_unit: (1, 2, 3)}, largest=ONE_TASK
+            unit_values(*given, {}), GROUP, {of_a_unit: (1, 2, 3)}, largest=ONE_TASK, interval=(1, 2)
         ),
         "quantiles of events": values_at(
-            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK
+            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK, interval=(1, 2)
         ),
         "quantiles of many events": values_at(
-            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK + 1
+            event_values(*given), GROUP, {of_an_event: (1, 2, 3)}, largest=ONE_TASK + 1, interval=(1, 2)
         ),
         "clusters": cluster_moments(*given, {of_an_event: 1.0}),
     }

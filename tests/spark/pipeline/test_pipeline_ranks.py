@@ -93,6 +93,26 @@ def test_any_values_and_ranks(spark: SparkSession, size: str, data: st.DataObjec
     assert found(spark, groups, wanted) == expected(groups, wanted), size
 
 
+def test_ties_within_an_interval(spark: SparkSession, size: str) -> None:
+    """Cut at both ends, in the middle, over several parts, of a group without any, and beyond a group's values."""
+    draw = np.random.default_rng(8)
+    groups: dict[Group, list[float]] = {
+        (0, 0): sorted(draw.poisson(40, 600).astype(float)),
+        (0, 1): sorted([*np.arange(300.0), *[100.5] * 30, *[250.5] * 70]),
+        (1, 0): [7.0] * 50,
+        (1, 1): sorted(draw.normal(0, 1, 500)),
+    }
+    ends = {(0, 0): (250, 350), (0, 1): (90, 300), (1, 0): (0, 51), (1, 1): (100, 400)}
+    wanted = {group: (200, low, high) for group, (low, high) in ends.items()}
+    rows = values_at(
+        values_of(spark, groups), KEY, wanted, largest=max(map(len, groups.values())), interval=(1, 2)
+    ).collect()
+    within = {group: groups[group][max(low, 1) - 1 : high] for group, (low, high) in ends.items()}
+    expected_ties = {group: max(values.count(v) for v in values) for group, values in within.items()}
+    assert {(row["x"], row["m"]): row["ties"] for row in rows} == expected_ties, size
+    assert (expected_ties[1, 0], expected_ties[1, 1]) == (50, 1)
+
+
 def test_parts_are_even_and_few_of_them_are_sorted(spark: SparkSession) -> None:
     """Of 200,000 distinct values in 8 parts none holds more than twice its share; two ranks leave two parts at most."""
     n = 200_000
@@ -108,6 +128,8 @@ def test_parts_are_even_and_few_of_them_are_sorted(spark: SparkSession) -> None:
     assert sizes[-1] < 2 * n / 8
     assert len(sizes) >= 7
     wanted = local_frame(spark, [(0, 0, 1, n // 2)], "x int, m int, rank0 bigint, rank1 bigint")
-    near = ranks._near(parted, wanted, KEY).collect()
+    near = ranks._near(parted, wanted, KEY, None).collect()
     assert sorted(row["part"] for row in near)[0] == 0
     assert len(near) == 2
+    between = ranks._near(parted, wanted, KEY, (0, 1)).collect()
+    assert sorted(row["part"] for row in between) == list(range(max(row["part"] for row in near) + 1))

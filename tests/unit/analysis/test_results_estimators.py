@@ -262,3 +262,18 @@ def test_quantiles_of_events_count_units_and_may_be_open_ended() -> None:
     row = found(QUANTILE, rows(drawn("num")), quantiles=table)["b", "unadjusted"]
     assert (row["n_control"], row["n_treatment"]) == (900, 700)
     assert (row["reason"], row["p_value"], row["effect"]) == ("too_few_for_quantile", None, 10.0)
+
+
+@pytest.mark.parametrize(("ties", "reason"), [(None, None), (1, None), (10, None), (11, "tied_values")])
+def test_quantiles_of_tied_values_have_no_error(ties: int | None, reason: str | None) -> None:
+    """Of the 41 ranks from 380 to 420 one value may have 10; rows of older versions don't say."""
+    given = {"rank_low": 380, "rank_high": 420}
+    table = [
+        quantile_row("a", 100.0, 96.0, 104.0, ties=1, **given),
+        quantile_row("b", 110.0, 105.0, 114.0, ties=ties, **given),
+    ]
+    row = found(QUANTILE, [], quantiles=table)["b", "unadjusted"]
+    assert (row["reason"], row["effect"]) == (reason, 10.0)
+    assert (row["std_error"] is None, row["p_value"] is None, row["significant"]) == (
+        (False, False, True) if reason is None else (True, True, None)
+    )

@@ -121,8 +121,8 @@ def test_events_none_of_which_lies_above_are_taken_for_alike() -> None:
 
 
 def test_effect_has_the_error_of_its_intervals() -> None:
-    control = QuantileEstimate(*(np.array([x]) for x in (500.0, 10.0, 8.0, 13.0)))
-    treatment = QuantileEstimate(*(np.array([x]) for x in (400.0, 12.0, 11.0, 14.5)))
+    control = QuantileEstimate(*(np.array([x]) for x in (500.0, 10.0, 8.0, 13.0, 0.0)))
+    treatment = QuantileEstimate(*(np.array([x]) for x in (400.0, 12.0, 11.0, 14.5, 0.25)))
     effect = quantile_effect(control, treatment, alpha=0.1)
     width = 2 * stats.norm.ppf(0.95)
     assert_allclose(effect.variance, (5 / width) ** 2 + (3.5 / width) ** 2)
@@ -135,8 +135,23 @@ def test_effect_has_the_error_of_its_intervals() -> None:
 
 
 def test_open_ended_intervals_have_a_reason() -> None:
-    known = QuantileEstimate(*(np.array([x, x]) for x in (50.0, 10.0, 8.0, 13.0)))
-    open_ended = QuantileEstimate(known.n, known.value, known.low, np.array([np.nan, 12.0]))
+    known = QuantileEstimate(*(np.array([x, x]) for x in (50.0, 10.0, 8.0, 13.0, 0.0)))
+    open_ended = known._replace(high=np.array([np.nan, 12.0]))
     effect = quantile_effect(known, open_ended)
     assert effect.reason.tolist() == [reasons.TOO_FEW_FOR_QUANTILE, reasons.NONE]
     assert np.isnan(welch(effect).p_value).tolist() == [True, False]
+
+
+def test_tied_values_have_a_reason_and_no_error() -> None:
+    """Beyond a quarter of the ranks in either arm; where an end is missing, too, there are too few values."""
+    known = QuantileEstimate(*(np.full(5, x) for x in (50.0, 10.0, 8.0, 13.0, 0.0)))
+    control = known._replace(tied=np.array([0.25, 0.26, 0.0, 0.26, 1.0]))
+    treatment = known._replace(tied=np.array([0.25, 0.0, 0.26, 0.26, 1.0]), value=np.full(5, 11.0))
+    treatment = treatment._replace(high=np.array([13.0, 13.0, 13.0, np.nan, 8.0]))
+    effect = quantile_effect(control, treatment)
+    tied = reasons.TIED_VALUES
+    assert effect.reason.tolist() == [reasons.NONE, tied, tied, reasons.TOO_FEW_FOR_QUANTILE, tied]
+    assert_array_equal(effect.effect, np.ones(5))
+    result = welch(effect)
+    for numbers in (effect.variance, result.p_value, result.low, result.high, result.relative_high):
+        assert np.isnan(numbers).tolist() == [False, True, True, True, True]
