@@ -15,7 +15,7 @@ import numpy as np
 from abspark.analysis.health_row import HealthRow, Row, tested
 from abspark.config import Experiment, Metric
 from abspark.config.health import WarningLevelCheck
-from abspark.stats.heterogeneity import heterogeneity
+from abspark.segment_effects import segment_heterogeneity
 from abspark.stats.moments import Floats
 from abspark.stats.multiplicity import holm
 from abspark.stats.trend import daily_increments, trend
@@ -36,7 +36,7 @@ def effect_checks(
     rows: list[HealthRow] = []
     for experiment in experiments:
         mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]
-        rows += _heterogeneity(mine, experiment)
+        rows += _heterogeneity(mine, experiment, metrics)
         method = experiment.analysis.method
         complete = [row for row in mine if metrics[row["metric"]].complete_only(method)]
         rows += _novelty(complete, experiment)
@@ -47,32 +47,33 @@ def _usable(row: Row) -> bool:
     return bool(row["role"] == "primary" and row["headline"] and row["std_error"])
 
 
-def _heterogeneity(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
+def _heterogeneity(
+    rows: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric]
+) -> list[HealthRow]:
     last = max((row["day"] for row in rows), default=None)
     sliced = [row for row in rows if row["segment_name"] is not None and row["day"] == last]
     groups = _grouped(sliced, lambda row: (row["segment_name"], row["metric"], row["treatment"]))
-    groups = {key: members for key, members in groups.items() if len(members) > 1}
     label = np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()])
-    members = [row for group in groups.values() for row in group]
-    found = heterogeneity(
-        np.array([row["effect"] for row in members]),
-        np.array([row["std_error"] for row in members]) ** 2,
-        group=label,
-        dof=np.array([np.inf if row["dof"] is None else row["dof"] for row in members]),
+    found = segment_heterogeneity([row for group in groups.values() for row in group], metrics, group=label)
+    numbers = zip(
+        groups.items(),
+        found.statistic,
+        _adjusted(found.p_value),
+        found.i_squared,
+        found.estimates,
+        strict=True,
     )
-    numbers = zip(groups, found.statistic, _adjusted(found.p_value), found.i_squared, strict=True)
     return [
         tested(
             experiment, "heterogeneity", LEVEL, float(p), advice=_SEGMENT_ADVICE,
             slice_name=segment, slice_value=f"{metric}, {treatment}", statistic=float(statistic),
-            observed=", ".join(
-                f"{row['segment_value']} {row['effect']:+.4g}" for row in groups[segment, metric, treatment]
-            ),
+            observed=", ".join(f"{row['segment_value']} {row['effect']:+.4g}" for row in members),
             expected="equal effects",
             message=f"Effects of {treatment} on {metric} between values of {segment}: {_verdict(p)}"
-            f" (adjusted p = {p:.3g}, I squared {share:.0%}).",
+            f" (adjusted p = {p:.3g}, I squared {share:.0%}{_left_out(len(members) - int(compared))}).",
         )
-        for (segment, metric, treatment), statistic, p, share in numbers
+        for ((segment, metric, treatment), members), statistic, p, share, compared in numbers
+        if not np.isnan(p)
     ]  # fmt: skip
 
 
@@ -114,6 +115,10 @@ def _grouped(rows: Sequence[Row], key: Callable[[Row], tuple[Any, ...]]) -> Grou
 
 def _adjusted(p: Floats) -> Floats:
     return holm(p, np.zeros(len(p), dtype=np.int64))
+
+
+def _left_out(count: int) -> str:
+    return f"; too few units to compare: {count}" if count else ""
 
 
 def _verdict(p: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from abspark.config.analysis import Analysis
+from abspark.decided import ANYTIME
 from abspark.report.data import Row
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.power import Design, detectable_mean
@@ -18,15 +19,27 @@ from abspark.stats.power import Design, detectable_mean
 POWER: Final = 0.8
 
 
-def detectable(rows: Sequence[Row], analysis: Analysis) -> list[float | None]:
+def family_sizes(rows: Iterable[Row]) -> Counter[date]:
+    """How many tests p is adjusted over, by day: those with a p, and with `anytime` primary metrics that await one.
+
+    `rows` are the headlines of everyone.
+    """
+    return Counter(
+        row["day"]
+        for row in rows
+        if row["p_adjusted"] is not None or (row["method"] == ANYTIME and row["role"] == "primary")
+    )
+
+
+def detectable(rows: Sequence[Row], analysis: Analysis, families: Counter[date]) -> list[float | None]:
     """Smallest absolute effects with a power of at least 80 % at each row's standard error and units.
 
     Sequential methods: (boundary + z_0.8) standard errors, the looks before left out. Fixed: both arms are given the
     standard deviation that yields the row's standard error with units split evenly, sd = SE sqrt(n) / 2, so that
-    adjustment and unequal arms are in it. A primary metric is held to the strictest level that the correction may ask.
+    adjustment and unequal arms are in it. A primary metric is held to the strictest level that the correction may ask
+    of a family of the size in `families`, which counts rows without a standard error too; `rows` are those with one.
     """
-    tested = Counter(row["day"] for row in rows if row["p_adjusted"] is not None)
-    levels = [_level(row, tested, analysis.correction) for row in rows]
+    levels = [_level(row, families, analysis.correction) for row in rows]
     found: list[float | None] = [None] * len(rows)
     fixed: dict[tuple[float, int], list[int]] = {}
     for place, (row, level) in enumerate(zip(rows, levels, strict=True)):
@@ -46,14 +59,14 @@ def detectable(rows: Sequence[Row], analysis: Analysis) -> list[float | None]:
     return found
 
 
-def _level(row: Row, tested: Counter[date], correction: str) -> float:
+def _level(row: Row, families: Counter[date], correction: str) -> float:
     """The level at which p is significant whatever the other tests of its family show.
 
     alpha / k for a family of k; for Benjamini & Yekutieli (2001, thm 1.3) divided by 1 + 1/2 + ... + 1/k as well.
     """
     if row["p_adjusted"] is None:
         return float(row["alpha"])
-    family = tested[row["day"]]
+    family = families[row["day"]]
     harmonic = sum(1 / k for k in range(1, family + 1)) if correction == "benjamini_yekutieli" else 1.0
     return float(row["alpha"] / (family * harmonic))
 

@@ -96,7 +96,7 @@ GLOSSARY: Final = (
     ("Check", "A test of the data, not of the effect: whether the numbers of this page can be believed."),
     ("Confidence sequence", "Intervals that cover the truth on all days at once, so that looking often does no harm."),
     ("Control", "The variant that the others are compared with."),
-    ("CUPED", "An adjustment by what units did before their exposure. It narrows intervals and changes nothing else."),
+    ("CUPED", "An adjustment by what units did before exposure: another, more precise estimate of the same effect."),
     ("Effect", "Treatment minus control, in the metric's own unit."),
     ("Expected loss", "What choosing a variant gives up on average, if the other one is better after all."),
     ("Futility", "When an effect of the planned size would hardly have left the statistic where it is, so that going "

@@ -9,7 +9,7 @@ of (variable, coefficient) pairs; all estimators differ only in theirs. Adjustme
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -137,18 +137,31 @@ def cuped_ratio_by_mean_effect(control: Moments, treatment: Moments) -> Effect:
 
 
 def proportion_effect(control: Moments, treatment: Moments) -> Effect:
-    """Difference of proportions, with variance p (1 - p) / n and a normal reference."""
+    """Difference of proportions, with variance p (1 - p) / n and a normal reference.
 
-    def arm(moments: Moments) -> Arm:
-        p = moments.mean[:, NUM]
-        variance = np.where(_is_proportion(p), p * (1 - p), np.nan) / np.where(
-            moments.n > 1, moments.n, np.nan
-        )
-        return Arm(moments.n, p, p, variance, variance, variance, np.full(len(p), np.inf))
+    Where one arm has nothing but 0 and the other nothing but 1, that variance would be 0 beside the largest effect
+    there is: p is then that of both arms together, as without an effect. That says nothing of -100 %, which keeps no
+    error.
+    """
+    p = [moments.mean[:, NUM] for moments in (control, treatment)]
+    n = [np.where(moments.n > 1, moments.n, np.nan) for moments in (control, treatment)]
+    spread = [np.where(_is_proportion(share), share * (1 - share), np.nan) for share in p]
+    pooled = (n[0] * p[0] + n[1] * p[1]) / (n[0] + n[1])
+    opposite = (spread[0] == 0) & (spread[1] == 0) & (p[0] != p[1])
 
-    arms = arm(control), arm(treatment)
-    bad = ~(_is_proportion(arms[0].mean) & _is_proportion(arms[1].mean))
-    return compare(*arms, masks=[(bad, reasons.NOT_A_PROPORTION)])
+    def arm(side: int) -> Arm:
+        variance = np.where(opposite, pooled * (1 - pooled), spread[side]) / n[side]
+        units = (control, treatment)[side].n
+        return Arm(units, p[side], p[side], variance, variance, variance, np.full(len(units), np.inf))
+
+    bad = ~(_is_proportion(p[0]) & _is_proportion(p[1]))
+    effect = compare(arm(0), arm(1), masks=[(bad, reasons.NOT_A_PROPORTION)])
+    lost = opposite & (p[1] == 0)
+    return replace(
+        effect,
+        relative_variance=np.where(lost, 0.0, effect.relative_variance),
+        relative_reason=np.where(lost, reasons.NO_RELATIVE_ERROR, effect.relative_reason),
+    )
 
 
 def compare(

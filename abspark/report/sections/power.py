@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
-from abspark.report.detectable import detectable
+from abspark.report.detectable import detectable, family_sizes
 from abspark.report.figures import ACCENT, LINE, figure, height_of, hover, rows_layout, value_range
 from abspark.report.views import Cell, Figure, Heading, Section, TableView
 
@@ -32,7 +32,8 @@ _SHOWN: Final = {
 def power(data: ReportData) -> Section:
     """Per comparison the smallest effect that would probably have been significant."""
     rows = [row for row in _judged(data) if row["std_error"] and row["alpha"] and row["method"] in _SHOWN]
-    smallest = detectable(rows, data.experiment.analysis)
+    families = family_sizes(row for comparison in data.comparisons for row in data.series(comparison))
+    smallest = detectable(rows, data.experiment.analysis, families)
     table = TableView(
         "power-table", "Smallest detectable effects", _HEADINGS,
         [_cells(row, size) for row, size in zip(rows, smallest, strict=True)],
@@ -47,7 +48,7 @@ def power(data: ReportData) -> Section:
         "table": table if rows else None, "more": max(0, len(plotted) - _PLOTTED), "plotted": _PLOTTED,
         "shown": _SHOWN[rows[0]["method"]] if rows else "",
         "one_sided": any(_side(data, row) != "±" for row, _ in plotted),
-        "family": sum(row["p_adjusted"] is not None for row in rows) > 1,
+        "family": any(row["p_adjusted"] is not None and families[row["day"]] > 1 for row in rows),
     }  # fmt: skip
     return Section("power", "What could have been detected?", "Power", "power.html", context, figures)
 

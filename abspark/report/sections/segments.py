@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from abspark.config import Metric
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, Comparison, ReportData, Row
 from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
 from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
 from abspark.report.words import plural
-from abspark.stats.heterogeneity import heterogeneity
+from abspark.segment_effects import segment_heterogeneity
 
 _PLOTTED: Final = 40
 _MOST_ROWS: Final = 40_000
@@ -36,7 +37,7 @@ def segments(data: ReportData) -> Section:
     """A panel per comparison with segment rows, as many as the page has room for."""
     found = _by_comparison(data)
     shown = _with_room(found)
-    tests = _heterogeneity(shown)
+    tests = _heterogeneity(shown, data.metrics)
     several = len(data.treatments) > 1
     panels = [
         _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], _told(rows, tests[pair]))
@@ -77,7 +78,9 @@ def _with_room(found: dict[Comparison, list[Row]]) -> dict[Comparison, list[Row]
     return shown
 
 
-def _heterogeneity(shown: dict[Comparison, list[Row]]) -> dict[Comparison, list[dict[str, Any]]]:
+def _heterogeneity(
+    shown: dict[Comparison, list[Row]], metrics: Mapping[str, Metric]
+) -> dict[Comparison, list[dict[str, Any]]]:
     """Per comparison the test of each segment, computed in one call."""
     rows = [(pair, row) for pair, mine in shown.items() for row in mine]
     numbered: dict[tuple[Comparison, str], int] = {}
@@ -85,21 +88,12 @@ def _heterogeneity(shown: dict[Comparison, list[Row]]) -> dict[Comparison, list[
     found: dict[Comparison, list[dict[str, Any]]] = {pair: [] for pair in shown}
     if not rows:
         return found
-    tested = heterogeneity(
-        _floats([row["effect"] for _, row in rows]),
-        _floats([row["std_error"] for _, row in rows]) ** 2,
-        group=groups,
-        dof=_floats([np.inf if row["dof"] is None else row["dof"] for _, row in rows]),
-    )
+    tested = segment_heterogeneity([row for _, row in rows], metrics, group=groups)
     for place, (pair, name) in enumerate(numbered):
         p = float(tested.p_value[place])
         i_squared = float(tested.i_squared[place])
         found[pair].append({"name": name, "p": None if np.isnan(p) else p, "i_squared": i_squared})
     return found
-
-
-def _floats(values: Sequence[float | None]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _told(rows: Sequence[Row], tests: Sequence[dict[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from look_world import (
     day,
     experiment,
     found,
+    metric,
     series,
     z_effects,
 )
@@ -52,6 +53,20 @@ def test_repeated_intervals_are_as_wide_as_the_boundary() -> None:
         relative = error / 3 * ((1 + (1 + row["relative_effect"]) ** 2) / 2) ** 0.5
         assert row["relative_high"] - row["relative_effect"] == pytest.approx(row["boundary"] * relative)
         assert (row["method"], row["alpha"], row["dof"]) == ("group_sequential", 0.05, None)
+
+
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+def test_all_against_none_is_a_look(analysis: dict[str, Any]) -> None:
+    """Its statistic is that of the fixed test: 1 over sqrt(0.25 * 2 / n)."""
+    shares = {"sales": metric("sales", kind="proportion", value=None)}
+    rates = [row | {"mean_num": float(row["variant"] == "a")} for row in series({"sales": [0.0, 0.0]})]
+    chosen = experiment(analysis=analysis)
+    run = analysed(rates, [chosen], shares, as_of=after(2))
+    z = [-((2 * PER_DAY * number) ** 0.5) for number in (1, 2)]
+    assert column(run.results, "statistic") == pytest.approx(z)
+    assert column(run.looks, "statistic") == pytest.approx(z)
+    assert column(run.results, "significant") == [True, True]
+    assert column(run.results, "reason") == ["no_relative_error"] * 2
 
 
 def test_what_a_look_has_decided_stays_decided() -> None:

@@ -29,6 +29,31 @@ def test_a_rate_is_tested_by_the_pooled_z() -> None:
     assert found.decision["decision"] == "ship"
 
 
+@pytest.mark.parametrize(
+    ("ones", "relative", "reason"),
+    [((200, 0), -1.0, "no_relative_error"), ((0, 200), None, "control_mean_not_positive")],
+)
+def test_all_against_none_has_the_pooled_error(
+    ones: tuple[int, int], relative: float | None, reason: str
+) -> None:
+    """The pooled p is 1/2: a standard error of sqrt(0.25 * 2 / 200) = 0.05; an interval ends where effects do."""
+    arms = [sample([1] * count + [0] * (200 - count)) for count in ones]
+    [row] = two_samples(*arms, metric="clicked", now=NOW).results
+    effect = (ones[1] - ones[0]) / 200
+    names = ("effect", "relative_effect", "relative_low", "significant", "reason")
+    assert [row[name] for name in names] == [effect, relative, None, True, reason]
+    numbers = [row[name] for name in ("std_error", "statistic", "p_value", "effect_low", "effect_high")]
+    ends = sorted([effect, effect * (1 - stats.norm.isf(0.025) * 0.05)])
+    assert numbers == pytest.approx([0.05, effect * 20, 2 * stats.norm.sf(20), *ends], rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_equal_rates_without_variance_have_no_p(value: int) -> None:
+    [row] = two_samples(sample([value] * 200), sample([value] * 200), metric="clicked", now=NOW).results
+    names = ("effect", "std_error", "p_value", "effect_low", "significant", "reason")
+    assert [row[name] for name in names] == [0.0, 0.0, None, None, None, "zero_variance"]
+
+
 def test_a_mean_is_tested_by_welch() -> None:
     draws = np.random.default_rng(7)
     first, second = draws.exponential(3, 200), draws.exponential(3.3, 180)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from math import log, sqrt
 from typing import Any
 
 import pytest
 from page_reader import Page
-from report_rows import DAY, experiment, metric, report_data, result, series
+from report_rows import DAY, experiment, metric, report_data, result, series, undefined
 from scipy import stats
 
 from abspark.config.analysis import Analysis
 from abspark.report.data import ReportData
-from abspark.report.detectable import detectable
+from abspark.report.detectable import detectable, family_sizes
 from abspark.report.page import experiment_page
 from abspark.stats.anytime import tuned_rho
 
@@ -27,7 +28,8 @@ def read(data: ReportData) -> Page:
 
 def sizes(rows: list[dict[str, Any]], **analysis: Any) -> list[float | None]:
     """In standard errors."""
-    found = detectable(rows, Analysis.model_validate(analysis))
+    known = [row for row in rows if row["std_error"]]
+    found = detectable(known, Analysis.model_validate(analysis), family_sizes(rows))
     return [None if size is None else size / ERROR for size in found]
 
 
@@ -121,3 +123,32 @@ def test_the_page_says_that_a_family_is_held_to_the_strictest() -> None:
     told = "taken at its strictest for each primary metric"
     assert told not in read(report_data([result()])).text
     assert told in read(report_data([result(), result("visits")])).text
+
+
+@pytest.mark.parametrize(("correction", "share"), [("bonferroni", 1 / 2), ("benjamini_yekutieli", 1 / 3)])
+def test_a_primary_metric_that_awaits_its_p_is_of_the_anytime_family(correction: str, share: float) -> None:
+    """The strictest level of the two: alpha / 2, for Benjamini and Yekutieli over 1 + 1/2 as well."""
+    rho = float(tuned_rho(5000, alpha=0.05, sides=2))
+    g = UNITS * rho**2
+
+    def width(alpha: float) -> float:
+        return sqrt(2 * (g + 1) / g * log(sqrt(g + 1) / alpha))
+
+    alone = result(method="anytime", boundary=width(0.05))
+    visits = undefined("visits", "zero_variance", method="anytime", boundary=None)
+    before = result("visits", method="anytime", boundary=width(0.05), day=DAY - timedelta(days=1))
+    clicks = undefined("clicks", "zero_variance", method="anytime", boundary=None, role="secondary")
+    analysis = {"method": "anytime", "correction": correction, "anytime": {"tuned_at": 5000}}
+    expected = width(0.05 * share) + Z_POWER
+    assert sizes([alone, visits, clicks], **analysis) == [pytest.approx(expected)]
+    chosen = experiment(("conversion", "visits", "clicks"), analysis=analysis)
+    for earlier in ([], [before]):
+        page = read(report_data([*earlier, alone, visits, clicks], of=chosen))
+        first, *_ = page.tables["power-table"][1:]
+        assert (first[0][1], first[4][1]) == ("conversion", f"{expected * ERROR:,.5g}")
+        assert "taken at its strictest for each primary metric" in page.text
+
+
+def test_a_fixed_test_without_a_p_is_of_no_family() -> None:
+    rows = [result(), undefined("visits")]
+    assert sizes(rows) == [pytest.approx(stats.norm.isf(0.025) + Z_POWER, rel=1e-3)]

@@ -9,7 +9,7 @@ from scipy import stats
 
 from abspark.stats import reasons
 from abspark.stats.effects import cuped_mean_effect, mean_effect, proportion_effect
-from abspark.stats.guardrails import guardrail
+from abspark.stats.guardrails import MarginKind, guardrail
 from abspark.stats.moments import Moments
 
 RNG = np.random.default_rng(1)
@@ -93,3 +93,13 @@ def test_undefined_is_neither_safe_nor_harmful() -> None:
 def test_margins_are_above_zero(margin: float) -> None:
     with pytest.raises(ValueError, match="margins must be above 0"):
         guardrail(EFFECT, margin=margin, direction=1)
+
+
+@pytest.mark.parametrize("kind", ["relative", "absolute"])
+def test_a_proportion_that_breaks_down_wholly_is_harmed(kind: MarginKind) -> None:
+    """From 1 to 0 the unpooled variance is 0, and the pooled one is 1 / 4n in each arm."""
+    all_, none = (Moments.from_samples(np.full(100, value)) for value in (1.0, 0.0))
+    result = guardrail(proportion_effect(all_, none), margin=0.1, direction=1, kind=kind)
+    spread = (1 + (0.81 if kind == "relative" else 1)) / 400
+    assert_allclose(result.statistic, -0.9 / np.sqrt(spread), rtol=1e-12)
+    assert (result.harmed.tolist(), result.non_inferior.tolist()) == ([True], [False])
