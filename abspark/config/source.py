@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from abspark.config.base import ConfigModel, Problem, rule
+from abspark.config.partition import PartitionDateOrColumn
 from abspark.config.spark_types import check_type
 from abspark.config.values import (
     ColumnName,
@@ -213,7 +214,7 @@ def _time_problems(source: ExposureSource | EventSource) -> Iterator[Problem]:
     if column is None and source.columns.ingested is not None:
         yield Problem(("columns", "ingested"), "has no effect without columns.time")
     if column is None:
-        for name in ("time_zone", "time_format", "time_unit"):
+        for name in ("time_zone", "time_format", "time_unit", "partition_date"):
             if name in source.model_fields_set:
                 yield Problem((name,), "has no effect without columns.time")
 
@@ -235,6 +236,10 @@ class ExposureSource(_Source):
     """
 
     columns: ExposureColumns
+    partition_date: PartitionDateOrColumn | None = Field(
+        default=None,
+        description="column with the date by which files are kept apart; or column, format and within",
+    )
     attributes: Attributes = Field(default={}, description="columns kept as of the first exposure")
     dimensions: tuple[Name, ...] = Field(
         default=(), description="dimension sources whose attributes the units get, as of the first exposure"
@@ -243,7 +248,7 @@ class ExposureSource(_Source):
         default={}, description="further attributes, each a combination of two or more of the others"
     )
 
-    @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit")
+    @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit", "partition_date")
     def _one_time(self) -> Iterator[Problem]:
         return _time_problems(self)
 
@@ -324,6 +329,10 @@ class EventSource(_Source):
     """
 
     columns: EventColumns
+    partition_date: PartitionDateOrColumn | None = Field(
+        default=None,
+        description="column with the date by which files are kept apart; or column, format and within",
+    )
     complete_until: Completeness | None = Field(
         default=None, description="lag after which the log is complete, or an instant"
     )
@@ -334,7 +343,7 @@ class EventSource(_Source):
     )
     bots: Bots | None = Field(default=None, description="units with implausibly many events")
 
-    @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit")
+    @rule("columns", "fixed_time", "time_zone", "time_format", "time_unit", "partition_date")
     def _one_time(self) -> Iterator[Problem]:
         return _time_problems(self)
 

@@ -8,16 +8,13 @@ session's time zone must be UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import reduce
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abspark.config import EventSource, ExposureSource, Source
+from abspark.config import Source
 from abspark.errors import DataError
 
 _STRING_COLUMNS = ("experiment", "variant", "event", "event_id")
@@ -26,10 +23,7 @@ _TIME_OF_DAY = r"^T?\d{1,2}:"
 _OFFSET = r"^[+-]?\d+-\d+-\d+[T ]+[\d:.]+\s*[^\d:.\s]"
 # In a format of one's own a sign can also stand between the parts of a date.
 _OFFSET_AT_END = r"(?<=\d)\s*(Z|UTC|GMT)$|:\d{2}(\.\d+)?\s*[+-]\d{1,2}(:?\d{2})?$"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_SECONDS = 9.2e12
-_OLDEST = -2_208_988_800_000_000
-"""1900-01-01: an older bound leaves nothing out, and old calendars would have it elsewhere."""
 _SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -65,7 +59,7 @@ def raw_column(raw: DataFrame, name: str) -> Column:
     return F.col(name)
 
 
-def _type(raw: DataFrame, name: str) -> T.DataType:
+def raw_type(raw: DataFrame, name: str) -> T.DataType:
     """The type of what `raw_column` gives."""
     return raw.select(raw_column(raw, name)).schema.fields[0].dataType
 
@@ -77,7 +71,7 @@ def attribute_columns(source: Source) -> Mapping[str, str]:
 
 def _unit(raw: DataFrame, source: Source) -> Column:
     name = source.columns.unit
-    require_one_spelling(_type(raw, name), f"source {source.name}: column {name}, the unit id,")
+    require_one_spelling(raw_type(raw, name), f"source {source.name}: column {name}, the unit id,")
     return raw_column(raw, name).cast("string")
 
 
@@ -108,7 +102,7 @@ def _time(raw: DataFrame, source: Source) -> Column:
 
 
 def _instant(raw: DataFrame, source: Source, name: str, *, role: str) -> Column:
-    kind = _type(raw, name)
+    kind = raw_type(raw, name)
     column = raw_column(raw, name)
     if source.time_unit is not None and not (role != "time" and isinstance(kind, T.TimestampType)):
         if not isinstance(kind, T.NumericType | T.StringType):
@@ -170,7 +164,7 @@ def _in_zone(local: Column, zone: str) -> Column:
 
 def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
     column = raw_column(raw, name)
-    present = _type(raw, name)
+    present = raw_type(raw, name)
     target = T.DataType.fromDDL(wanted)
     if present == target:
         return column
@@ -183,61 +177,3 @@ def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
             advice="declare the column's own type in the source's properties",
         )
     return column.try_cast(target)
-
-
-class Condition(NamedTuple):
-    """What a raw row must fulfil to be read: on raw columns alone, and the same in words."""
-
-    column: Column
-    text: str
-
-
-def prune(raw: DataFrame, given: Sequence[Condition]) -> DataFrame:
-    """Raw rows that fulfil the conditions: whole partitions, files and row groups stay unread."""
-    return reduce(DataFrame.where, (condition.column for condition in given), raw)
-
-
-def conditions(
-    raw: DataFrame,
-    source: ExposureSource | EventSource,
-    span: tuple[int | None, int],
-    experiments: Sequence[str] = (),
-) -> tuple[Condition, ...]:
-    """What rows that can lie in `span` and belong to one of `experiments`, if any are named, fulfil.
-
-    `span` is `[low, high)` in epoch microseconds; a low of None means that there is none. The conditions speak of raw
-    columns alone, so that they reach the scan. More rows fulfil them than are meant: local times get a day of grace on
-    each side, text is not compared at all.
-    """
-    columns = source.columns
-    found = []
-    if columns.experiment is not None and experiments:
-        mine = raw_column(raw, columns.experiment).cast("string").isin(*experiments)
-        found.append(Condition(mine, f"{columns.experiment} in ({', '.join(experiments)})"))
-    if columns.time is not None and source.time_unit is None:
-        found += _within(raw, columns.time, span, source.time_zone)
-    return tuple(found)
-
-
-def _within(raw: DataFrame, name: str, span: tuple[int | None, int], zone: str) -> list[Condition]:
-    """Inclusive bounds of the column's own type around the span; none where the type has no order in time."""
-    kind = _type(raw, name)
-    literal = _LITERALS.get(type(kind))
-    if literal is None:
-        return []
-    exact = isinstance(kind, T.TimestampType) or zone == "UTC"
-    grace = timedelta() if exact else timedelta(days=1)
-    low, high = span
-    time, latest = raw_column(raw, name), _EPOCH + timedelta(microseconds=high) + grace
-    found = [Condition(time <= literal(latest), f"{name} <= {latest:%Y-%m-%d %H:%M:%S}")]
-    if low is not None and low >= _OLDEST:
-        earliest = _EPOCH + timedelta(microseconds=low) - grace
-        found.insert(0, Condition(time >= literal(earliest), f"{name} >= {earliest:%Y-%m-%d %H:%M:%S}"))
-    return found
-
-
-_LITERALS: Mapping[type[T.DataType], Callable[[datetime], Column]] = {
-    T.TimestampType: F.lit,
-    T.TimestampNTZType: lambda instant: F.lit(instant).cast("timestamp_ntz"),
-    T.DateType: lambda instant: F.lit(instant.date()),
-}

@@ -238,5 +238,6 @@ def _names(study: Study, x: int | None, v: int | None) -> tuple[str, str | None]
 def _unequal(what: str, expected: int, found: int) -> LedgerError:
     return LedgerError(
         f"the ledger does not add up: {what}: {expected:,} counted on their own, {found:,} in the main read",
-        advice="nothing was committed; please report this with the run's id",
+        advice="nothing was committed; where the source has a partition_date, rows lie further from their dates than "
+        "its `within` says: raise it, or leave partition_date out; else please report this with the run's id",
     )

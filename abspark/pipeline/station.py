@@ -15,7 +15,7 @@ from abspark.pipeline.attribute_values import with_attributes
 from abspark.pipeline.bots import with_bots
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
-from abspark.pipeline.canonical import Condition, canonical, conditions, prune
+from abspark.pipeline.canonical import canonical
 from abspark.pipeline.caps import Bounds, Code, bounded
 from abspark.pipeline.conversions import conversions, live_events, placed_events, units
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
@@ -23,6 +23,7 @@ from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, read_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, summary, unit_counts
+from abspark.pipeline.pruning import Condition, conditions, prune
 from abspark.pipeline.pseudonyms import pseudonymised
 from abspark.pipeline.segments import SegmentValue, with_segments
 from abspark.pipeline.spreading import Spread, spread_events, spread_units

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from abspark.pipeline.canonical import Condition, prune
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
@@ -16,6 +15,7 @@ from abspark.pipeline.ledger import (
     event_drops,
     exposure_drops,
 )
+from abspark.pipeline.pruning import Condition, prune
 from abspark.pipeline.row_counts import event_counts, exposure_counts
 from abspark.pipeline.spreading import MANY
 from abspark.pipeline.station import counted_conditions, event_rows, exposure_conditions, exposure_rows

@@ -72,6 +72,9 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
     """Every raw column the source names, with the key that names it."""
     for name, column in source.columns.mapped.items():
         yield f"columns.{name}", column
+    dated = getattr(source, "partition_date", None)
+    if dated is not None:
+        yield "partition_date", dated.column
     for name, column in getattr(source, "attributes", {}).items():
         yield f"attributes.{name}", column
     for name, given in source.properties.items():

@@ -22,9 +22,9 @@ from world import World
 from world_models import event_source, exposure_source, study_of
 
 from abspark.config import EventSource
-from abspark.pipeline.canonical import conditions, prune
 from abspark.pipeline.caps import cap_values
 from abspark.pipeline.profiles import assignment_profile
+from abspark.pipeline.pruning import conditions, prune
 from abspark.pipeline.quantiles import GROUP, cluster_moments, event_values, of_events, of_units, unit_values
 from abspark.pipeline.ranks import ONE_TASK, values_at
 from abspark.pipeline.row_counts import event_counts, exposure_counts

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from abspark.config import Experiment, ExposureSource
+from abspark.errors import DataError
 from abspark.local_frame import local_frame
-from abspark.pipeline.canonical import prune
+from abspark.pipeline.pruning import prune
 from abspark.pipeline.station import exposure_conditions, exposure_rows
 from abspark.pipeline.study import Study
 
@@ -70,3 +74,85 @@ def test_no_date_within_is_left_out(spark: SparkSession, zone: str, first: date)
     raw = local_frame(spark, [(day.isoformat(), "a", day) for day in days], "u string, v string, t date")
     assert valid(raw, log(zone), pruned=False) == expected
     assert valid(raw, log(zone), pruned=True) == expected
+
+
+def dated(**given: object) -> ExposureSource:
+    columns = {"unit": "u", "variant": "v", "time": "t"}
+    return ExposureSource.model_validate(
+        {
+            "name": "log",
+            "format": "parquet",
+            "path": "x",
+            "columns": columns,
+            "partition_date": {"column": "dt", **given},
+        }
+    )
+
+
+SPELLED = {
+    ("date", "yyyy-MM-dd"): lambda day: day,
+    ("string", "yyyy-MM-dd"): date.isoformat,
+    ("string", "yyyyMMdd"): lambda day: f"{day:%Y%m%d}",
+    ("int", "yyyyMMdd"): lambda day: int(f"{day:%Y%m%d}"),
+}
+
+
+@pytest.mark.parametrize(("kind", "form"), SPELLED)
+@pytest.mark.parametrize(
+    ("within", "first", "last"),
+    [
+        ("0s", date(2026, 9, 30), date(2026, 10, 14)),
+        ("1h", date(2026, 9, 30), date(2026, 10, 15)),
+        ("1d", date(2026, 9, 29), date(2026, 10, 15)),
+        ("36h", date(2026, 9, 29), date(2026, 10, 16)),
+    ],
+)
+def test_dates_on_which_no_row_can_count_stay_unread(
+    spark: SparkSession, kind: str, form: str, within: str, first: date, last: date
+) -> None:
+    """Valid exposures are of 10-01 00:00 to 10-14 23:00. An instant of midnight may be the end of the day before."""
+    days = [date(2026, 9, 20) + timedelta(days=number) for number in range(40)]
+    rows = [(day.isoformat(), "a", START, SPELLED[kind, form](day)) for day in days]
+    rows.append(("without", "a", START, None))
+    raw = local_frame(spark, rows, f"u string, v string, t timestamp, dt {kind}")
+    given = exposure_conditions(raw, dated(format=form, within=within), STUDY)
+    read = {row["u"] for row in prune(raw, given).collect()}
+    assert read == {day.isoformat() for day in days if first <= day <= last} | {"without"}
+    assert [condition.text for condition in given[-2:]] == [f"dt >= {first}", f"dt <= {last}"]
+
+
+def test_a_date_is_a_column_alone_or_with_its_form() -> None:
+    source = ExposureSource.model_validate({**dated().model_dump(), "partition_date": "day"})
+    assert source.partition_date is not None
+    assert source.partition_date.model_dump() == {"column": "day", "format": "yyyy-MM-dd", "within": "1d"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [("timestamp", "yyyy-MM-dd"), ("int", "yyyy-MM-dd"), ("double", "yyyyMMdd")]
+)
+def test_a_column_that_holds_no_dates_is_refused(spark: SparkSession, kind: str, form: str) -> None:
+    raw = local_frame(spark, [], f"u string, v string, t timestamp, dt {kind}")
+    with pytest.raises(DataError, match=f"source log: column dt, the partition_date, is {kind}"):
+        exposure_conditions(raw, dated(format=form), STUDY)
+
+
+def test_folders_of_other_dates_are_no_files_to_read(spark: SparkSession, tmp_path: Path) -> None:
+    """The scan's partition filters, as Spark lists them, and the files that are left."""
+    folder = str(tmp_path / "log")
+    rows = [("u", "a", START, f"2026-{month:02d}-05") for month in (1, 9, 10, 11)]
+    frame = local_frame(spark, rows, "u string, v string, t timestamp, dt string")
+    frame.write.partitionBy("dt").parquet(folder)
+    spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+    try:
+        raw = spark.read.parquet(folder)
+        kept = prune(raw, exposure_conditions(raw, dated(), STUDY))
+        assert {path.split("dt=")[1][:10] for path in _files_scanned(kept)} == {"2026-10-05"}
+    finally:
+        spark.conf.unset("spark.sql.sources.partitionColumnTypeInference.enabled")
+
+
+def _files_scanned(frame: DataFrame) -> set[str]:
+    named = frame.select(F.input_file_name().alias("file")).collect()
+    plan = frame._jdf.queryExecution().executedPlan().toString()
+    assert re.search(r"PartitionFilters: \[.*dt#\d+ >= 2026-09-29\) AND \(dt#\d+ <= 2026-10-15\)", plan), plan
+    return {row["file"] for row in named}
