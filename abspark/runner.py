@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ _STAGES: Final = {
     "results": ("moments", ("decisions", "results")),
 }
 """What a stage is for: the stage whose end has to be on record, and the tables that it writes first."""
+_NAMED: Final = 5
+"""Experiments that a line names."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,33 @@ def begin(
     run_id = new_run_id(now)
     with progress.stage("look at the lake"):
         lake.require_folder()
-        heads = lake.heads()
+        heads = {name: run_id for name, run_id in lake.heads().items() if name in chosen}
+        newer = {} if as_of is None else _newer(lake, heads, as_of)
+    for instant, names in newer.items():
+        progress.say(_replaced(as_of or now, instant, names))
     return RunState(
         run_id, spark, project, lake, now, as_of or now, dict.fromkeys(chosen, RUNNING),
         {name: heads.get(name) for name in chosen}, progress,
     )  # fmt: skip
+
+
+def _newer(lake: Lake, heads: Mapping[str, str], as_of: datetime) -> dict[datetime, list[str]]:
+    """The experiments whose committed run looked further than `as_of`, by up to when."""
+    looked = lake.as_of_by_run(sorted(set(heads.values())))
+    found: dict[datetime, list[str]] = {}
+    for name, run_id in heads.items():
+        if run_id in looked and looked[run_id] > as_of:
+            found.setdefault(looked[run_id], []).append(name)
+    return dict(sorted(found.items()))
+
+
+def _replaced(as_of: datetime, newer: datetime, names: Sequence[str]) -> str:
+    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])]
+    earlier = as_of.astimezone(UTC)
+    return (
+        f"  as_of {earlier:%Y-%m-%d %H:%M} UTC is earlier than {newer:%Y-%m-%d %H:%M} UTC, that of the results of "
+        f"{', '.join(shown)}, which this run will replace; another run with the later as_of brings them back"
+    )
 
 
 def _start(state: RunState) -> None:

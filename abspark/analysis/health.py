@@ -11,6 +11,7 @@ from abspark.analysis.health_arrival import Arrivals, arrival_checks
 from abspark.analysis.health_exposure import exposure_checks
 from abspark.analysis.health_hash import hash_checks
 from abspark.analysis.health_ledger import SourceCount, drops_balanced, event_checks
+from abspark.analysis.health_lost import Unread, exposures_lost
 from abspark.analysis.health_row import HealthRow, Row
 from abspark.analysis.health_several import several_variants_checks
 from abspark.analysis.health_srm import segment_checks, srm_checks
@@ -21,6 +22,7 @@ __all__ = ["Arrivals", "SourceCount", "health"]
 
 _NO_ARRIVALS: Mapping[str, Sequence[Arrivals]] = {}
 _NO_BOTS: Mapping[str, Sequence[Row]] = {}
+_ALL_READ: Unread = {}
 _NO_SOURCES: Mapping[str, Sequence[SourceCount]] = {}
 
 
@@ -34,15 +36,18 @@ def health(
     arrivals: Mapping[str, Sequence[Arrivals]] = _NO_ARRIVALS,
     bots: Mapping[str, Sequence[Row]] = _NO_BOTS,
     attributes: Sequence[Row] = (),
+    unread: Unread = _ALL_READ,
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id) of all checks.
 
     `profile` are assignments and `segments` their segment values, counted as `abspark.pipeline.profiles` counts
     them; `drops` the run's rows of that table; `sources` the event sources that each experiment's metrics read;
     `arrivals` the same and the exposures' own; `bots` the units over a limit, of experiments where there is a limit;
-    `attributes` as `segments`, of attributes that are none, where there are mismatches to explain.
+    `attributes` as `segments`, of attributes that are none, where there are mismatches to explain; `unread` what the
+    ledger did not count.
     """
     rows: list[HealthRow] = []
+    lost = exposures_lost(drops, profile, experiments, unread)
     for experiment in experiments:
         mine = [row for row in profile if row["experiment_id"] == experiment.id]
         valued = [row for row in segments if row["experiment_id"] == experiment.id]
@@ -52,7 +57,10 @@ def health(
         others = [row for row in attributes if row["experiment_id"] == experiment.id]
         rows += hash_checks(mine, [*valued, *others], experiment)
         rows += drops_balanced(drops, mine, experiment)
-        rows += event_checks(drops, sources.get(experiment.id, ()), experiment)
+        rows += lost[experiment.id]
+        exposed = all(row["status"] in ("pass", "skipped") for row in lost[experiment.id])
+        counts = sources.get(experiment.id, ())
+        rows += event_checks(drops, counts, experiment, unread=unread, exposed=exposed)
         rows += exposure_checks(drops, mine, bots.get(experiment.id), experiment)
         rows += arrival_checks(arrivals.get(experiment.id, ()), experiment)
         rows += traffic_checks(mine, experiment)

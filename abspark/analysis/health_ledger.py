@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from abspark.analysis.health_lost import Unread, events_lost
 from abspark.analysis.health_row import (
     HealthRow,
     Row,
@@ -110,40 +111,57 @@ def _drop_row(
 
 
 def event_checks(
-    drops: Sequence[Row], sources: Sequence[SourceCount], experiment: Experiment
+    drops: Sequence[Row],
+    sources: Sequence[SourceCount],
+    experiment: Experiment,
+    *,
+    unread: Unread,
+    exposed: bool,
 ) -> list[HealthRow]:
-    """Unmatched and duplicate events of each source that the experiment's metrics read."""
-    lost = Counter[tuple[str, str]]()
+    """Unreadable, unmatched and duplicate events of each source that the experiment's metrics read.
+
+    `exposed` is whether all but a few exposures could be read: units of those that could not have events of nobody.
+    """
+    by_source: dict[str, Counter[str]] = {source.source: Counter() for source in sources}
     for row in drops:
-        if row["stage"] == "events":
-            lost[row["source"], row["reason"]] += row["rows"]
+        if row["stage"] == "events" and row["source"] in by_source:
+            by_source[row["source"]][row["reason"]] += row["rows"]
     rows = []
     for source in sources:
-        rows.append(_unmatched(source, lost[source.source, "unmatched_unit"], experiment))
-        looked_at = (source.read or 0) - lost[source.source, "outside_windows"]
-        rows.append(_duplicates(source, lost[source.source, "duplicate_event"], looked_at, experiment))
+        name, lost = source.source, by_source[source.source]
+        rows += events_lost(name, source.read, lost, experiment, unread.get(name, frozenset()))
+        rows.append(_unmatched(source, lost["unmatched_unit"], experiment, exposed=exposed))
+        looked_at = (source.read or 0) - lost["outside_windows"]
+        rows.append(_duplicates(source, lost["duplicate_event"], looked_at, experiment))
     return rows
 
 
 _COMPARE_IDS: Final = (
     "Compare the unit ids of the event log with those of the exposures: their form, and what they name."
 )
+_EXPOSURES_FIRST: Final = (
+    "See to the exposures that were lost first (check exposures_lost): units without any are in no experiment, "
+    "whatever their ids."
+)
 
 
-def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment) -> HealthRow:
+def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment, *, exposed: bool) -> HealthRow:
     check, where = "unmatched_events", {"slice_name": "source", "slice_value": source.source}
     if source.matched is None or not source.matched + unmatched:
         return skipped(experiment, check, f"{source.source} has no events to match.", **where)
     total = source.matched + unmatched
     share = unmatched / total
+    compare = (
+        _COMPARE_IDS
+        if source.matched
+        else f"See in abspark drops whether any exposure was kept. {_COMPARE_IDS}"
+    )
     return graded(
         experiment,
         check,
         experiment.health.unmatched_events,
         share,
-        advice=_COMPARE_IDS
-        if source.matched
-        else f"See in abspark drops whether any exposure was kept. {_COMPARE_IDS}",
+        advice=compare if exposed else _EXPOSURES_FIRST,
         observed=f"{unmatched:,} of {total:,} events ({share:.4%})",
         message=f"{share:.4%} of the events in {source.source} are of units that are in no experiment of the run.",
         **where,

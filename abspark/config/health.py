@@ -97,6 +97,34 @@ class OutsideIntervalCheck(ShareCheck):
     fail: Share = 0.5
 
 
+class ExposuresLostCheck(ShareCheck):
+    """Share of exposures without a unit's id, without a readable time, or of an unknown variant; each on its own."""
+
+    warn: Share = 0.01
+    fail: Share = 0.1
+
+
+class EventsWithoutIdCheck(ShareCheck):
+    """Share of a source's rows without a unit's id; high where visitors need not log in."""
+
+    warn: Share = 0.1
+    fail: Share = 0.9
+
+
+class EventsWithoutTimeCheck(ShareCheck):
+    """Share of a source's rows, those without id aside, without a readable time."""
+
+    warn: Share = 0.01
+    fail: Share = 0.1
+
+
+class BadValuesCheck(ShareCheck):
+    """Share of the rows that a metric wants a value of whose value it can't use."""
+
+    warn: Share = 0.01
+    fail: Share = 0.1
+
+
 class LateRowsCheck(ShareCheck):
     """Estimated share of a source's rows that are still to come."""
 
@@ -155,6 +183,10 @@ class Health(ConfigModel):
     distant_copies: DistantCopiesCheck = DistantCopiesCheck()
     events_before_exposure: BeforeExposureCheck = BeforeExposureCheck()
     exposures_outside_interval: OutsideIntervalCheck = OutsideIntervalCheck()
+    exposures_lost: ExposuresLostCheck = ExposuresLostCheck()
+    events_without_id: EventsWithoutIdCheck = EventsWithoutIdCheck()
+    events_without_time: EventsWithoutTimeCheck = EventsWithoutTimeCheck()
+    bad_values: BadValuesCheck = BadValuesCheck()
     late_rows: LateRowsCheck = LateRowsCheck()
     clock: ClockCheck = ClockCheck()
     bots: BotsCheck = BotsCheck()

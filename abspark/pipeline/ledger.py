@@ -48,13 +48,21 @@ class Drop(NamedTuple):
     units: int | None
 
 
+class Values(NamedTuple):
+    """Rows that a metric wants a value of, and those of them whose value it can't use."""
+
+    wanted: int
+    bad: int
+
+
 @dataclass
 class SourceTally:
     """What the light read of one source found: rows read and kept, and for events the newest valid time by span.
 
     `early` are rows kept though no window reaches back to their quarter of an hour: an event with an id may be a copy
     of one there. `copies` is None where the source does not say how far apart they are. `busy` are sampled rows by the
-    first half of their unit's key, of units with many events.
+    first half of their unit's key, of units with many events. `values` are told of each metric that wants one, of the
+    times alone in which events may count: where nothing counts values may well be missing.
     """
 
     source: str
@@ -65,6 +73,7 @@ class SourceTally:
     early: int = 0
     copies: Copies | None = None
     busy: Mapping[int, int] = field(default_factory=dict)
+    values: Mapping[str, Values] = field(default_factory=dict)
 
 
 def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
@@ -85,11 +94,11 @@ def exposure_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list
 def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Drop], SourceTally]:
     """The drops of an event log that its own columns decide, and its tally, from the rows of `event_counts`."""
     groups = bad_values(study, source)
-    bad = [0] * len(groups)
+    bad, bad_there, good_there = ([0] * len(groups) for _ in range(3))
     counts: dict[str, int] = defaultdict(int)
     newest: dict[int, int] = {}
     busy: dict[int, int] = {}
-    begins, early = time_range(study, source)[0], 0
+    (begins, ends), early = time_range(study, source), 0
     copies = None if study.event_source(source).copies_within is None else Copies(0, 0)
     for row in rows:
         # the one row of all events compared, which is there where there are any
@@ -103,7 +112,9 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
         if row["reason"] == KEPT and (row["span"] + 1) * SPAN <= begins:
             early += row["rows"]
         if row["reason"] in (KEPT, Status.bad_value.name):
-            bad = [total + row[f"bad{j}"] for j, total in enumerate(bad)]
+            bad = _added(bad, row, "bad")
+            if begins < (row["span"] + 1) * SPAN and row["span"] * SPAN < ends:
+                bad_there, good_there = _added(bad_there, row, "bad"), _added(good_there, row, "good")
         if row["reason"] in SEEN and row["newest"] is not None:
             newest[row["span"]] = max(newest.get(row["span"], row["newest"]), row["newest"])
     left_out = {reason: count for reason, count in counts.items() if reason != KEPT}
@@ -112,7 +123,16 @@ def event_drops(rows: Iterable[Row], study: Study, source: str) -> tuple[list[Dr
         drops += [Drop(NO_EXPERIMENT, "values", n, "bad_value", None, count, None) for n in names if count]
     times = tuple(sorted(newest.values()))
     read, kept = sum(counts.values()), counts[KEPT]
-    return drops, SourceTally(source, read, kept, times, early=early, copies=copies, busy=busy)
+    values = {
+        name: Values(well + ill, ill)
+        for names, well, ill in zip(groups.values(), good_there, bad_there, strict=True)
+        for name in names
+    }
+    return drops, SourceTally(source, read, kept, times, early=early, copies=copies, busy=busy, values=values)
+
+
+def _added(totals: Sequence[int], row: Row, prefix: str) -> list[int]:
+    return [total + row[f"{prefix}{j}"] for j, total in enumerate(totals)]
 
 
 def merged(drops: Iterable[Drop]) -> list[Drop]:

@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from abspark.pipeline.copies import event_key, is_distant
-from abspark.pipeline.events import bad_value_wants, value_names
+from abspark.pipeline.events import bad_value_wants, mask_names, value_names
 from abspark.pipeline.spreading import MANY, SAMPLED_ROWS, sampled_unit
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import micros
@@ -47,7 +47,8 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
 
     Columns: reason; span, a quarter of an hour, by number since 1970, NULL where the reason says that the time may be
     any, of which there would be millions; rows; newest (epoch microseconds); bad0.., rows
-    with a value that some metric wanted and could not use, one column for each group of `bad_values`. With `sampled`
+    with a value that some metric wanted and could not use, one column for each group of `bad_values`, and good0..,
+    those of which it could use all values that it wanted. With `sampled`
     there are also rows whose reason is NULL: of valid events of a sample, by `unit`, the first half of its key, as far
     as `abspark.pipeline.spreading` has to know of them. A source that says how far apart copies are has two columns
     more: one row whose reason is NULL has compared, the events that `abspark.pipeline.copies` compares, and distant,
@@ -56,6 +57,8 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
     flags = [F.get("bad", F.lit(j)) for j in range(len(bad_value_wants(study, source)))]
     groups = bad_values(study, source)
     bad = {f"bad{k}": reduce(or_, (flags[j] for j in wants)) for k, wants in enumerate(groups)}
+    good = {f"good{k}": _met(study, source, wants) & ~bad[f"bad{k}"] for k, wants in enumerate(groups)}
+    told = bad | good
     span = ((F.col("t") - F.pmod("t", F.lit(SPAN))) / F.lit(SPAN)).cast("bigint")
     reason = F.coalesce("reason", F.lit(KEPT))
     keys = [reason.alias("reason"), F.when(reason.isin(*SEEN), span).alias("span")]
@@ -68,12 +71,22 @@ def event_counts(events: DataFrame, study: Study, source: str, *, sampled: bool 
         F.count("*").alias("rows"),
         F.max("t").alias("newest"),
         F.min("t").alias("oldest"),
-        *(F.count_if(flag).alias(name) for name, flag in bad.items()),
+        *(F.count_if(flag).alias(name) for name, flag in told.items()),
     )
-    sums = [F.sum(name).alias(name) for name in ("rows", *bad)]
+    sums = [F.sum(name).alias(name) for name in ("rows", *told)]
     if sampled or within is not None:
         counted = _with_samples(counted, sums)
     return counted.drop("oldest") if within is None else _with_copies(counted, sums, within)
+
+
+def _met(study: Study, source: str, wants: Sequence[int]) -> Column:
+    """Whether an event met one of the wants that the flags of `bad` stand for."""
+    chosen = {want for j, want in enumerate(bad_value_wants(study, source)) if j in wants}
+    masks = study.masks(slot for slot in study.slots if slot.want in chosen)
+    named = zip(mask_names(study, "w"), masks, strict=True)
+    return reduce(
+        or_, (F.col(name).bitwiseAND(F.lit(mask).cast("bigint")) != 0 for name, mask in named if mask)
+    )
 
 
 def _with_samples(counted: DataFrame, sums: Sequence[Column]) -> DataFrame:

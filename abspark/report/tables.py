@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, NamedTuple, TextIO
 
 from abspark.reasons import reason_sentence
 from abspark.report.data import BAYESIAN
@@ -16,12 +16,13 @@ from abspark.report.glyphs import OFF_LEFT, OFF_RIGHT, interval_bar, sparkline
 from abspark.report.numbers import probability
 from abspark.report.order import ROLES
 from abspark.report.run_table import show_runs
-from abspark.report.terminal import NARROW, Row, grouped, new_table, show_notes, show_table, width
+from abspark.report.terminal import Row, grouped, new_table, room_for, show_notes, show_table, width
 from abspark.report.words import plural
 from abspark.schemas import NO_EXPERIMENT
 
 _RELATIVE: Final = ("relative_effect", "relative_low", "relative_high")
 _BAR: Final = 17
+_TO: Final = " … "
 _LONGEST_REASON: Final = 20
 _LONGEST_VARIANT: Final = 14
 _NAMED: Final = 5
@@ -58,12 +59,10 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
     """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, verdict.
 
     Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
-    of an interval it is drawn, on one scale for the whole table. A narrow terminal has no room for the values.
-    Of a metric with two estimators the configured one is shown.
+    of an interval it is drawn, on one scale for the whole table. Where a terminal is too narrow for all of it, values
+    go first, then pictures; names are folded, numbers never are. Of a metric with two estimators the configured one is
+    shown.
     """
-    from rich.markup import escape
-
-    narrow = width(out) < NARROW
     ordered = sorted((row for row in rows if row["headline"]), key=_by_segment)
     with_another = {_comparison(row) for row in rows if not row["headline"]}
     for (experiment, treatment, segment), everything in grouped(
@@ -78,22 +77,62 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
             ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
         )
         by = "" if segment is None else f", by {segment}"
-        table = new_table()
-        means = () if narrow else ("control", "treated")
-        for name in ("metric", *means, "effect", "interval", *decisive, ""):
-            side: Literal["left", "right"] = "left" if name in ("metric", "") else "right"
-            least = 14 if name == "metric" else None
-            table.add_column(
-                name, justify=side, overflow="fold", no_wrap=name not in ("metric", ""), min_width=least
-            )
-        for days in paths:
-            metric, *numbered = _result_cells(days, ends, decisive)
-            cells = (metric, *numbered[0 if means else 2 :])
-            table.add_row(*map(escape, cells), style=_result_style(days[-1]))
+        table = _result_table(paths, ends, decisive, width(out))
         title = f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}"
         show_table(title, table, out)
         adjusted = [row for row in mine if _comparison(row) in with_another]
         show_notes([*_notes(mine, ends), *_estimator_note(adjusted)], out)
+
+
+class _Layout(NamedTuple):
+    """What a table of results shows: an interval stands beside its effect, below it, or each of its ends does.
+
+    `least` is the width to which the metrics' names may be folded.
+    """
+
+    values: bool
+    pictures: bool
+    least: int
+    below: Literal["", "effect", "each"] = ""
+
+
+_LAYOUTS: Final = (
+    _Layout(values=True, pictures=True, least=14),
+    _Layout(values=False, pictures=True, least=14),
+    _Layout(values=False, pictures=False, least=14),
+    _Layout(values=False, pictures=False, below="effect", least=8),
+    _Layout(values=False, pictures=False, below="each", least=8),
+)
+"""From that of a wide terminal to that of a narrow one."""
+
+
+def _result_table(
+    paths: Sequence[Sequence[Row]], ends: tuple[float, float], decisive: Sequence[str], columns: int
+) -> Any:
+    """The table in the first layout that fits, else in the last."""
+    from rich.cells import cell_len
+    from rich.markup import escape
+
+    for layout in _LAYOUTS:
+        cells = [_result_cells(days, ends, decisive, layout) for days in paths]
+        names = list(cells[0])
+        widths = [
+            max(cell_len(line) for row in cells for text in (name, row[name]) for line in text.split("\n"))
+            for name in names
+        ]
+        least = min(layout.least, widths[0])
+        if room_for(least, *widths[1:]) <= columns:
+            break
+    table = new_table()
+    for name in names:
+        side: Literal["left", "right"] = "left" if name in ("metric", "") else "right"
+        named = name == "metric"
+        table.add_column(
+            name, justify=side, overflow="fold", no_wrap=not named, min_width=least if named else None
+        )
+    for days, row in zip(paths, cells, strict=True):
+        table.add_row(*map(escape, row.values()), style=_result_style(days[-1]))
+    return table
 
 
 def show_health(rows: Sequence[Row], out: TextIO) -> None:
@@ -131,10 +170,12 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
         variants = known[: _room_for_variants(mine, known, width(out))]
         for name in ("stage", "reason"):
             longest = max(len(row[name]) for row in mine)
-            table.add_column(name, overflow="fold", min_width=min(_LONGEST_REASON, longest))
+            least = min(_LONGEST_REASON, longest, _room_for_text(mine, width(out)))
+            table.add_column(name, overflow="fold", min_width=least)
         for name in (*variants, "rows"):
             least = 0 if name == "rows" else min(_LONGEST_VARIANT, len(name))
-            table.add_column(escape(name), justify="right", overflow="fold", min_width=least)
+            counted = name == "rows"
+            table.add_column(escape(name), justify="right", overflow="fold", min_width=least, no_wrap=counted)
         for (stage, reason), same in grouped(mine, "stage", "reason"):
             counts = {row["variant"]: row["rows"] for row in same}
             cells = [f"{counts[name]:,}" if name in counts else "" for name in variants]
@@ -145,11 +186,20 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
             show_notes([told], out)
 
 
+def _total_width(rows: Sequence[Row]) -> int:
+    """How wide a column of all rows is."""
+    return max(len(f"{sum(row['rows'] for row in rows):,}"), len("rows"))
+
+
+def _room_for_text(rows: Sequence[Row], columns: int) -> int:
+    """What stage and reason may take each beside rows, of which no digit may be cut."""
+    return max(1, (columns - room_for(0, 0, _total_width(rows))) // 2)
+
+
 def _room_for_variants(rows: Sequence[Row], variants: Sequence[str], columns: int) -> int:
     """How many columns of variants fit beside stage, reason and rows."""
-    total = max(len(f"{sum(row['rows'] for row in rows):,}"), 4)
     text = [min(_LONGEST_REASON, max(len(row[name]) for row in rows)) for name in ("stage", "reason")]
-    room = columns - sum(text) - total - 8
+    room = columns - sum(text) - _total_width(rows) - 8
     for place, variant in enumerate(variants):
         counts = [len(f"{row['rows']:,}") for row in rows if row["variant"] == variant]
         room -= max(*counts, min(_LONGEST_VARIANT, len(variant))) + 2
@@ -194,20 +244,27 @@ def _decisive(row: Row, name: str) -> str:
     return "" if p is None else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}"
 
 
-def _result_cells(days: Sequence[Row], ends: tuple[float, float], decisive: Sequence[str]) -> tuple[str, ...]:
+def _result_cells(
+    days: Sequence[Row], ends: tuple[float, float], decisive: Sequence[str], layout: _Layout
+) -> dict[str, str]:
+    """The cells of a metric by the names of their columns; the last column, that of marks, has none."""
     row = days[-1]
     segment = f" {row['segment_value']}" if row["segment_name"] else ""
-    path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 else ""
-    bar = interval_bar(*(row[name] for name in _RELATIVE), ends=ends, width=_BAR)
-    return (
-        f"{row['metric']}{segment}" + (f"\n{path}" if path else ""),
-        _number(row["mean_control"]),
-        _number(row["mean_treatment"]),
-        _percent(row["relative_effect"]),
-        f"{_interval(row['relative_low'], row['relative_high'])}\n{bar:<{_BAR}}",
-        *(_decisive(row, name) for name in decisive),
-        _mark(row),
-    )
+    path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 and layout.pictures else ""
+    effect, interval = _percent(row["relative_effect"]), _interval(row["relative_low"], row["relative_high"])
+    if layout.pictures:
+        bar = interval_bar(*(row[name] for name in _RELATIVE), ends=ends, width=_BAR)
+        interval = f"{interval}\n{bar:<{_BAR}}"
+    if layout.below == "each":
+        interval = interval.replace(_TO, f"{_TO.rstrip()}\n")
+    means = {"control": _number(row["mean_control"]), "treated": _number(row["mean_treatment"])}
+    return {
+        "metric": f"{row['metric']}{segment}" + (f"\n{path}" if path else ""),
+        **(means if layout.values else {}),
+        **({"effect": f"{effect}\n{interval}"} if layout.below else {"effect": effect, "interval": interval}),
+        **{name: _decisive(row, name) for name in decisive},
+        "": _mark(row),
+    }
 
 
 def _mark(row: Row) -> str:
@@ -295,7 +352,7 @@ def _interval(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return ""
     ends = ["" if end is None else f"{end:+.1%}" for end in (low, high)]
-    return " … ".join(ends)
+    return _TO.join(ends)
 
 
 def _text(value: Any) -> str:

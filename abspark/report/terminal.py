@@ -27,6 +27,11 @@ def new_table() -> Any:
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
+def room_for(*widths: int) -> int:
+    """How wide a table is whose columns are that wide, with a blank on either side of each and one at an edge."""
+    return sum(widths) + 2 * len(widths) + 1
+
+
 def show_table(title: str, table: Any, out: TextIO) -> None:
     """Print a table below its title."""
     from rich.text import Text

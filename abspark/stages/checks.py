@@ -31,6 +31,7 @@ def health_rows(state: RunState) -> Rows:
         arrivals=_arrivals(state, drops),
         bots=_bots(state),
         attributes=attributes,
+        unread={name: _unread(state, name) for name in state.inputs},
     )
 
 
@@ -45,6 +46,21 @@ def _sources(state: RunState) -> dict[str, list[SourceCount]]:
 def _source(state: RunState, name: str) -> SourceCount:
     found, columns = state.inputs[name], state.project.events[name].columns
     return SourceCount(name, found.rows, found.kept, columns.event_id is not None)
+
+
+def _unread(state: RunState, name: str) -> frozenset[str]:
+    """Reasons that the ledger did not count, as predicates on a column leave rows unread that have NULL there."""
+    found, project = state.inputs[name], state.project
+    source = project.exposures.get(name) or project.events.get(name)
+    if source is None or found.predicate is None or found.not_read == 0:
+        return frozenset()
+    conditions = found.predicate.split(" and ")
+    of = {"bad_time": source.columns.time, "other_experiment": source.columns.experiment}
+    return frozenset(
+        reason
+        for reason, column in of.items()
+        if column is not None and any(c.startswith((f"{column} <= ", f"{column} in (")) for c in conditions)
+    )
 
 
 def _arrivals(state: RunState, drops: Rows) -> dict[str, list[Arrivals]]:

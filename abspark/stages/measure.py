@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from abspark.analysis.health_covariates import history_check
 from abspark.analysis.health_ledger import copies_check
+from abspark.analysis.health_lost import values_check
 from abspark.pipeline.caps import Code, quantile_caps, stated_bounds
 from abspark.pipeline.cutoffs import freshness
 from abspark.pipeline.history import full_history_from, units_without_history
@@ -61,7 +62,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
                 _write_unit_metrics(state, analysis)
         pairs = ledger_rows(rows)
         drops += pair_drops(pairs, tallies, study)
-        checks = [*_histories(state, tallies), *_copies(state, tallies)]
+        checks = [*_histories(state, tallies), *_copies(state, tallies), *_values(study, tallies)]
         for name, count in matched_events(pairs, study).items():
             state.inputs[name].rows, state.inputs[name].kept = tallies[name].read, count
         every = merged(drops)
@@ -146,6 +147,17 @@ def _copies(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict[st
                 counts = copies._asdict()
                 found.append(copies_check(experiment, name, within, **counts, all_rows=not prunes(state)))
     return found
+
+
+def _values(study: Study, tallies: Mapping[str, SourceTally]) -> list[dict[str, Any]]:
+    """Health rows of the metrics that want values."""
+    return [
+        values_check(experiment, name, metric.name, **values._asdict())
+        for experiment in study.experiments
+        for name in study.sources_of(experiment)
+        for metric in study.metrics_of(experiment)
+        if (values := tallies[name].values.get(metric.name)) is not None
+    ]
 
 
 def _analysis(state: RunState, study: Study, tallies: dict[str, SourceTally]) -> Analysis:

@@ -160,6 +160,15 @@ class Lake(ABC):
         """Append a record of a run: `runs` columns; `recorded_at` is now unless given."""
         self.append_rows(RUNS.name, [{"recorded_at": datetime.now(UTC), **row}])
 
+    def as_of_by_run(self, run_ids: Sequence[str]) -> dict[str, datetime]:
+        """Up to when runs looked, of those that are on record."""
+        if not run_ids:
+            return {}
+        at = F.max(F.unix_micros("as_of")).alias("at")
+        rows = self._read(RUNS, run_ids).groupBy("run_id").agg(at).collect()
+        found = {row["run_id"]: _instant(row["at"]) for row in rows}
+        return {run_id: instant for run_id, instant in found.items() if instant is not None}
+
     def runs(self) -> DataFrame:
         """The latest record of each run."""
         latest = F.max_by(F.struct(*RUNS.names), F.struct("recorded_at", "finished_at")).alias("latest")

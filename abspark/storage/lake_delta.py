@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
-from abspark.storage.lake_reader import delta_commits
+from abspark.storage.lake_reader import delta_commits, delta_runs
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
@@ -136,6 +137,13 @@ class DeltaLake(Lake):
         )
         every = (CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in found)
         return tuple(sorted(every, key=lambda commit: commit.experiment_id))
+
+    def as_of_by_run(self, run_ids: Sequence[str]) -> dict[str, datetime]:
+        """See `Lake.as_of_by_run`."""
+        rows = delta_runs(self.location, run_ids) if self._folder is not None and run_ids else None
+        if rows is None:
+            return self._told(lambda: super(DeltaLake, self).as_of_by_run(run_ids))
+        return {row["run_id"]: row["as_of"].astimezone(UTC) for row in rows if row["as_of"] is not None}
 
     def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
         self._create(COMMITS)

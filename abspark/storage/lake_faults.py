@@ -37,12 +37,19 @@ def as_lake_error(error: Exception, location: str, folder: Path | None) -> LakeE
         return LakeError(
             f"the lake {location} cannot be written: {_reason(error, folder)}.", advice=_ANOTHER_PLACE
         )
+    if condition == "INVALID_SCHEMA_OR_RELATION_NAME":
+        return LakeError(
+            f"the lake {location} has a name that Spark does not take: {first_line(error)[:200]}",
+            advice="name the schema by letters, digits and underscores: lake: {catalog: …, schema: …}",
+        )
     if is_conflict(error):
         return LakeError(
             f"too many runs write to the lake {location} at once: {first_line(error)[:200]}",
             advice="run again when fewer runs end at the same time",
         )
-    if is_absent(error) and f"`{location.split('.')[0]}`" in text:
+    # what a session that has one catalog says of another's name
+    elsewhere = condition == "REQUIRES_SINGLE_PART_NAMESPACE"
+    if elsewhere or (is_absent(error) and f"`{location.split('.')[0]}`" in text):
         return LakeError(f"the lake {location} is in no catalog of this session: {first_line(error)[:200]}")
     return None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError
-from abspark.schemas import ASSIGNMENTS, COMMITS, TABLES
+from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, TABLES
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -123,13 +123,24 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
 
     The log of a small table is read in milliseconds; Spark plans and compiles several jobs for it.
     """
+    return _delta_rows(location, LakeReader.commits)
+
+
+def delta_runs(location: str, run_ids: Sequence[str]) -> list[dict[str, Any]] | None:
+    """Records of some runs, all that there are of each; None as `delta_commits`."""
+    return _delta_rows(location, lambda reader: reader.rows(RUNS.name, run_ids))
+
+
+def _delta_rows(
+    location: str, rows: Callable[[LakeReader], list[dict[str, Any]]]
+) -> list[dict[str, Any]] | None:
     root = _local(location)
     if root is None or find_spec("pyarrow") is None or find_spec("deltalake") is None:
         return None
     from deltalake.exceptions import DeltaProtocolError
 
     try:
-        return LakeReader(location, lambda table: _delta(root, table)).commits()
+        return rows(LakeReader(location, lambda table: _delta(root, table)))
     except (LakeError, DeltaProtocolError):
         return None
 

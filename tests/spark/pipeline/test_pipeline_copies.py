@@ -104,6 +104,7 @@ def test_of_a_long_log_some_units_are_compared(spark: SparkSession) -> None:
         F.when(ids == 1024 + 256, HOUR + 1).when(ids == 1024 + 1, HOUR + 1).otherwise(0).alias("t"),
         F.lit(1.0).alias("d0"),
         F.array().cast("array<boolean>").alias("bad"),
+        F.lit(0).cast("bigint").alias("w0"),
     )
     found = {
         sampled: event_drops(event_counts(coded, study, "orders", sampled=sampled).collect(), study, "orders")

@@ -13,9 +13,11 @@ from world_models import event_source, instant, study_of
 from abspark.errors import LedgerError
 from abspark.pipeline.conversions import Status
 from abspark.pipeline.cutoffs import freshness
+from abspark.pipeline.events import time_range
 from abspark.pipeline.ledger import (
     Drop,
     SourceTally,
+    Values,
     assignment_drops,
     check_read,
     early_events,
@@ -94,7 +96,7 @@ def test_rows_read_must_be_those_there() -> None:
 
 
 def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() -> None:
-    flags = {f"bad{j}": 1 for j in range(6)}
+    flags = {f"bad{j}": 1 for j in range(6)} | {f"good{j}": 4 for j in range(6)}
     rows = [
         Row(reason=reason, rows=7, span=0, newest=newest, **flags)
         for reason, newest in (
@@ -110,12 +112,30 @@ def test_bad_values_of_rows_left_out_for_another_reason_are_not_counted_again() 
     # spent and late_spent want the same value under the same condition, so they share a flag
     assert values == dict.fromkeys(("spent", "late_spent", "spent_before", "product", "share", "number"), 2)
     # rows that were not read as events say nothing about how far the log reaches
-    assert tally == SourceTally("actions", 35, 7, (6,), early=7)
+    assert tally == SourceTally("actions", 35, 7, (6,), early=7, values=dict.fromkeys(values, Values(0, 0)))
+
+
+def test_values_are_told_of_the_time_in_which_events_may_count() -> None:
+    """A quarter of an hour counts where a window reaches into it; rows of other reasons are none of a metric's."""
+    low, high = time_range(STUDY, "actions")
+    spans = {low // SPAN - 1: 1, low // SPAN: 10, (high - 1) // SPAN: 100, -(-high // SPAN): 1_000}
+    rows = [
+        Row(reason=reason, rows=9, span=span, newest=None, **{f"bad{j}": (j + 1) * n for j in range(6)},
+            **{f"good{j}": 2 * n for j in range(6)})
+        for span, n in spans.items() for reason in ("kept", "bad_value", "outside_windows")
+    ]  # fmt: skip
+    found = event_drops(rows, STUDY, "actions")[1].values
+    names = (("spent", "late_spent"), ("spent_before",), ("product",), ("share",), ("number",))
+    assert set(found) == {name for same in names for name in same}
+    assert found["spent"] == Values(660, 220)
+    assert found["late_spent"] == found["spent"]
+    assert sorted(values.bad for values in found.values()) == [220, 220, 440, 660, 880, 1_100]
+    assert {values.wanted - values.bad for values in found.values()} == {440}
 
 
 def test_rows_that_were_read_as_events_show_how_far_a_log_reaches() -> None:
     """Also those that count for nothing; of each quarter of an hour the newest."""
-    flags = {f"bad{j}": 0 for j in range(6)}
+    flags = {f"{word}{j}": 0 for word in ("bad", "good") for j in range(6)}
     newest = {"kept": 5, "bad_value": 7, "no_metric": 9, "outside_windows": 11}
     rows = [
         Row(reason=reason, rows=1, span=span, newest=span * SPAN + at, **flags)
@@ -130,7 +150,7 @@ def test_rows_that_were_read_as_events_show_how_far_a_log_reaches() -> None:
 
 def test_early_events_are_those_before_all_windows() -> None:
     """The first window of red begins two days before its start: spent_before."""
-    flags = {f"bad{j}": 0 for j in range(6)}
+    flags = {f"{word}{j}": 0 for word in ("bad", "good") for j in range(6)}
     first = (START - 2 * DAY) // SPAN
     rows = [
         Row(reason=reason, rows=n, span=span, newest=span * SPAN, **flags)

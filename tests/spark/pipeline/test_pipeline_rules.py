@@ -9,6 +9,10 @@ from oracle_values import Assigned
 from pipeline_runs import Tables, as_in_a_run, assert_same, run_world
 from pyspark.sql import SparkSession
 from rule_world import AS_OF, DAY, LONG_ID, SHOWN, START, WORLD
+from world_models import study_of
+
+from abspark.pipeline.events import time_range
+from abspark.pipeline.row_counts import SPAN
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,32 @@ def test_drops(run: Tables) -> None:
     }
     found = run.outcome.drops
     assert {key: found.get(key, (0, 0)) for key in expected} == expected
+
+
+def test_values_wanted_and_of_no_use(run: Tables) -> None:
+    """Of the rows in the time of a log's windows, by quarters of an hour."""
+    expected, found = {}, {}
+    study = study_of(WORLD)
+    for log in WORLD.events:
+        low, high = time_range(study, log.name)
+        there = [
+            row
+            for row in log.rows
+            if log.reads(row, WORLD.as_of) is None
+            and low < (row["time"] // SPAN + 1) * SPAN
+            and row["time"] // SPAN * SPAN < high
+        ]
+        there = [row for row in there if not log.has_event_id or row["time"] < high]
+        for metric in study.metrics:
+            named = next(m for e in WORLD.experiments for m in WORLD.metrics_of(e) if m.name == metric.name)
+            feeds = [f for f in WORLD.feeds_of(named) if f.source == log.name and (f.value or f.key)]
+            if feeds:
+                wanted = [row for row in there if any(feed.claims(row) for feed in feeds)]
+                bad = [row for row in wanted if any(f.claims(row) and not f.counts(row) for f in feeds)]
+                expected[log.name, metric.name] = (len(wanted), len(bad))
+        found |= {(log.name, name): tuple(v) for name, v in run.tallies[log.name].values.items()}
+    assert found == expected
+    assert any(0 < bad < wanted for wanted, bad in found.values())
 
 
 def test_rows_read_are_rows_kept_and_dropped(run: Tables) -> None:

@@ -14,7 +14,7 @@ from rule_world import WORLD as RULES
 from world import World
 from world_models import study_of
 
-from abspark.pipeline.events import value_names
+from abspark.pipeline.events import mask_names, value_names
 from abspark.pipeline.keys import key_hi
 from abspark.pipeline.ledger import event_drops
 from abspark.pipeline.row_counts import event_counts
@@ -64,6 +64,7 @@ def test_units_with_many_events_are_found(spark: SparkSession) -> None:
     source = study.sources[0]
     coded = many_events(spark, 2_000_000, 400_000).withColumns(
         {name: F.col("t") % 100 for name in value_names(study)}
+        | {name: F.lit(0).cast("bigint") for name in mask_names(study, "w")}
     )
     plain, sampled = (event_counts(coded, study, source, sampled=s).collect() for s in (False, True))
     drops, tally = event_drops(sampled, study, source)

@@ -326,3 +326,41 @@ def test_parquet_lake_with_a_broken_switch_is_not_taken_for_new(spark: SparkSess
     (tmp_path / "commits.json").write_text("{")
     with pytest.raises(LakeError, match=r"cannot be read: commits\.json"):
         open_lake(spark, LakeConfig(path=str(tmp_path), format="parquet")).heads()
+
+
+def test_schemas_and_catalogs_that_cannot_be_are_told_in_one_screen(spark: SparkSession) -> None:
+    def said(catalog: str, schema: str) -> list[str]:
+        lake = open_lake(spark, LakeConfig.model_validate({"catalog": catalog, "schema": schema}))
+        with pytest.raises(LakeError) as told:
+            lake.ensure_writable()
+        return str(told.value).splitlines()
+
+    assert said("spark_catalog", "my-sch 1") == [
+        "the lake spark_catalog.my-sch 1 has a name that Spark does not take: `my-sch 1` is not a valid name for "
+        "tables/schemas. Valid names only contain alphabet characters, numbers and _.",
+        "  do: name the schema by letters, digits and underscores: lake: {catalog: …, schema: …}",
+    ]
+    [line] = said("elsewhere", "experiments")
+    assert line.startswith("the lake elsewhere.experiments is in no catalog of this session: ")
+
+
+@pytest.mark.parametrize("kind", ["catalog_lake", "delta_lake"])
+def test_more_columns_are_optimised_once_they_have_statistics(
+    kind: str, request: pytest.FixtureRequest, spark: SparkSession
+) -> None:
+    """As the page on operations says; the driver's rows go on to be written."""
+    lake: DeltaLake = request.getfixturevalue(kind)
+    lake.ensure_writable()
+    row = {"run_id": "r1", "experiment_id": "a", "check": "srm", "status": "pass"}
+    for _ in range(2):
+        lake.append_rows("health", [row])
+    table = lake._name_of("health")
+    with pytest.raises(Exception, match="DELTA_ZORDERING_ON_COLUMN_WITHOUT_STATS"):
+        spark.sql(f"OPTIMIZE {table} ZORDER BY (status)").collect()
+    spark.sql(f"OPTIMIZE {table}").collect()
+    spark.sql(
+        f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.dataSkippingStatsColumns' = 'experiment_id, status')"
+    ).collect()
+    spark.sql(f"OPTIMIZE {table} ZORDER BY (status)").collect()
+    lake.append_rows("health", [row])
+    assert lake.read_run("health", "r1").count() == 3

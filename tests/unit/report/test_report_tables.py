@@ -330,3 +330,84 @@ def test_columns_of_variants_that_do_not_fit_are_counted(
     assert "49,382,712" in text  # 4 x 12,345,678: the sum is of all variants
     assert ("had no room" in text) == (fitting < 4)
     assert "repeated_exposure" in text
+
+
+SPANS = {
+    "conversion": (-0.357, 0.758),
+    "revenue_per_unit": (-0.0123, 12.3456),
+    "page_load_ms": (0.01, 0.0234),
+}
+
+
+def metrics_and_numbers(
+    columns: int, monkeypatch: pytest.MonkeyPatch, **more: Any
+) -> tuple[str, dict[str, list[str]]]:
+    """What is shown of three metrics and of two segments, and the numbers that there are, by metric."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = []
+    for day in (1, 2):
+        for name, (low, high) in SPANS.items():
+            span = {"relative_effect": (low + high) / 2, "relative_low": low, "relative_high": high} | more
+            day_of = {"day": MADE_AT.date() + timedelta(days=day)}
+            rows.append(result(name, **span, **day_of))
+            rows.append(result(name, segment_name="country", segment_value="DE", **span, **day_of))
+    text = shown("results", rows)
+    assert max(cell_len(line) for line in text.splitlines()) <= columns
+    return text, {
+        name: [f"{(low + high) / 2:+.2%}", f"{low:+.1%}", f"{high:+.1%}"]
+        for name, (low, high) in SPANS.items()
+    }
+
+
+def first_column(text: str) -> str:
+    """The letters of all first cells, those that are folded in one piece."""
+    cells, within = [], False
+    for line in text.splitlines():
+        within = "──" in line or (within and bool(line.strip()))
+        if within and line[1:3].strip(" ─"):
+            cells.append(line.lstrip().partition("  ")[0].replace(" ", ""))
+    return "".join(cells)
+
+
+@pytest.mark.parametrize("columns", [40, 41, 43, 47, 52, 60, 66, 76, 80, 120])
+@pytest.mark.parametrize(
+    ("more", "decisive"),
+    [
+        ({"p_value": 0.0019, "p_adjusted": None}, ["0.0019"]),
+        (
+            {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None,
+             "prob_better": 0.9712, "prob_best": 0.3214},
+            ["97.12%", "32.14%"],
+        ),
+    ],
+    ids=["p", "bayesian"],
+)  # fmt: skip
+def test_no_number_is_cut_in_any_width(
+    columns: int, more: dict[str, Any], decisive: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, numbers = metrics_and_numbers(columns, monkeypatch, **more)
+    words = text.split()
+    for shown_numbers in numbers.values():
+        assert [words.count(number) for number in shown_numbers] == [2, 2, 2]  # of everyone, and of a segment
+    assert [words.count(number) for number in decisive] == [6] * len(decisive)
+    first = first_column(text)
+    assert all(first.count(name) == 2 for name in SPANS), "names are folded, not cut"
+    assert first.count("DE") == 3
+
+
+@pytest.mark.parametrize(("columns", "means", "pictures"), [(40, 0, 0), (60, 0, 2), (80, 2, 2), (120, 2, 2)])
+def test_values_go_first_and_pictures_then(
+    columns: int, means: int, pictures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, _ = metrics_and_numbers(columns, monkeypatch, p_value=0.0019, p_adjusted=None)
+    assert (text.split().count("treated"), bool(means)) == (means, "0.081235" in text)
+    assert ("●" in text, "█" in text or "▄" in text) == (bool(pictures), bool(pictures))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_no_count_of_dropped_rows_is_cut(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    reasons = ("repeated_exposure", "outside_interval")
+    text = shown("drops", [drop("exposures", reason, 12_345_678, variant="control") for reason in reasons])
+    assert max(cell_len(line) for line in text.splitlines()) <= columns
+    assert text.split().count("12,345,678") == (2 if columns == 40 else 4)
