@@ -46,21 +46,21 @@ def is_timestamp(text: str) -> bool:
     """Whether Spark casts the text to a timestamp that the clock doesn't change."""
     text = text.strip(_BLANKS)
     if epoch := _EPOCH.fullmatch(text):
-        return not epoch["zone"] or _is_zone(epoch["zone"])
+        return not epoch["zone"] or is_zone(epoch["zone"])
     parts = _TIMESTAMP.fullmatch(text)
     if parts is None or not _on_calendar(parts, _MICROSECOND_YEARS):
         return False
     rest = parts["rest"] or ""
     zone = _FRACTION.sub("", rest, count=1) if rest.startswith(".") else rest
     in_day = int(parts["hour"] or 0) < 24 and max(int(parts["minute"] or 0), int(parts["second"] or 0)) < 60
-    return in_day and (not zone or _is_zone(zone.strip(_BLANKS)))
+    return in_day and (not zone or is_zone(zone.strip(_BLANKS)))
 
 
 def is_date(text: str) -> bool:
     """Whether Spark casts the text to a date that the clock doesn't change."""
     text = text.strip(_BLANKS)
     if epoch := _EPOCH.fullmatch(text):
-        return not epoch["zone"] or _is_zone(epoch["zone"])
+        return not epoch["zone"] or is_zone(epoch["zone"])
     parts = _DATE.fullmatch(text)
     return parts is not None and _on_calendar(parts, _DAY_YEARS)
 
@@ -68,6 +68,14 @@ def is_date(text: str) -> bool:
 def is_time_of_day(text: str) -> bool:
     """Whether the text names an hour without a day, for which Spark takes the day of the run."""
     return _TIME_OF_DAY.fullmatch(text.strip(_BLANKS)) is not None
+
+
+def is_zone(name: str) -> bool:
+    """Whether Spark knows a time zone of this name."""
+    if offset := _OFFSET.fullmatch(name):
+        hours, minutes, seconds = (int(offset[a] or offset[a + a] or 0) for a in "hms")
+        return minutes < 60 and seconds < 60 and hours * 3600 + minutes * 60 + seconds <= 18 * 3600
+    return name in _SHORT_ZONES.split() or _is_region(name)
 
 
 def is_integer(text: str, *, fraction: bool) -> bool:
@@ -88,15 +96,7 @@ def _on_calendar(parts: re.Match[str], years: range) -> bool:
     return 1 <= day <= monthrange(year % 400 + 400, month)[1]
 
 
-def _is_zone(name: str) -> bool:
-    if offset := _OFFSET.fullmatch(name):
-        hours, minutes, seconds = (int(offset[a] or offset[a + a] or 0) for a in "hms")
-        return minutes < 60 and seconds < 60 and hours * 3600 + minutes * 60 + seconds <= 18 * 3600
-    return name in _SHORT_ZONES.split() or is_region(name)
-
-
-def is_region(name: str) -> bool:
-    """Whether Java knows a time zone of this name."""
+def _is_region(name: str) -> bool:
     if name in _NOT_IN_JAVA or name.startswith(("posix/", "right/")):
         return False
     try:

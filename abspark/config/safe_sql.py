@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from abspark.config.spark_sql import dialect
+
 _DAYS: Final = (-4_000_000, 4_000_000)
 _MONTHS: Final = (-120_000, 120_000)
 _YEARS: Final = (0, 9_999)
@@ -24,15 +26,14 @@ def never_raising(expression: str) -> str:
     as written.
     """
     from sqlglot import exp
-    from sqlglot.dialects.spark import Spark
 
-    tree = exp.Paren(this=exp.condition(expression, dialect=Spark))
+    tree = exp.Paren(this=exp.condition(expression, dialect=dialect()))
     risky = [(node, made) for node in tree.walk(bfs=True) if (made := _rewriting(node)) is not None]
     if not risky:
         return expression
     for node, made in reversed(risky):
         node.replace(made(node))
-    return str(tree.this.sql(dialect=Spark))
+    return str(tree.this.sql(dialect=dialect()))
 
 
 def _rewriting(node: Any) -> Callable[[Any], Any] | None:
