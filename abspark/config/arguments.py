@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -65,6 +66,8 @@ def _of_call(name: str, arguments: Sequence[Sequence[Word]]) -> Iterator[str]:
         yield _not_written(f"{name}()", what)
     elif what == _ZONE:
         yield from (f"{zone!r} is no time zone" for zone in _texts(given) if not is_zone(zone))
+    if name in ("regexp_extract", "regexp_extract_all") and all(map(_literal, arguments[1:])):
+        yield from _group_fault(name, *_texts(arguments[1:]))
     if name == "map" and not all(map(_literal, arguments[::2])):
         yield _not_written("map()", _KEY)
     if name == "decode" and len(arguments) == 2:
@@ -76,6 +79,16 @@ def _of_call(name: str, arguments: Sequence[Sequence[Word]]) -> Iterator[str]:
         yield f"{name}() counts from 1: an index of 0 would end the run"
     if name == "slice" and len(arguments) == 3 and (_number(arguments[2]) or 0) < 0:
         yield "slice() of a negative length would end the run"
+
+
+def _group_fault(name: str, pattern: str = "", group: str = "1", *_: str) -> Iterator[str]:
+    """The fault of a group that the pattern hasn't, where Python reads the pattern as Java does."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error:
+        return
+    if group.isdecimal() and int(group) > groups:
+        yield f"{name}() of group {group} would end the run at the first match: the pattern has {groups} in brackets"
 
 
 def _places(name: str, count: int) -> tuple[str, Sequence[int]]:
