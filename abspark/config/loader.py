@@ -45,6 +45,8 @@ def load_project(conf: Path, env: str | None = None, *, environ: Mapping[str, st
     for folder in LISTS:
         paths, wrong = list_files(conf, folder)
         faults.extend(wrong)
+        if not paths:
+            items.unread.update(LISTS[folder])
         for path in paths:
             file = read_file(path, environ)
             items.add(file, folder)
