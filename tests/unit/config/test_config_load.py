@@ -72,6 +72,15 @@ def test_an_unknown_environment_names_the_known_ones(conf: Conf) -> None:
         conf.load("test")
 
 
+def test_a_project_that_is_named_instead_of_its_conf(conf: Conf) -> None:
+    (conf.directory / "conf").mkdir()
+    assert conf.load()
+    for folder in ("sources", "metrics", "experiments", "environments"):
+        (conf.directory / folder).rename(conf.directory / "conf" / folder)
+    with pytest.raises(UsageError, match=r"conf holds no configuration\n  do: did you mean .*/conf/conf\?"):
+        conf.load()
+
+
 def test_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"(?s)no configuration directory .*nowhere.*abspark init"):
         load_project(tmp_path / "nowhere", "local")
