@@ -12,7 +12,20 @@ from typing import Any
 import click
 
 from abspark.command_assign import command_assign
-from abspark.command_common import AS_OF, CONF, ENV, EXPERIMENTS, FORMAT, QUIET, Format, load, session, show
+from abspark.command_common import (
+    AS_OF,
+    CONF,
+    ENV,
+    EXPERIMENTS,
+    FORMAT,
+    QUIET,
+    Format,
+    OutPath,
+    load,
+    session,
+    show,
+    writing_to,
+)
 from abspark.command_compare import compare
 from abspark.command_power import power
 from abspark.command_report import report
@@ -191,22 +204,24 @@ def prune(conf: Path, env: str, keep: int) -> None:
 
 
 @cli.command()
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=OutPath())
 def init(directory: Path) -> None:
     """Write a commented starter project into DIRECTORY."""
     from abspark.config.starter import write_starter
 
-    write_starter(directory)
+    with writing_to(directory):
+        write_starter(directory)
     click.echo(f"written to {directory}; next: abspark validate --conf {directory / 'conf'}")
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory for the schemas.")
+@click.option("--out", type=OutPath(), required=True, help="Directory for the schemas.")
 def schema(out: Path) -> None:
     """Write JSON Schemas of the configuration files, for editors."""
     from abspark.config.json_schema import write_schemas
 
-    write_schemas(out)
+    with writing_to(out):
+        write_schemas(out)
     click.echo(f"written to {out}")
 
 

@@ -63,6 +63,36 @@ class Instant(click.ParamType[datetime]):
         return instant.astimezone(UTC)
 
 
+class OutPath(click.Path):
+    """A place to write to; the empty text, which a path would take for the current folder, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("an empty path; write . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Within it files are written below `path`.
+
+    Raises:
+        UsageError: That can't be.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise UsageError(
+            f"{path} can't be written: {where}: {error.strerror}",
+            advice="name another folder, or one that may be made",
+        ) from None
+
+
 AS_OF = click.option(
     "--as-of", type=Instant(), help="Cut of event time, e.g. 2026-10-15T00:00:00Z. Default: now."
 )

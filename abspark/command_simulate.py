@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from abspark.command_common import load, local_session, show
+from abspark.command_common import OutPath, load, local_session, require_pyspark, show, writing_to
 from abspark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Directory for the logs and their project."
-)
+@click.option("--out", type=OutPath(), required=True, help="Directory for the logs and their project.")
 @click.option(
     "--format", "form", type=click.Choice(["delta", "parquet", "csv"]), default="parquet", show_default=True
 )
@@ -41,24 +40,28 @@ if TYPE_CHECKING:
 @click.option("--clean", is_flag=True, help="No faults in the logs.")
 def simulate(out: Path, form: LogFormat, *, clean: bool, **sizes: Any) -> None:
     """Write seeded raw logs with stated truth, and a project that analyses them."""
+    require_pyspark()
     from abspark.simulate import Simulation, write
 
     simulation = Simulation(**sizes)
+    _require_writable(out)
     with local_session() as spark:
         write(spark, simulation.clean() if clean else simulation, out, format=form)
     click.echo(f"written to {out}; next: abspark run --conf {out / 'conf'} --env local")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
+@click.option("--out", type=OutPath(), default=Path("build/demo"), show_default=True)
 @click.option("--units", type=int, default=20_000, show_default=True, help="Units that exist.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other rows.")
 def demo(out: Path, units: int, seed: int) -> None:
     """Simulate raw logs, run the main job on local Spark and Delta, print the results and write a report."""
+    require_pyspark()
     from abspark import queries, runner
     from abspark.progress import on_stderr
     from abspark.simulate import Simulation, write
 
+    _require_writable(out)
     progress = on_stderr()
     with local_session(progress.stage, keep_classes=True) as spark:
         with progress.stage("simulate raw logs"):
@@ -74,6 +77,13 @@ def demo(out: Path, units: int, seed: int) -> None:
     click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
     click.echo(f"next: abspark results --conf {out / 'conf'} --env local")
     _tell_report(project, out / "report")
+
+
+def _require_writable(folder: Path) -> None:
+    """Before Spark starts, whose own words for it are a stack trace."""
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
 
 
 def _tell_report(project: Project, folder: Path) -> None:

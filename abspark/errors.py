@@ -57,12 +57,17 @@ class Fault:
 
 
 class ConfigError(AbsparkError):
-    """The configuration has faults; all of them are in `faults`, ordered by file and line. Exit code 2."""
+    """The configuration has faults; all of them are in `faults`. Exit code 2.
+
+    They are ordered by file and line, those of whole files and folders first: of these others may follow.
+    """
 
     exit_code = 2
 
     def __init__(self, faults: Sequence[Fault], *, advice: str | None = None) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line or 0, fault.key)))
+        self.faults = tuple(
+            sorted(faults, key=lambda fault: (fault.key != "", fault.file, fault.line or 0, fault.key))
+        )
         count = len(self.faults)
         head = f"{count} fault{'s' if count != 1 else ''} in the configuration:"
         super().__init__("\n".join([head, *(f"  {fault}" for fault in self.faults)]), advice=advice)

@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from abspark.config import Project
+from abspark.config.chosen import as_ids
 from abspark.errors import no_committed_run
 from abspark.report.notebook import TableRows
 from abspark.report.order import in_order
@@ -21,7 +22,7 @@ def frame(spark: SparkSession, project: Project, table: str, *, experiments: Seq
     Raises:
         UsageError: An experiment has no committed run, or there is no such table.
     """
-    lake = lake_of(spark, project)
+    lake, experiments = lake_of(spark, project), as_ids(experiments)
     heads = lake.heads()
     missing = [name for name in experiments if name not in heads]
     if missing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from abspark.config.readable_text import is_zone
 from abspark.config.safe_sql import written_out
 from abspark.config.spark_sql import Word, form, nodes
 
@@ -32,7 +34,7 @@ _WRITTEN_OUT: Final = {
         date_format:2 from_unixtime:2 to_char:2 to_date:2 to_number:2 to_timestamp:2 to_timestamp_ntz:2
         to_unix_timestamp:2 to_varchar:2 try_to_date:2 try_to_number:2 try_to_timestamp:2
     """,
-    _ZONE: "make_timestamp:7",
+    _ZONE: "from_utc_timestamp:2 make_timestamp:7 to_utc_timestamp:2",
     _KEY: "parse_url:3 try_parse_url:3",
     _COUNT: "array_repeat:2 lpad:2 repeat:2 rpad:2 space:1",
     _INDEX: "element_at:2 try_element_at:2",
@@ -62,18 +64,31 @@ def _of_call(name: str, arguments: Sequence[Sequence[Word]]) -> Iterator[str]:
     given = [arguments[place - 1] for place in places if place <= len(arguments)]
     if not all(map(_literal, given)):
         yield _not_written(f"{name}()", what)
+    elif what == _ZONE:
+        yield from (f"{zone!r} is no time zone" for zone in _texts(given) if not is_zone(zone))
+    if name in ("regexp_extract", "regexp_extract_all") and all(map(_literal, arguments[1:])):
+        yield from _group_fault(name, *_texts(arguments[1:]))
     if name == "map" and not all(map(_literal, arguments[::2])):
         yield _not_written("map()", _KEY)
     if name == "decode" and len(arguments) == 2:
         yield "decode() of a character set would end the run at bytes that are none; use cast(... as string)"
-    texts = [word.text.lower() for argument in arguments[1:] for word in argument]
-    if name in ("to_char", "to_varchar") and texts == ["utf-8"]:
+    if name in ("to_char", "to_varchar") and [text.lower() for text in _texts(arguments[1:])] == ["utf-8"]:
         yield f"{name}() of utf-8 would end the run at bytes that are none; use cast(... as string)"
     place = _FROM_ONE.get(name, len(arguments) + 1)
     if place <= len(arguments) and _number(arguments[place - 1]) == 0:
         yield f"{name}() counts from 1: an index of 0 would end the run"
     if name == "slice" and len(arguments) == 3 and (_number(arguments[2]) or 0) < 0:
         yield "slice() of a negative length would end the run"
+
+
+def _group_fault(name: str, pattern: str = "", group: str = "1", *_: str) -> Iterator[str]:
+    """The fault of a group that the pattern hasn't, where Python reads the pattern as Java does."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error:
+        return
+    if group.isdecimal() and int(group) > groups:
+        yield f"{name}() of group {group} would end the run at the first match: the pattern has {groups} in brackets"
 
 
 def _places(name: str, count: int) -> tuple[str, Sequence[int]]:
@@ -105,8 +120,12 @@ def _arguments(words: Sequence[Word]) -> list[list[Word]]:
     return found if found[0] else []
 
 
+def _texts(arguments: Sequence[Sequence[Word]]) -> list[str]:
+    return [word.text for argument in arguments for word in argument]
+
+
 def _literal(argument: Sequence[Word]) -> bool:
-    signed = argument[1:] if argument and argument[0].text == "-" else argument
+    signed = argument[1:] if argument and argument[0].is_sign and argument[0].text == "-" else argument
     return all(word.kind in ("STRING", "RAW_STRING", "NUMBER") for word in signed) and bool(signed)
 
 

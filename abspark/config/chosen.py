@@ -8,13 +8,18 @@ from abspark.config.project import Project
 from abspark.errors import UsageError
 
 
+def as_ids(experiments: Sequence[str]) -> tuple[str, ...]:
+    """Ids of experiments as they are given from Python, where a text is one id."""
+    return (experiments,) if isinstance(experiments, str) else tuple(experiments)
+
+
 def require_known(project: Project, experiments: Sequence[str]) -> None:
     """Every experiment that is named is configured.
 
     Raises:
         UsageError: One is not.
     """
-    if unknown := [name for name in experiments if name not in project.experiments]:
+    if unknown := [name for name in as_ids(experiments) if name not in project.experiments]:
         raise UsageError(
             f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(project.experiments) or "none"
         )
@@ -26,6 +31,7 @@ def chosen_experiments(project: Project, experiments: Sequence[str]) -> tuple[st
     Raises:
         UsageError: One is unknown, or none is left.
     """
+    experiments = as_ids(experiments)
     require_known(project, experiments)
     chosen = tuple(
         name

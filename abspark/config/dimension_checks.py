@@ -16,8 +16,8 @@ _ATTRIBUTES: Final = ("name", "attributes", "dimensions", "combinations")
 
 
 def exposure_source(items: Items, name: Any) -> ExposureSource | None:
-    """The exposure source of a name, to read its attributes; None where there is none, or they are at fault."""
-    return next((item.reading(*_ATTRIBUTES) for item in items.of("exposures") if item.name == name), None)
+    """The exposure source of a name, to read its attributes; None where there is none, or they are not known."""
+    return next((_with_attributes(items, item) for item in items.of("exposures") if item.name == name), None)
 
 
 def known_attributes(items: Items, source: ExposureSource) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def dimension_faults(items: Items, item: Item) -> Iterator[Fault]:
     listed = item.data.get("dimensions")
     for index in range(len(listed) if isinstance(listed, list) else 0):
         yield from reference(items, item.place.inside("dimensions"), listed, index, kind="dimensions")
-    source = item.reading(*_ATTRIBUTES)
+    source = _with_attributes(items, item)
     if source is None:
         return
     names = known_attributes(items, source)
@@ -44,6 +44,12 @@ def dimension_faults(items: Items, item: Item) -> Iterator[Fault]:
                 f"{part!r} is no attribute{near_miss(part, plain)}",
                 allowed=", ".join(plain) or "none is declared",
             )
+
+
+def _with_attributes(items: Items, item: Item) -> Any:
+    """The source for a check of its attributes; None where they are at fault, or in a file that can't be read."""
+    source = item.reading(*_ATTRIBUTES)
+    return None if source is not None and source.dimensions and "dimensions" in items.unread else source
 
 
 def _dimensions(items: Items, source: ExposureSource) -> list[DimensionSource]:

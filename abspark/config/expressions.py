@@ -32,8 +32,7 @@ from abspark.config.functions import (
     UNITS,
 )
 from abspark.config.spark_sql import Word, bare_functions, form, nodes, parse
-
-_CLOCK_WORDS: Final = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
+from abspark.config.written_values import CLOCK_WORDS, written_value_faults
 
 _LITERALS: Final = ("Literal", "RawString")
 _TEXT_COMPARISONS: Final = ("EQ", "NEQ", "NullSafeEQ", "In", "Like", "ILike")
@@ -84,7 +83,7 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
         return [(str(error), None)]
     found = [*_call_faults(words), *_form_faults(tree), *_column_faults(tree, types)]
     found = found or [(message, None) for message in argument_faults(words, tree)]
-    found = found or [*_clock_faults(tree, types)]
+    found = found or [*_clock_faults(tree, types), *written_value_faults(tree, types)]
     return list(dict.fromkeys(found)) or list(_role_faults(words, tree, types, role))
 
 
@@ -134,7 +133,7 @@ def _clock_faults(tree: Any, types: Mapping[str, str | None]) -> Iterator[Findin
     """Spark reads text such as 'now' as the current time wherever it becomes a time, written or implied."""
     for node in nodes(tree):
         text = str(node.this) if form(node) in _LITERALS else ""
-        if _CLOCK_WORDS.match(text) and not _compared_with_text(node, types):
+        if CLOCK_WORDS.match(text) and not _compared_with_text(node, types):
             yield f"{text!r} as a time depends on the clock", None
 
 
@@ -202,7 +201,7 @@ def _kind_of_column(column: Any, types: Mapping[str, str | None]) -> str | None:
         return None
     if declared := types[name]:
         return _kind_of_type(declared)
-    return {"value": _NUMBER, "time": _TIME}.get(name, _TEXT)
+    return {"value": _NUMBER, "time": _TIME, "ingested": _TIME}.get(name, _TEXT)
 
 
 def _kind_of_type(declared: str) -> str:

@@ -17,7 +17,7 @@ _MATHS: Final = """
 _TEXT: Final = """
     ascii base64 bit_length btrim char char_length character_length chr concat concat_ws crc32 elt
     find_in_set get_json_object hash initcap instr json_array_length lcase left len length
-    levenshtein locate lower lpad ltrim luhn_check mask md5 octet_length overlay parse_url position
+    levenshtein locate lower lpad ltrim mask md5 octet_length overlay parse_url position
     regexp_count regexp_extract regexp_extract_all regexp_instr regexp_replace regexp_substr repeat
     replace reverse right rpad rtrim sha sha1 sha2 soundex space split split_part str_to_map substr
     substring substring_index to_char to_number to_varchar translate trim try_parse_url try_to_number
@@ -42,7 +42,7 @@ _TO_COLLECTION: Final = """
 _OF_COLLECTION: Final = "array_join array_max array_min array_position array_size cardinality size"
 _CASTS: Final = "bigint binary cast date decimal double float int smallint string timestamp tinyint try_cast"
 _BOOLEAN: Final = """
-    array_contains arrays_overlap boolean contains endswith equal_null ilike isnan isnotnull isnull like
+    array_contains arrays_overlap boolean contains endswith equal_null ilike isnan isnotnull isnull like luhn_check
     map_contains_key regexp regexp_like rlike startswith
 """
 _ANY_TYPE: Final = """

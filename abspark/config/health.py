@@ -119,10 +119,10 @@ class EventsWithoutTimeCheck(ShareCheck):
 
 
 class BadValuesCheck(ShareCheck):
-    """Share of the rows that a metric wants a value of whose value it can't use."""
+    """Share of the rows that a metric wants a value of whose value it can't use; high where its `where` is too wide."""
 
     warn: Share = 0.01
-    fail: Share = 0.1
+    fail: Share = 0.9
 
 
 class LateRowsCheck(ShareCheck):

@@ -53,6 +53,8 @@ class Items:
 
     by_kind: dict[str, list[Item]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """Top keys of which a file may define more, were it not at fault."""
     _written: list[tuple[Place, Mapping[str, Any], ConfigFile]] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Item]:
@@ -65,6 +67,8 @@ class Items:
 
     def add(self, file: ConfigFile, folder: str) -> None:
         """Take in the definitions of a file."""
+        if file.data is None or not isinstance(file.data, Mapping):
+            self.unread.update(LISTS[folder])
         if file.data is None:
             if not file.faults:
                 self.faults.append(file.place.fault("the file is empty", show_value=False))
@@ -81,7 +85,8 @@ class Items:
         """Make the metrics, once all files are in: each takes what it doesn't state from the one that it extends."""
         written = [(place, data) for place, data, _ in self._written]
         for (place, _, file), (data, faults) in zip(self._written, extended(written), strict=True):
-            self.faults.extend(faults)
+            # of a file that can't be read the metric may be that is extended
+            self.faults.extend(() if "metrics" in self.unread else faults)
             self.of("metrics").append(
                 Item(place, data, _name(data, "metrics"), None)
                 if faults
@@ -102,8 +107,10 @@ class Items:
         for key, data in file.data.items():
             place = file.place.inside(key)
             if key not in lists:
+                self.unread.update(lists)
                 self.faults.append(unknown_key(place, tuple(lists)))
             elif not isinstance(data, list):
+                self.unread.add(key)
                 self.faults.append(place.fault("must be a list"))
             else:
                 yield from ((key, lists[key], place.inside(i), entry) for i, entry in enumerate(data))

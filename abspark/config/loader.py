@@ -12,7 +12,7 @@ from abspark.config.checks import check_items
 from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.faults import Place, unknown_key
-from abspark.config.files import list_files, read_file, shown_path
+from abspark.config.files import FOLDERS, list_files, read_file, shown_path
 from abspark.config.items import LISTS, Items, validated, without_unset
 from abspark.config.metric import Metric
 from abspark.config.project import Project
@@ -39,12 +39,16 @@ def load_project(conf: Path, env: str | None = None, *, environ: Mapping[str, st
         raise UsageError(
             f"no configuration directory {conf}", advice="`abspark init` writes a starter project"
         )
+    if (conf / "conf").is_dir() and not any((conf / folder).is_dir() for folder in FOLDERS):
+        raise UsageError(f"{conf} holds no configuration", advice=f"did you mean {conf / 'conf'}?")
     items = Items()
     faults: list[Fault] = []
     environment = _environment(conf, env, environ, faults)
     for folder in LISTS:
         paths, wrong = list_files(conf, folder)
         faults.extend(wrong)
+        if not paths:
+            items.unread.update(LISTS[folder])
         for path in paths:
             file = read_file(path, environ)
             items.add(file, folder)

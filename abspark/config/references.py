@@ -20,10 +20,13 @@ _KINDS = {
 
 
 def reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: str) -> Iterator[Fault]:
-    """The fault of a name that is written at `key` of `holder` and that nothing of `kind` has."""
+    """The fault of a name that is written at `key` of `holder` and that nothing of `kind` has.
+
+    None where a file that may define it can't be read: that is the fault to mend first.
+    """
     name = holder[key] if isinstance(key, int) else holder.get(key)
     known = items.names(kind)
-    if isinstance(name, str) and name not in known:
+    if isinstance(name, str) and name not in known and kind not in items.unread:
         yield place.inside(key).fault(
             f"there is no such {_KINDS[kind]}{near_miss(name, known)}",
             allowed=", ".join(sorted(set(known))) or None,

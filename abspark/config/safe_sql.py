@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from abspark.config.spark_sql import dialect
+
 _DAYS: Final = (-4_000_000, 4_000_000)
 _MONTHS: Final = (-120_000, 120_000)
 _YEARS: Final = (0, 9_999)
@@ -23,16 +25,34 @@ def never_raising(expression: str) -> str:
     of a map and a division by zero, over which the session's settings decide. An expression without any of these stays
     as written.
     """
-    from sqlglot import exp
-    from sqlglot.dialects.spark import Spark
+    tree, changed = _safe_tree(expression)
+    return str(tree.sql(dialect=dialect())) if changed else expression
 
-    tree = exp.Paren(this=exp.condition(expression, dialect=Spark))
+
+def calls_in(expression: str) -> tuple[str, ...]:
+    """The calls and matches that `never_raising` of an expression evaluates, on some rows or on all."""
+    from sqlglot import exp
+
+    tree, _ = _safe_tree(expression)
+    found = (
+        node
+        for node in tree.walk()
+        if isinstance(node, exp.Func | exp.Like | exp.ILike)
+        and not isinstance(node, exp.Connector | exp.Case | exp.If | exp.Cast)
+        and not isinstance(node.parent, exp.Escape)
+    )
+    return tuple(dict.fromkeys(str(node.sql(dialect=dialect())) for node in found))
+
+
+def _safe_tree(expression: str) -> tuple[Any, bool]:
+    """The tree of the safe form, and whether it is another than that of the expression."""
+    from sqlglot import exp
+
+    tree = exp.Paren(this=exp.condition(expression, dialect=dialect()))
     risky = [(node, made) for node in tree.walk(bfs=True) if (made := _rewriting(node)) is not None]
-    if not risky:
-        return expression
     for node, made in reversed(risky):
         node.replace(made(node))
-    return str(tree.this.sql(dialect=Spark))
+    return tree.this, bool(risky)
 
 
 def _rewriting(node: Any) -> Callable[[Any], Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from abspark.config.forms import SIGNS
@@ -16,6 +16,10 @@ MAX_NESTING: Final = 30
 _OPENING: Final = ("(", "[", "case")
 _CLOSING: Final = (")", "]", "end")
 _PREFIXES: Final = ("not", "!", "-", "+", "~")
+_AS_WRITTEN: Final = (
+    *("GET_JSON_OBJECT", "FROM_UTC_TIMESTAMP", "TO_UTC_TIMESTAMP"),
+    *("SHIFTLEFT", "SHIFTRIGHT", "LOG10", "LOG2", "LEVENSHTEIN"),
+)
 _QUOTED: Final = ("STRING", "RAW_STRING", "IDENTIFIER", "NUMBER")
 
 
@@ -41,15 +45,14 @@ def parse(text: str) -> tuple[tuple[Word, ...], Any]:
         ValueError: not one readable expression, or too long or too deep to be parsed safely.
     """
     from sqlglot import exp
-    from sqlglot.dialects.spark import Spark
     from sqlglot.errors import ParseError, SqlglotError
 
     if len(text) > MAX_LENGTH:
         raise ValueError(f"is longer than {MAX_LENGTH} characters")
     try:
-        words = tuple(_word(token) for token in Spark().tokenize(text))
+        words = tuple(_word(token) for token in dialect()().tokenize(text))
         _refuse(words)
-        return words, exp.condition(text, dialect=Spark, copy=False)
+        return words, exp.condition(text, dialect=dialect(), copy=False)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     except ParseError as error:
@@ -60,6 +63,22 @@ def parse(text: str) -> tuple[tuple[Word, ...], Any]:
         raise ValueError("is no Spark SQL expression: a function lacks an argument") from None
     except SqlglotError:
         raise ValueError("is no Spark SQL expression: a quote or comment is not closed") from None
+
+
+@cache
+def dialect() -> Any:
+    """Spark's dialect, in which some functions stay calls as they are written.
+
+    The parser would read JSON paths, of which it knows fewer forms than Spark and says so on stderr, and would make of
+    time zones and shifts what stands for syntax that Spark lacks.
+    """
+    from sqlglot.dialects.spark import Spark
+
+    functions = {name: made for name, made in Spark.parser_class.FUNCTIONS.items() if name not in _AS_WRITTEN}
+    parser = type("Parser", (Spark.parser_class,), {"FUNCTIONS": functions})
+    escapes = [*Spark.tokenizer_class.STRING_ESCAPES, "'", '"']
+    tokenizer = type("Tokenizer", (Spark.tokenizer_class,), {"STRING_ESCAPES": escapes})
+    return type("SparkAsWritten", (Spark,), {"Parser": parser, "Tokenizer": tokenizer})
 
 
 def nodes(tree: Any) -> Iterator[Any]:
@@ -78,9 +97,7 @@ def form(node: Any) -> str:
 
 def bare_functions() -> frozenset[str]:
     """Token kinds of functions that need no brackets, such as current_date."""
-    from sqlglot.dialects.spark import Spark
-
-    return frozenset(kind.name for kind in Spark.parser_class.NO_PAREN_FUNCTIONS)
+    return frozenset(kind.name for kind in dialect().parser_class.NO_PAREN_FUNCTIONS)
 
 
 def _word(token: Any) -> Word:

@@ -24,8 +24,9 @@ def expand(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
         if inside is None:
             return "${"
         parts = _INSIDE.fullmatch(inside)
-        if not closed or parts is None:
-            wrong.append(f"{match[0]} is no reference to an environment variable")
+        if not closed or parts is None or "${" in inside:
+            within = "; none stands inside another" if "${" in inside else ""
+            wrong.append(f"{match[0]} is no reference to an environment variable{within}")
             return match[0]
         name, has_default, default = parts.groups()
         value = environ.get(name)

@@ -1,20 +1,48 @@
-"""Whether a source's columns have the types that its filter and its metrics' expressions need, before it is scanned."""
+"""Whether Spark can evaluate a source's filter and its metrics' expressions over its columns, before it is scanned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    DateTimeException,
+    IllegalArgumentException,
+    NumberFormatException,
+    PySparkException,
+    SparkRuntimeException,
+    SparkUpgradeException,
+)
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    MapType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from abspark.config import Experiment, Project, Source
-from abspark.config.safe_sql import never_raising
+from abspark.config.safe_sql import calls_in, never_raising
 from abspark.errors import DataError
 from abspark.pipeline.plans import Want, metric_plan
 from abspark.stages.state import RunState
 from abspark.storage import first_line
+
+_RAISED: Final = (
+    ArithmeticException,
+    DateTimeException,
+    IllegalArgumentException,
+    NumberFormatException,
+    SparkRuntimeException,
+    SparkUpgradeException,
+)
+"""What Spark raises of an expression where it evaluates it."""
 
 
 class Stated(NamedTuple):
@@ -35,6 +63,8 @@ def require_evaluable(
 ) -> None:
     """Have Spark analyse every expression over `rows`, the source's canonical ones, without reading any.
 
+    And evaluate them on one row of made values: a pattern or format at fault raises on any row.
+
     Experiments with a metric whose expression is at fault leave the run.
 
     Raises:
@@ -44,7 +74,7 @@ def require_evaluable(
         _require(source, rows, [Stated("filter", source.filter, "boolean")])
     by_experiment = [(e, _of_metrics(e, state.project, source.name)) for e in experiments]
     every = {(one.text, one.becomes): one for _, stated in by_experiment for one in stated}
-    if _fault(rows, every.values()) is None:
+    if fault_of(rows, every.values()) is None:
         return
     for experiment, stated in by_experiment:
         try:
@@ -78,10 +108,10 @@ def _of_want(metric: str, want: Want) -> Iterator[Stated]:
 def _require(source: Source, rows: DataFrame, stated: Iterable[Stated]) -> None:
     """Raise of the first expression that Spark refuses."""
     given = tuple(stated)
-    if _fault(rows, given) is None:
+    if fault_of(rows, given) is None:
         return
     for one in given:
-        if (refused := _fault(rows, [one])) is not None:
+        if (refused := fault_of(rows, [one])) is not None:
             raise DataError(
                 f"source {source.name}: {one.what} = {one.text}: {first_line(refused)}",
                 allowed="what Spark can evaluate over the types that the source's columns have: "
@@ -90,11 +120,54 @@ def _require(source: Source, rows: DataFrame, stated: Iterable[Stated]) -> None:
             )
 
 
-def _fault(rows: DataFrame, stated: Iterable[Stated]) -> AnalysisException | None:
+def fault_of(rows: DataFrame, stated: Iterable[Stated]) -> PySparkException | None:
     """What Spark says against some expressions together."""
+    given = tuple(stated)
     try:
         # a session over Connect analyses only what is asked for
-        _ = rows.select(*(one.column().alias(f"c{j}") for j, one in enumerate(stated))).schema
+        _ = rows.select(*(one.column().alias(f"c{j}") for j, one in enumerate(given))).schema
     except AnalysisException as error:
         return error
+    sample, whole = _sample(rows), [never_raising(one.text) for one in given]
+    try:
+        # what stands behind an `and` or in a case, the row might not come to
+        return _raised(sample, (*whole, *(call for one in given for call in calls_in(one.text))))
+    except AnalysisException:
+        return _raised(sample, whole)
+
+
+def _raised(sample: DataFrame, texts: Iterable[str]) -> PySparkException | None:
+    """What evaluating expressions raises; fetched are lengths, as Python lacks some values that Spark has."""
+    lengths = (
+        F.length(F.expr(text).cast("string")).alias(f"c{j}") for j, text in enumerate(dict.fromkeys(texts))
+    )
+    try:
+        sample.select(*lengths).collect()
+    except _RAISED as error:
+        return error
     return None
+
+
+def _sample(rows: DataFrame) -> DataFrame:
+    """One row with a value in each column of `rows`; a local relation, which Spark evaluates without a job."""
+    fields = rows.schema.fields
+    values = ", ".join(_value(field.dataType) for field in fields)
+    names = ", ".join(f"`{field.name.replace('`', '``')}`" for field in fields)
+    return rows.sparkSession.sql(f"select * from values ({values}) as sample({names})")
+
+
+def _value(kind: DataType) -> str:
+    """SQL of a value of a type."""
+    if isinstance(kind, ArrayType):
+        return f"array({_value(kind.elementType)})"
+    if isinstance(kind, MapType):
+        return f"map({_value(kind.keyType)}, {_value(kind.valueType)})"
+    if isinstance(kind, StructType):
+        return f"named_struct({', '.join(f'{_quoted(f.name)}, {_value(f.dataType)}' for f in kind.fields)})"
+    text = "2026-01-01" if isinstance(kind, DateType | TimestampType | TimestampNTZType) else "1"
+    return f"cast('{text}' as {kind.simpleString()})"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

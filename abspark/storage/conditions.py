@@ -65,10 +65,11 @@ def full_disk(error: BaseException) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What the error says, without class names, condition, plan and stack trace."""
+    """What the error says, without class names, condition, plan and stack trace; what a colon ends goes on."""
     text = _PY4J_HEAD.sub("", str(error).strip())
     text = _EXCEPTION_NAME.sub("", text)
-    line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    line, after, *_ = (*filter(str.strip, text.splitlines()), "", "")
+    line = f"{line} {after.strip()}" if line.endswith(":") else line or type(error).__name__
     return _NOISE.sub("", _CONDITION.sub("", line, count=1)).strip()
 
 

@@ -181,9 +181,12 @@ def test_floating_point_ids(tiny: TinyProject, fails: Fails) -> None:
          r"source purchases: where of metric conversion = size\(event\) > 1: Cannot resolve .*\n"
          r" +allowed: what Spark can evaluate .*: unit string, time timestamp, event string, event_id string, "
          r"value double\n +do: change the expression"),
+        ("metrics/tiny.yaml", "event = 'buy'", "event = 'buy' and event rlike '('",
+         r"source purchases: where of metric conversion = event = 'buy' and event rlike '\(': The value of "
+         r"parameter\(s\) `regexp` in `rlike` is invalid: '\('\.\n"),
         ("sources/logs.yaml", "    columns: {unit: user, time: ts, event",
-         "    filter: element_at(event, 1) = 'b'\n    columns: {unit: user, time: ts, event",
-         r"source purchases: filter = element_at\(event, 1\) = 'b': Cannot resolve "),
+         "    filter: size(event) = 1\n    columns: {unit: user, time: ts, event",
+         r"source purchases: filter = size\(event\) = 1: Cannot resolve "),
         ("sources/logs.yaml", "event_id: id}\n  - name: visits",
          "event_id: id}\n    properties: {seen: {column: ts, type: 'map<string,string>'}}\n  - name: visits",
          r"source purchases: column ts is timestamp, declared as map<string,string>"),

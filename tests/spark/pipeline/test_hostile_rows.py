@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import function_examples
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -104,3 +105,20 @@ def test_what_fails_is_null(rows: DataFrame, expression: str, row: str, value: o
         F.expr(row).alias("wanted"), F.expr(never_raising(expression)).alias("value")
     ).collect()
     assert {repr(one["value"]) for one in found if one["wanted"]} == {repr(value)}
+
+
+def test_every_function_gives_the_same_when_it_is_written_anew(rows: DataFrame) -> None:
+    """An overflow that cannot be, in the same expression, has each example written anew."""
+    written = {call: F.expr(call) for call in function_examples.EXAMPLES}
+    anew = {
+        call: F.expr(never_raising(f"case when i + 1 > 0 then {call} end"))
+        for call in function_examples.EXAMPLES
+    }
+    row = rows.sparkSession.sql(function_examples.ROW)
+    first, second = (
+        row.select(*(column.alias(call) for call, column in columns.items())).collect()[0].asDict()
+        for columns in (written, anew)
+    )
+    assert {call: repr(value) for call, value in second.items()} == {
+        call: repr(value) for call, value in first.items()
+    }

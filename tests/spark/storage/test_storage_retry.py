@@ -70,6 +70,12 @@ def test_no_pause_is_longer_than_two_seconds(pauses: list[float]) -> None:
             "PATH_NOT_FOUND",
             "Path does not",
         ),
+        (
+            "[INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION] You may get a different result due to "
+            "the upgrading to Spark >= 3.0:\nFail to recognize 'YYYY' pattern in the DateTimeFormatter.\n1) You can",
+            "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
+            "You may get a different result due to the upgrading to Spark >= 3.0: Fail to recognize 'YYYY' pattern",
+        ),
         ("list [1] of things", "", "list [1] of things"),
     ],
 )

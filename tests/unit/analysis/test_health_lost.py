@@ -143,7 +143,7 @@ def test_events_without_id_or_time(ids: int, times: int, expected: tuple[Any, An
     assert found == expected
 
 
-@pytest.mark.parametrize(("bad", "status"), [(10, "pass"), (11, "warn"), (100, "warn"), (101, "fail")])
+@pytest.mark.parametrize(("bad", "status"), [(10, "pass"), (11, "warn"), (900, "warn"), (901, "fail")])
 def test_bad_values(bad: int, status: str) -> None:
     row = values_check(experiment(), "orders", "revenue", wanted=1_000, bad=bad)
     assert (row["check"], row["slice_name"], row["slice_value"], row["status"]) == (
@@ -153,7 +153,7 @@ def test_bad_values(bad: int, status: str) -> None:
     assert row["message"] == (
         f"{bad / 1_000:.4%} of the rows in orders that revenue wants a value of have none that it can use."
     )
-    given = experiment(health={"bad_values": {"warn": 0.5, "fail": 0.5}})
+    given = experiment(health={"bad_values": {"warn": 0.95, "fail": 0.95}})
     assert values_check(given, "orders", "revenue", wanted=1_000, bad=bad)["status"] == "pass"
 
 

@@ -28,6 +28,12 @@ def test_those_named_are_chosen_alone_drafts_too(project: Project) -> None:
     assert set(chosen_experiments(project, ["draft", "paused"])) == {"draft", "paused"}
 
 
+def test_a_text_is_one_name(project: Project) -> None:
+    assert chosen_experiments(project, "paused") == ("paused",)
+    with pytest.raises(UsageError, match="no experiment 'paused, draft'\n  allowed: completed, draft"):
+        chosen_experiments(project, "paused, draft")
+
+
 def test_an_unknown_name_is_refused_beside_known_ones(project: Project) -> None:
     with pytest.raises(UsageError, match="no experiment 'x'\n  allowed: completed, draft, paused, running"):
         chosen_experiments(project, ["draft", "x"])

@@ -436,6 +436,13 @@ ENVIRONMENT_FAULTS = [
         [f":1 lake.path = ${{LA KE}}: ${{LA KE}} is no reference to an environment variable {REFERENCES}"],
     ),
     (
+        'lake: {path: "${LAKE:-${HOME}/x}"}\n',
+        [
+            f":1 lake.path = ${{LAKE:-${{HOME}}/x}}: ${{LAKE:-${{HOME}} is no reference to an environment variable;"
+            f" none stands inside another {REFERENCES}"
+        ],
+    ),
+    (
         'lake: {path: "x${LAKE"}\n',
         [f":1 lake.path = x${{LAKE: ${{LAKE is no reference to an environment variable {REFERENCES}"],
     ),

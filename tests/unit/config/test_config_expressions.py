@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import function_examples
 import pytest
 
 from abspark.config.expressions import Role, columns_used, expression_faults
 from abspark.config.functions import FUNCTIONS, REFUSALS
+from abspark.config.safe_sql import never_raising
 
 TYPES = {
     "unit": None, "time": None, "event": None, "value": None, "variant": None, "country": None,
@@ -167,7 +171,14 @@ def test_refused_conditions(expression: str, message: str) -> None:
         ("event not like concat('%', category)", "like takes its pattern from a row, and some would end the run"),
         ("ilike(event, category)", "ilike takes its pattern from a row, and some would end the run"),
         ("regexp_extract(event, '(a)', quantity) = 'a'", "regexp_extract() takes its pattern from a row, and some"),
+        ("regexp_extract(event, 'a', 3) = 'a'", "regexp_extract() of group 3 would end the run at the first match: the "
+         "pattern has 0 in brackets"),
+        ("size(regexp_extract_all(event, '(?:a)')) = 1",
+         "regexp_extract_all() of group 1 would end the run at the first"),
         ("size(split(event, category)) = 1", "split() takes its pattern from a row, and some would end the run"),
+        ("from_utc_timestamp(time, category) > time", "from_utc_timestamp() takes its time zone from a row, and some"),
+        ("to_utc_timestamp(time, 'Mars/City') > time", "'Mars/City' is no time zone"),
+        ("convert_timezone('UTC', '+19:00', time) > time", "'+19:00' is no time zone"),
         ("parse_url(event, 'QUERY', category) = 'x'", "parse_url() takes its key from a row, and some would end the"),
         ("repeat(event, quantity) = 'x'", "repeat() takes its number from a row, and some would end the run"),
         ("dateadd(hour, quantity, time) > time", "dateadd() takes its number from a row, and some would end the run: "
@@ -190,11 +201,14 @@ def test_arguments_with_which_a_row_could_end_the_run(expression: str, message: 
         "event like r'a%' and like(event, 'a_', '#') and event not rlike '^a' and regexp_like(event, 'b', 'i')",
         "element_at(page.views, -1) = 1 and tags[category] = 'x' and page.views[quantity] = 1",
         "split_part(category, event, quantity) = 'a' and size(slice(page.views, quantity, 2)) > 1",
-        "regexp_extract(coalesce(event, category), '(a)(b)', 2) = 'b'",
+        "regexp_extract(coalesce(event, category), '(a)(b)', 2) = 'b' and regexp_extract(event, 'a', 0) = 'a'",
+        "regexp_extract(event, '(?<name>a)(b)', 2) = 'b'",
         "to_date(lower(category), 'yyyy-MM-dd') > time and date_add(time, quantity) > time",
         "dateadd(day, 2, time) > time and time + quantity * interval '1' day > time",
         "map('a', 1, 'b', quantity)[event] = 1 and decode(event, 'a', 1, 'b', 2) = 1",
         "convert_timezone('UTC', 'Europe/Rome', time) > time and to_char(value, '99') = '1'",
+        "to_utc_timestamp(from_utc_timestamp(time, '+02:00'), 'Asia/Tokyo') = time",
+        "regexp_replace(event, 'a', '-') = '-'",
         "str_to_map(category)['a'] = 'b' and lpad(event, 5, category) = 'x'",
     ],
 )
@@ -238,3 +252,28 @@ def test_columns_of_what_cannot_be_read() -> None:
 
 def test_no_function_is_both_allowed_and_refused() -> None:
     assert FUNCTIONS.isdisjoint(REFUSALS)
+
+
+@pytest.mark.parametrize("expression", function_examples.EXAMPLES)
+def test_every_function_may_be_called(expression: str) -> None:
+    assert expression_faults(expression, function_examples.TYPES, "key") == []
+
+
+def test_every_function_has_an_example() -> None:
+    called = {name for call in function_examples.EXAMPLES for name in re.findall(r"(\w+)(?:\(| when)", call)}
+    assert called >= FUNCTIONS
+
+
+@pytest.mark.parametrize("path", ["$..[", "$[?(@.a > 1)]", "a", "$.a[", ""])
+def test_odd_json_paths_are_sparks_to_judge(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    expression = f"get_json_object(category, '{path}') = 'x'"
+    assert messages(expression) == []
+    assert never_raising(f"{expression} and value + 1 > 0").startswith(
+        f"GET_JSON_OBJECT(category, '{path}') = 'x' AND"
+    )
+    assert capsys.readouterr() == ("", "")
+
+
+def test_luhn_check_is_a_condition() -> None:
+    assert messages("luhn_check(category)") == []
+    assert messages("luhn_check(category)", "value") == ["is a condition, not a number"]

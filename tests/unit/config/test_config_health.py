@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "exposures_lost": {"warn": 0.01, "fail": 0.1},
     "events_without_id": {"warn": 0.1, "fail": 0.9},
     "events_without_time": {"warn": 0.01, "fail": 0.1},
-    "bad_values": {"warn": 0.01, "fail": 0.1},
+    "bad_values": {"warn": 0.01, "fail": 0.9},
     "late_rows": {"warn": 0.01, "fail": 0.05},
     "clock": {"warn": 0.0001, "fail": 0.01},
     "bots": {"warn": 0.001, "fail": 0.01},

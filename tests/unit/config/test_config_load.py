@@ -72,6 +72,15 @@ def test_an_unknown_environment_names_the_known_ones(conf: Conf) -> None:
         conf.load("test")
 
 
+def test_a_project_that_is_named_instead_of_its_conf(conf: Conf) -> None:
+    (conf.directory / "conf").mkdir()
+    assert conf.load()
+    for folder in ("sources", "metrics", "experiments", "environments"):
+        (conf.directory / folder).rename(conf.directory / "conf" / folder)
+    with pytest.raises(UsageError, match=r"conf holds no configuration\n  do: did you mean .*/conf/conf\?"):
+        conf.load()
+
+
 def test_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"(?s)no configuration directory .*nowhere.*abspark init"):
         load_project(tmp_path / "nowhere", "local")
@@ -93,17 +102,16 @@ def test_all_faults_of_all_files_are_told_at_once(conf: Conf) -> None:
     conf.write("metrics/torn.yaml", "metrics:\n  - name: a\n   kind: mean\n")
     places = [told.split(" ")[0] + " " + told.split(" ")[1].rstrip(":") for told in conf.told()]
     assert places == [
+        "metrics/empty.yaml ",
+        "metrics/torn.yaml:3 ",
         "environments/local.yaml:2 spark",
         "experiments/button.yaml:2 variants",
         "experiments/button.yaml:3 control",
-        "experiments/button.yaml:8 metrics.primary[1]",
         "experiments/button.yaml:11 segments[0]",
         "experiments/button.yaml:12 analysis.alpha",
         "experiments/button.yaml:13 min_sample_size",
-        "metrics/empty.yaml ",
         "metrics/shop.yaml:3 metrics[0].kind",
         "metrics/shop.yaml:5 metrics[0].where",
-        "metrics/torn.yaml:3 ",
         "sources/web.yaml:5 exposures[0].time_zone",
         "sources/web.yaml:16 events[0].properties.pieces",
     ]
@@ -401,3 +409,45 @@ def test_an_unknown_name_of_the_package() -> None:
 
     with pytest.raises(AttributeError, match=r"module 'abspark.config' has no attribute 'Projekt'"):
         abspark.config.Projekt  # noqa: B018  # the access is what is tested
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        (SHOP, METRICS.replace("    kind: mean", "\tkind: mean"),
+         f"{SHOP}:8 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"),
+        (SHOP, "", f"{SHOP} : the file is empty"),
+        (SHOP, "- conversion\n", f"{SHOP}:1 : must be a mapping [metrics]"),
+        (SHOP, "metrics:\n", f"{SHOP}:1 metrics = null: must be a list"),
+        (SHOP, METRICS.replace("metrics:", "metric:"),
+         f"{SHOP}:1 metric: unknown key; did you mean 'metrics'? [metrics]"),
+        (WEB, SOURCES.replace("    format: delta", "\tformat: delta"),
+         f"{WEB}:3 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"),
+    ],
+)  # fmt: skip
+def test_what_a_file_that_cannot_be_read_may_define_is_not_missed(
+    conf: Conf, file: str, text: str, told: str
+) -> None:
+    conf.write("metrics/more.yaml", "metrics:\n  - {name: cheap, extends: revenue, where: value < 5}\n")
+    assert conf.load()
+    conf.write(file, text)
+    assert conf.told() == [told]
+
+
+def test_a_folder_without_files_is_one_fault(conf: Conf) -> None:
+    (conf.directory / SHOP).unlink()
+    assert conf.told() == ["metrics : the folder holds no .yaml file"]
+
+
+def test_attributes_of_a_dimension_that_cannot_be_read_are_not_missed(conf: Conf) -> None:
+    conf.edit(
+        WEB, "    attributes: [country, platform]\n", "    attributes: [country]\n    dimensions: [users]\n"
+    )
+    conf.write("sources/users.yaml", "dimensions: {}\n")
+    assert conf.told() == ["sources/users.yaml:1 dimensions: must be a list"]
+
+
+def test_faults_of_whole_files_come_first(conf: Conf) -> None:
+    conf.write(SHOP, "")
+    conf.edit(BUTTON, "control: grey", "control: gray")
+    assert [told.split()[0] for told in conf.told()] == [SHOP, f"{BUTTON}:3"]

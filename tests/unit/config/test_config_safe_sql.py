@@ -25,6 +25,8 @@ from abspark.config.safe_sql import never_raising
         ("split_part(a, ',', -1)", "SPLIT_PART(a, ',', -1)"),
         ("slice(a, -2, n)", "SLICE(a, -2, NULLIF(GREATEST(TRY_CAST(n AS INT), -1), -1))"),
         ("slice(a, i - 1, 2)", "SLICE(a, NULLIF(NULLIF(TRY_CAST(TRY_SUBTRACT(i, 1) AS INT), 0), -2147483648), 2)"),
+        ("n + 1 > 0 and a = 'it''s' and b = \"x\"\"y\"", r"""TRY_ADD(n, 1) > 0 AND a = 'it\'s' AND b = 'x"y'"""),
+        ("log10(a) + log2(b)", "TRY_ADD(LOG10(a), LOG2(b))"),
         ("date_add(a, n)", "DATE_ADD(a, CASE WHEN n BETWEEN -4000000 AND 4000000 THEN n END)"),
         ("timestamp_millis(n)",
          "TIMESTAMP_MILLIS(CASE WHEN n BETWEEN -62135596800000 AND 253402300799000 THEN n END)"),
