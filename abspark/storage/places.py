@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _GLOB = re.compile(r"[*?\[{]")
+_MEANT_BY_GLOBS = re.compile(r"[\\*?\[\]{},]")
 _ENTRIES_SHOWN = 8
 
 
@@ -80,6 +81,14 @@ def glob_free(location: str) -> str | None:
     segments = location.split("/")
     first = next(index for index, segment in enumerate(segments) if _GLOB.search(segment))
     return "/".join(segments[:first]) or "/"
+
+
+def glob_without_marks(path: str) -> str:
+    """A glob that finds this path, and others that differ from it in the characters that globs mind.
+
+    Between braces Hadoop forgets which characters were escaped.
+    """
+    return _MEANT_BY_GLOBS.sub("?", path)
 
 
 def shortened(names: list[str]) -> str:

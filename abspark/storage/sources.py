@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +16,14 @@ from abspark.config import Source
 from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.faults import as_data_error
-from abspark.storage.places import delta_path_name, glob_free, local_path, tables_beside, what_is_at
+from abspark.storage.places import (
+    delta_path_name,
+    glob_free,
+    glob_without_marks,
+    local_path,
+    tables_beside,
+    what_is_at,
+)
 
 _LISTING_OPTIONS: Final = frozenset(
     {"basepath", "pathglobfilter", "recursivefilelookup", "modifiedbefore", "modifiedafter"}
@@ -30,6 +39,9 @@ _READER_DEFAULTS: Final = {
 
 # what a session leaves out of a log, the ledger can't count
 _WHOLE: Final = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
+
+_ROOT: Final = re.compile(r"[^:/]+:(//[^/]*)?/")
+_PARTITIONS: Final = re.compile(r"(/[^/=]+=[^/]*)+$")
 
 
 @dataclass(frozen=True)
@@ -169,6 +181,7 @@ def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
         )
     listing = "\n".join(f"{row['path']}\t{row['length']}\t{row['changed']}" for row in rows)
     files = tuple(row["path"] for row in rows)
+    _require_plain(spark, source, files)
     return PinnedSource(
         source.name,
         source.format,
@@ -194,6 +207,34 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
             return []
         pinned = PinnedSource(source.name, source.format, path)
         raise as_data_error(error, [pinned]) or error from None
+
+
+def _require_plain(spark: SparkSession, source: Source, files: tuple[str, ...]) -> None:
+    """Check that no file belongs to a Delta table, which keeps those that it has replaced beside those that count."""
+    found = _ROOT.match(files[0])
+    if found is None:
+        return
+    root = found.group()
+    folders = {folder for folder in _table_folders(files) if len(folder) > len(root)}
+    below = sorted({glob_without_marks(folder.removeprefix(root)) for folder in folders})
+    try:
+        logs = spark.read.format("binaryFile").load(f"{root}{{{','.join(below)}}}/_delta_log/*.json")
+        tables = {row["path"].rpartition("/_delta_log/")[0] for row in logs.select("path").collect()}
+    except Exception:  # there is none; of what else may be the matter the files tell as well
+        return
+    if mine := sorted(tables & folders):
+        raise DataError(
+            f"source {source.name}: {mine[0]} is a Delta table, whose files also hold rows that have been replaced or "
+            f"deleted, and {source.path} is read as {source.format}.",
+            advice="format: delta, with the table's folder as path; a filter takes a part of it",
+        )
+
+
+def _table_folders(files: tuple[str, ...]) -> Iterator[str]:
+    """Where a Delta table that the files belong to would lie: above its partitions, or above two random letters."""
+    for folder in {_PARTITIONS.sub("", file.rpartition("/")[0]) for file in files}:
+        yield folder
+        yield folder.rpartition("/")[0]
 
 
 def _base_path(source: Source, path: str, files: tuple[str, ...]) -> str | None:

@@ -219,6 +219,42 @@ def test_path_that_is_no_delta_table(spark: SparkSession, tmp_path: Path) -> Non
         pin(spark, events(tmp_path / "absent", format="delta"))
 
 
+def test_a_delta_table_is_not_read_by_its_files(spark: SparkSession, tmp_path: Path) -> None:
+    """They hold replaced rows too: here each unit would count twice."""
+    table = tmp_path / "a {log}, of [all]"
+    for user in ("u1", "u2"):
+        frame = spark.createDataFrame([(user, 1), (user, 2)], "user string, day int").coalesce(1)
+        frame.write.format("delta").partitionBy("day").mode("overwrite").save(str(table))
+    ways = [
+        ("csv", ""),
+        ("json", ""),
+        *(("parquet", part) for part in ("", "day=1", "day=*", "day=2/*.parquet")),
+    ]
+    for form, part in ways:
+        source = events(f"{tmp_path}/a ?log?, of ?all?/{part}", format=form)
+        with pytest.raises(DataError) as raised:
+            pin(spark, source)
+        assert str(raised.value) == (
+            f"source purchases: file:{table} is a Delta table, whose files also hold rows that have been replaced or "
+            f"deleted, and {source.path} is read as {form}.\n"
+            "  do: format: delta, with the table's folder as path; a filter takes a part of it"
+        )
+
+
+def test_a_delta_table_among_folders_and_below_random_letters(spark: SparkSession, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write(spark, logs / "plain", "u1")
+    write(spark, tmp_path / "other" / "table", "u2", "delta")
+    everything = events(tmp_path / "*" / "*", format="parquet")
+    assert rows(spark, events(logs / "*", format="parquet")) == [("u1", 1)]
+    with pytest.raises(DataError, match=rf": file:{tmp_path}/other/table is a Delta table"):
+        pin(spark, everything)
+    frame = spark.createDataFrame([("u3", 1)], "user string, n int")
+    frame.write.format("delta").option("delta.columnMapping.mode", "name").save(str(logs / "mapped"))
+    with pytest.raises(DataError, match=rf": file:{logs}/mapped is a Delta table"):
+        pin(spark, events(logs, format="parquet", options={"recursiveFileLookup": True}))
+
+
 def test_empty_files_count_for_nothing(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"")
     with pytest.raises(DataError, match=r"^source purchases: no files, or only empty ones, at \S+\.\n"):
