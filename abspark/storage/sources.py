@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import unquote
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -21,6 +22,7 @@ from abspark.storage.places import (
     glob_free,
     glob_without_marks,
     local_path,
+    quoted,
     tables_beside,
     what_is_at,
 )
@@ -37,6 +39,9 @@ _READER_DEFAULTS: Final = {
     "table": {},
 }
 
+_NO_ROW: Final = "_abspark_no_row"
+# Spark looks only at the columns that are asked for, and so at the number of fields, unless told not to
+_EACH_FIELD: Final = {"columnPruning": "false", "columnNameOfCorruptRecord": _NO_ROW}
 # what a session leaves out of a log, the ledger can't count
 _WHOLE: Final = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
 
@@ -52,7 +57,7 @@ class PinnedSource:
     `list_hash`, the SHA-256 over path, length and time of change of each, so that a file written again
     shows. A table that is not Delta has neither: it is read as it is at each action, and `note` says so.
     `base_path` is the folder whose key=value sub-folders are columns; None where there are none. `schema` is that of
-    JSON once it is known, see `fixed_columns`.
+    text once it is known, see `fixed_columns`.
     """
 
     name: str
@@ -78,18 +83,20 @@ def pin(spark: SparkSession, source: Source) -> PinnedSource:
 
 
 def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
-    """The source with its schema where Spark has to read all rows for that, as it otherwise does for each frame.
+    """The source with its schema where Spark has to read text for that, as it otherwise does for each frame.
 
     Raises:
         DataError: see `read`.
     """
-    if source.format != "json" or pinned.schema is not None:
+    if source.format not in ("csv", "json") or pinned.schema is not None:
         return pinned
     return replace(pinned, schema=read(spark, source, pinned).schema)
 
 
 def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame:
     """The pinned rows with raw columns: of CSV and JSON all text (nested JSON stays nested), else as stored.
+
+    A line that is no JSON, or has another number of fields than its header, is a row of NULLs.
 
     Raises:
         DataError: the files' schema cannot be read. A fault further inside a file shows only in a job; see
@@ -109,10 +116,33 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
             if pinned.schema is not None:
                 reader = reader.schema(pinned.schema)
             frame = reader.format(source.format).load(list(pinned.files))
+            if source.format == "csv":
+                frame = _whole_lines(reader, frame.schema, pinned)
         frame.schema  # noqa: B018 - over Spark Connect a plan is looked at only when its schema is asked for
     except Exception as error:
         raise as_data_error(error, [pinned]) or error from None
     return frame
+
+
+def _whole_lines(reader: DataFrameReader, schema: T.StructType, pinned: PinnedSource) -> DataFrame:
+    marked = T.StructType([*schema.fields, T.StructField(_NO_ROW, T.StringType())])
+    lines = reader.options(**_EACH_FIELD).schema(marked).load(list(pinned.files))
+    whole, folders = F.col(_NO_ROW).isNull(), _folder_keys(pinned.files)
+    columns = {name: F.col(quoted(name)) for name in schema.names}
+    return lines.select(
+        *(
+            column if name in folders else F.when(whole, column).alias(name)
+            for name, column in columns.items()
+        )
+    )
+
+
+def _folder_keys(files: tuple[str, ...]) -> set[str]:
+    """Keys of folders named key=value, which say the same of each line."""
+    folders = {file.rpartition("/")[0] for file in files}
+    return {
+        unquote(name.partition("=")[0]) for folder in folders for name in folder.split("/") if "=" in name
+    }
 
 
 def row_count(spark: SparkSession, source: Source, pinned: PinnedSource) -> int | None:

@@ -107,7 +107,7 @@ def test_parquet_in_key_value_folders(spark: SparkSession, tmp_path: Path) -> No
 
 
 def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text('user,ts,note\n007,2026-10-01,"say ""hi"", ok"\nu2\n')
+    (tmp_path / "log.csv").write_text('user,ts,note\n007,2026-10-01,"say ""hi"", ok"\nu2,,\n')
     source = events(tmp_path / "log.csv", format="csv")
     pinned = pin(spark, source)
     assert sorted(map(tuple, read(spark, source, pinned).collect())) == [
@@ -115,6 +115,27 @@ def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> Non
         ("u2", None, None),
     ]
     assert row_count(spark, source, pinned) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"multiLine": True, "columnNameOfCorruptRecord": "ts"}])
+def test_a_line_of_csv_with_other_fields_than_its_header_is_no_row(
+    spark: SparkSession, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Whatever columns are asked for; a blank line is not even that."""
+    folder = tmp_path / "log" / "exp=007"
+    folder.mkdir(parents=True)
+    lines = ("user,t s,a.b", "u1,1,1.5", "u2,2,12,50", "u3,3", "", 'u4,4,"1,5"', "u5,,")
+    (folder / "part.csv").write_text("\n".join(lines) + "\n")
+    source = events(tmp_path / "log", format="csv", options=options)
+    fixed = fixed_columns(spark, source, pin(spark, source))
+    frame = read(spark, source, fixed)
+    no_row = (None, None, None, "007")
+    found = [("u1", "1", "1.5", "007"), no_row, no_row, ("u4", "4", "1,5", "007"), ("u5", None, None, "007")]
+    assert frame.columns == ["user", "t s", "a.b", "exp"]
+    assert list(map(tuple, frame.collect())) == found
+    for position, name in enumerate(frame.columns):
+        assert [row[0] for row in frame.select(f"`{name}`").collect()] == [row[position] for row in found]
+    assert (frame.count(), frame.where("user IS NULL").count()) == (5, 2)
 
 
 def test_options_of_the_user_win(spark: SparkSession, tmp_path: Path) -> None:
