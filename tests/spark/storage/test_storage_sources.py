@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from storage_samples import events
 
 from abspark.errors import DataError
+from abspark.pipeline.canonical import canonical
 from abspark.progress import Progress
 from abspark.storage import fixed_columns, meter_of, pin, read, require_columns, row_count
 
@@ -104,6 +107,23 @@ def test_parquet_in_key_value_folders(spark: SparkSession, tmp_path: Path) -> No
         next((tmp_path / "logs" / "exp=x" / "day=2026-10-02").glob("*.parquet")), format="parquet"
     )
     assert rows(spark, one_file) == [("u2", 1)]
+
+
+def test_times_that_pandas_wrote_in_nanoseconds(spark: SparkSession, tmp_path: Path) -> None:
+    """With a zone and without one; a run can read them, which the session itself refuses."""
+    times = pd.to_datetime(["2026-10-01 00:00:00.000000999", "1969-12-31 23:59:59.999999999"])
+    frame = pd.DataFrame({"user": ["u1", "u2"], "ts": times.tz_localize("UTC"), "local": times, "n": [1, 2]})
+    frame.to_parquet(tmp_path / "log.parquet")
+    source = events(
+        tmp_path / "log.parquet", format="parquet", time_unit="ns", properties={"local": "bigint"}
+    )
+    raw = read(spark, source, pin(spark, source))
+    assert raw.schema.simpleString() == "struct<user:string,ts:bigint,local:bigint,n:bigint>"
+    found = canonical(raw, source).select("unit", F.unix_micros("time"), "local").collect()
+    first = 1_790_812_800_000_000
+    assert list(map(tuple, found)) == [("u1", first, first * 1000 + 999), ("u2", -1, -1)]
+    with pytest.raises(DataError, match=r"column ts, the time, is bigint\n.*time_unit: s, ms, us or ns\n"):
+        canonical(raw, events(tmp_path, format="parquet"))
 
 
 def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> None:
