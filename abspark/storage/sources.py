@@ -18,6 +18,8 @@ from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.faults import as_data_error
 from abspark.storage.places import (
+    as_glob,
+    as_written,
     delta_path_name,
     glob_free,
     glob_without_marks,
@@ -115,7 +117,7 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
             reader = reader.options(**_WHOLE)
             if pinned.schema is not None:
                 reader = reader.schema(pinned.schema)
-            frame = reader.format(source.format).load(list(pinned.files))
+            frame = reader.format(source.format).load([as_written(file) for file in pinned.files])
             if source.format == "csv":
                 frame = _whole_lines(reader, frame.schema, pinned)
         frame.schema  # noqa: B018 - over Spark Connect a plan is looked at only when its schema is asked for
@@ -126,7 +128,7 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
 
 def _whole_lines(reader: DataFrameReader, schema: T.StructType, pinned: PinnedSource) -> DataFrame:
     marked = T.StructType([*schema.fields, T.StructField(_NO_ROW, T.StringType())])
-    lines = reader.options(**_EACH_FIELD).schema(marked).load(list(pinned.files))
+    lines = reader.options(**_EACH_FIELD).schema(marked).load([as_written(file) for file in pinned.files])
     whole, folders = F.col(_NO_ROW).isNull(), _folder_keys(pinned.files)
     columns = {name: F.col(quoted(name)) for name in schema.names}
     return lines.select(
@@ -226,7 +228,7 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
     """Files that are not empty. `binaryFile` opens no file whose content is not asked for."""
     options = {key: value for key, value in source.options.items() if key.lower() in _LISTING_OPTIONS}
     try:
-        frame = spark.read.format("binaryFile").options(**options).load(path)
+        frame = spark.read.format("binaryFile").options(**options).load(as_glob(path))
         return (
             frame.select("path", "length", F.unix_micros("modificationTime").alias("changed"))
             .orderBy("path")

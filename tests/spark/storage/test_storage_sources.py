@@ -13,7 +13,7 @@ from storage_samples import events
 from abspark.errors import DataError
 from abspark.pipeline.canonical import canonical
 from abspark.progress import Progress
-from abspark.storage import fixed_columns, meter_of, pin, read, require_columns, row_count
+from abspark.storage import bytes_at, fixed_columns, meter_of, pin, read, require_columns, row_count
 
 pytestmark = pytest.mark.spark
 
@@ -124,6 +124,24 @@ def test_times_that_pandas_wrote_in_nanoseconds(spark: SparkSession, tmp_path: P
     assert list(map(tuple, found)) == [("u1", first, first * 1000 + 999), ("u2", -1, -1)]
     with pytest.raises(DataError, match=r"column ts, the time, is bigint\n.*time_unit: s, ms, us or ns\n"):
         canonical(raw, events(tmp_path, format="parquet"))
+
+
+@pytest.mark.parametrize("name", ["a[b]{c,d}", "a*?", "a\\b", "a%20b,c"])
+def test_a_folder_that_is_there_as_written_is_no_pattern(
+    spark: SparkSession, tmp_path: Path, name: str
+) -> None:
+    """Another that the pattern finds is not read; the part of a path that is not there stays one."""
+    for folder, user in ((name, "u1"), ("ab", "u3"), ("ac", "u3")):
+        for day in (1, 2, 3):
+            part = tmp_path / folder / f"day={day}"
+            part.mkdir(parents=True)
+            (part / "x[1].csv").write_text(f"user\n{user}\n")
+    assert rows(spark, events(tmp_path / name, format="csv")) == [("u1", "1"), ("u1", "2"), ("u1", "3")]
+    some = events(f"file:{tmp_path}/{name}/day=[12]/*.csv", format="csv")
+    assert rows(spark, some) == [("u1", "1"), ("u1", "2")]
+    assert (bytes_at([f"{tmp_path}/{name}"]), bytes_at([some.path])) == (24, None)
+    with pytest.raises(DataError, match=r"no files.*\n  allowed: .* has day=1, day=2, day=3\n"):
+        pin(spark, events(f"{tmp_path}/{name}/week=*", format="csv"))
 
 
 def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> None:
