@@ -151,7 +151,7 @@ class _Source(ConfigModel):
     )
     fixed_time: Instant | None = Field(default=None, description="time of all rows of a log without times")
     time_format: Text | None = Field(default=None, description="Spark datetime pattern of the time column")
-    time_unit: Literal["s", "ms", "us"] | None = Field(
+    time_unit: Literal["s", "ms", "us", "ns"] | None = Field(
         default=None, description="unit of a numeric time column, counted from 1970-01-01T00:00:00Z"
     )
     options: dict[str, Option] = Field(default={}, description="options of Spark's reader")

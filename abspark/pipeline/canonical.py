@@ -107,6 +107,8 @@ def _instant(raw: DataFrame, source: Source, name: str, *, role: str) -> Column:
     if source.time_unit is not None and not (role != "time" and isinstance(kind, T.TimestampType)):
         if not isinstance(kind, T.NumericType | T.StringType):
             raise _no_time(source, name, role, kind)
+        if source.time_unit == "ns":
+            return _counted_in_nanoseconds(column)
         return _counted(column, _SECONDS_PER_UNIT[source.time_unit])
     if isinstance(kind, T.TimestampType):
         return column
@@ -120,7 +122,7 @@ def _instant(raw: DataFrame, source: Source, name: str, *, role: str) -> Column:
 def _no_time(source: Source, name: str, role: str, kind: T.DataType) -> DataError:
     return DataError(
         f"source {source.name}: column {name}, the {role}, is {kind.simpleString()}",
-        allowed="timestamp, date or text without time_unit; a number, or text of one, with time_unit: s, ms or us",
+        allowed="timestamp, date or text without time_unit; a number, or text of one, with time_unit: s, ms, us or ns",
         advice=_time_advice(source, kind),
     )
 
@@ -143,6 +145,13 @@ def _counted(count: Column, seconds_per_unit: float) -> Column:
     seconds = count.try_cast("double") * F.lit(seconds_per_unit)
     micros = F.round(seconds * F.lit(1e6)).cast("bigint")
     return F.timestamp_micros(F.when(F.abs(seconds) < F.lit(_MOST_SECONDS), micros))
+
+
+def _counted_in_nanoseconds(count: Column) -> Column:
+    """The last whole microsecond at or before; a double would have it to a quarter of one."""
+    exact, thousand = count.try_cast("bigint"), F.lit(1000)
+    before_1970 = (exact % thousand < F.lit(0)).cast("bigint")
+    return F.timestamp_micros(F.call_function("div", exact, thousand) - before_1970)
 
 
 def _parsed(text: Column, source: Source) -> Column:
@@ -176,4 +185,8 @@ def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
             allowed=f"a type that {present.simpleString()} converts to",
             advice="declare the column's own type in the source's properties",
         )
-    return column.try_cast(target)
+    cast = column.try_cast(target)
+    if isinstance(present, T.NumericType) and isinstance(target, T.TimestampType):
+        # seconds; what counts in smaller units would come out as the last instant there is
+        return F.when(column.between(-_MOST_SECONDS, _MOST_SECONDS), cast)
+    return cast

@@ -19,6 +19,7 @@ from pyspark.sql import types as T
 from abspark.errors import LakeError
 from abspark.schemas import COMMITS, Table
 from abspark.storage.lake_faults import as_lake_error, require_writable
+from abspark.storage.lake_reader import found_by_delta_rs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,8 +134,10 @@ class DeltaFiles:
 
 
 def delta_files(folder: Path | None, location: str) -> DeltaFiles | None:
-    """The tables in a folder of this machine; None elsewhere, and without the package `deltalake`."""
+    """The tables in a folder of this machine; None elsewhere, or where delta-rs finds none or is not installed."""
     if folder is None or find_spec("deltalake") is None or find_spec("pyarrow") is None:
+        return None
+    if not found_by_delta_rs(folder):
         return None
     return DeltaFiles(folder, location)
 

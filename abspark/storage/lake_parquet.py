@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,14 +18,15 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, Table
-from abspark.storage.lake import Commit, Lake
+from abspark.schemas import COMMITS, RUNNING_AT_MOST, Table
+from abspark.storage.lake import Commit, Lake, Pruned
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lock import machine_lock
-from abspark.storage.places import local_path
+from abspark.storage.places import as_written, local_path
 from abspark.storage.prune_plan import CommittedRun
 
 _SWITCH: Final = "commits.json"
+_WRITING: Final = ".writing-"
 
 
 class ParquetLake(Lake):
@@ -81,6 +83,17 @@ class ParquetLake(Lake):
             for experiment, entry in sorted(self._switch().items())
         )
 
+    def prune(self, keep: int = 7, *, now: datetime | None = None) -> Pruned:
+        """See `Lake.prune`. Removes what writers that were killed left half written, too."""
+        pruned = super().prune(keep, now=now)
+        oldest = ((now or datetime.now(UTC)) - RUNNING_AT_MOST).timestamp()
+        for pattern in (f"{_WRITING}*", f".{_SWITCH}-*"):
+            for left in self._root.glob(pattern):
+                with suppress(OSError):  # its writer lives, and has come to its end
+                    if left.stat().st_mtime < oldest:
+                        shutil.rmtree(left) if left.is_dir() else left.unlink()
+        return pruned
+
     def _switch(self) -> dict[str, dict[str, str | None]]:
         try:
             return cast("dict[str, dict[str, str | None]]", json.loads((self._root / _SWITCH).read_text()))
@@ -102,7 +115,7 @@ class ParquetLake(Lake):
 
     def _write(self, table: Table, frame: DataFrame) -> None:
         self.ensure_writable()
-        fresh = self._root / f".writing-{uuid.uuid4().hex}"
+        fresh = self._root / f"{_WRITING}{uuid.uuid4().hex}"
         try:
             frame.write.partitionBy("run_id").parquet(_on_disk(fresh))
             for file in fresh.glob("run_id=*/*.parquet"):
@@ -119,7 +132,7 @@ class ParquetLake(Lake):
             return self._commits_frame()
         base = self._root / table.name
         wanted = base.glob("run_id=*") if run_ids is None else (_run_folder(base, run) for run in run_ids)
-        folders = [_on_disk(folder) for folder in wanted if folder.is_dir()]
+        folders = [as_written(_on_disk(folder)) for folder in wanted if folder.is_dir()]
         if not folders:
             return local_frame(self.spark, [], table.ddl)
         reader = self.spark.read.schema(table.ddl).option("basePath", _on_disk(base))

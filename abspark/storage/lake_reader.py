@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SWITCH: Final = "commits.json"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_NO_URL: Final = re.compile(r"[\[\]^|%\\\x00-\x1f\x7f]")
 _ALWAYS: Final = ("moments", "results", "health", "decisions")
 """Tables of which every committed run has rows."""
 
@@ -104,7 +105,7 @@ def open_reader(config: LakeConfig) -> LakeReader | None:
     """A reader of the lake; None where only Spark can read it.
 
     That is so for a catalog's tables, for other file systems than this machine's, without the packages of the extra
-    `report`, and for Delta tables with features that delta-rs does not know.
+    `report`, and for Delta tables in folders that delta-rs does not find, or with features that it does not know.
     """
     if config.path is None or find_spec("pyarrow") is None:
         return None
@@ -113,7 +114,7 @@ def open_reader(config: LakeConfig) -> LakeReader | None:
         return None
     if config.format == "parquet":
         return LakeReader(config.path, lambda table: _parquet(root, table))
-    if find_spec("deltalake") is None or not _all_readable(root):
+    if find_spec("deltalake") is None or not found_by_delta_rs(root) or not _all_readable(root):
         return None
     return LakeReader(config.path, lambda table: _delta(root, table))
 
@@ -137,12 +138,19 @@ def _delta_rows(
     root = _local(location)
     if root is None or find_spec("pyarrow") is None or find_spec("deltalake") is None:
         return None
+    if not found_by_delta_rs(root):
+        return None
     from deltalake.exceptions import DeltaProtocolError
 
     try:
         return rows(LakeReader(location, lambda table: _delta(root, table)))
     except (LakeError, DeltaProtocolError):
         return None
+
+
+def found_by_delta_rs(folder: Path) -> bool:
+    """Whether delta-rs looks there for a folder of that name: it makes a URL of it, and decodes that."""
+    return not any(_NO_URL.search(str(place)) for place in (folder.absolute(), folder.resolve()))
 
 
 def _local(location: str) -> Path | None:

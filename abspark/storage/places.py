@@ -12,6 +12,8 @@ from pyspark.sql import SparkSession
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _GLOB = re.compile(r"[*?\[{]")
+_MEANT_BY_GLOBS = re.compile(r"[\\*?\[\]{},]")
+_ESCAPED = re.compile(r"[\\*?\[\]{}]")
 _ENTRIES_SHOWN = 8
 
 
@@ -75,11 +77,36 @@ def literal(text: str) -> str:
 
 def glob_free(location: str) -> str | None:
     """The part of a location before its first segment with a wildcard; None where it has no wildcard."""
-    if not _GLOB.search(location):
-        return None
-    segments = location.split("/")
-    first = next(index for index, segment in enumerate(segments) if _GLOB.search(segment))
-    return "/".join(segments[:first]) or "/"
+    found = _GLOB.search(location, len(_there_as_written(location)))
+    return None if found is None else location[: found.start()].rpartition("/")[0] or "/"
+
+
+def as_glob(location: str) -> str:
+    """A glob of Hadoop's for a location: what this machine has as it is written is no wildcard."""
+    there = _there_as_written(location)
+    return as_written(there) + location[len(there) :]
+
+
+def as_written(path: str) -> str:
+    """A glob of Hadoop's that finds this path alone."""
+    return _ESCAPED.sub(r"\\\g<0>", path)
+
+
+def _there_as_written(location: str) -> str:
+    """The beginning of a location that is a folder or file of this machine."""
+    path = local_path(location)
+    if path is None or not location.endswith(str(path)):
+        return ""
+    there = next((str(place) for place in (path, *path.parents) if place.exists()), "")
+    return location[: len(location) - len(str(path)) + len(there)] if there != "." else ""
+
+
+def glob_without_marks(path: str) -> str:
+    """A glob that finds this path, and others that differ from it in the characters that globs mind.
+
+    Between braces Hadoop forgets which characters were escaped.
+    """
+    return _MEANT_BY_GLOBS.sub("?", path)
 
 
 def shortened(names: list[str]) -> str:
@@ -121,7 +148,7 @@ def bytes_at(locations: Iterable[str | None]) -> int | None:
     total = 0
     for location in locations:
         path = local_path(location) if location is not None else None
-        if path is None or _GLOB.search(str(path)):
+        if location is None or path is None or glob_free(location) is not None:
             return None
         files = path.rglob("*") if path.is_dir() else [path]
         total += sum(file.stat().st_size for file in files if file.is_file())

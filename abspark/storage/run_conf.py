@@ -29,6 +29,14 @@ _RUN_SETTINGS: Final = {
     # what a session leaves out of a log, the ledger can't count
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
+    # what a pattern in a filter matches, what a column's name finds, and that text becomes an instant
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    # milliseconds would cut the lake's instants
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # nanoseconds, in which pandas writes instants, are none of Spark's: see time_unit
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
@@ -40,9 +48,10 @@ _REQUIRED: Final = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
 def run_settings(spark: SparkSession) -> Iterator[None]:
     """Within it the time zone is UTC, ANSI is off, partition folders are text and no file of a log is left out.
 
-    A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than Java
-    compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as it
-    is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
+    Literals, names of columns and types of instants mean what they do in Spark by default, and nanoseconds are
+    numbers. A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than
+    Java compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as
+    it is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
     the first found.
 
     Raises:

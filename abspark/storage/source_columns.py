@@ -39,6 +39,7 @@ def require_columns(source: Source, frame: DataFrame) -> None:
         "\n".join([f"source {source.name} names {len(missing)} column{plural} not there:", *lines]),
         allowed=f"{shown}{more}" if present else "there are no columns at all",
         advice=_separator(source, present)
+        or _of_several_files(source)
         or f"correct the source {source.name}, or what writes {source.table or source.path}",
     )
 
@@ -66,6 +67,13 @@ def _separator(source: Source, present: list[str]) -> str | None:
         if found is None
         else f"its columns seem to be separated by {found!r}: options: {{sep: {found!r}}}"
     )
+
+
+def _of_several_files(source: Source) -> str | None:
+    """What to do where the column may be in another file than the first, whose columns Spark takes for all."""
+    if source.format != "parquet" or any(key.lower() == "mergeschema" for key in source.options):
+        return None
+    return f"correct the source {source.name}; where not all files have these columns: options: {{mergeSchema: true}}"
 
 
 def _named(source: Source) -> Iterator[tuple[str, str]]:

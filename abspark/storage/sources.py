@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import unquote
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -14,7 +17,17 @@ from abspark.config import Source
 from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.faults import as_data_error
-from abspark.storage.places import delta_path_name, glob_free, local_path, tables_beside, what_is_at
+from abspark.storage.places import (
+    as_glob,
+    as_written,
+    delta_path_name,
+    glob_free,
+    glob_without_marks,
+    local_path,
+    quoted,
+    tables_beside,
+    what_is_at,
+)
 
 _LISTING_OPTIONS: Final = frozenset(
     {"basepath", "pathglobfilter", "recursivefilelookup", "modifiedbefore", "modifiedafter"}
@@ -28,8 +41,14 @@ _READER_DEFAULTS: Final = {
     "table": {},
 }
 
+_NO_ROW: Final = "_abspark_no_row"
+# Spark looks only at the columns that are asked for, and so at the number of fields, unless told not to
+_EACH_FIELD: Final = {"columnPruning": "false", "columnNameOfCorruptRecord": _NO_ROW}
 # what a session leaves out of a log, the ledger can't count
 _WHOLE: Final = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
+
+_ROOT: Final = re.compile(r"[^:/]+:(//[^/]*)?/")
+_PARTITIONS: Final = re.compile(r"(/[^/=]+=[^/]*)+$")
 
 
 @dataclass(frozen=True)
@@ -40,7 +59,7 @@ class PinnedSource:
     `list_hash`, the SHA-256 over path, length and time of change of each, so that a file written again
     shows. A table that is not Delta has neither: it is read as it is at each action, and `note` says so.
     `base_path` is the folder whose key=value sub-folders are columns; None where there are none. `schema` is that of
-    JSON once it is known, see `fixed_columns`.
+    text once it is known, see `fixed_columns`.
     """
 
     name: str
@@ -66,18 +85,20 @@ def pin(spark: SparkSession, source: Source) -> PinnedSource:
 
 
 def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
-    """The source with its schema where Spark has to read all rows for that, as it otherwise does for each frame.
+    """The source with its schema where Spark has to read text for that, as it otherwise does for each frame.
 
     Raises:
         DataError: see `read`.
     """
-    if source.format != "json" or pinned.schema is not None:
+    if source.format not in ("csv", "json") or pinned.schema is not None:
         return pinned
     return replace(pinned, schema=read(spark, source, pinned).schema)
 
 
 def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame:
     """The pinned rows with raw columns: of CSV and JSON all text (nested JSON stays nested), else as stored.
+
+    A line that is no JSON, or has another number of fields than its header, is a row of NULLs.
 
     Raises:
         DataError: the files' schema cannot be read. A fault further inside a file shows only in a job; see
@@ -96,11 +117,34 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
             reader = reader.options(**_WHOLE)
             if pinned.schema is not None:
                 reader = reader.schema(pinned.schema)
-            frame = reader.format(source.format).load(list(pinned.files))
+            frame = reader.format(source.format).load([as_written(file) for file in pinned.files])
+            if source.format == "csv":
+                frame = _whole_lines(reader, frame.schema, pinned)
         frame.schema  # noqa: B018 - over Spark Connect a plan is looked at only when its schema is asked for
     except Exception as error:
         raise as_data_error(error, [pinned]) or error from None
     return frame
+
+
+def _whole_lines(reader: DataFrameReader, schema: T.StructType, pinned: PinnedSource) -> DataFrame:
+    marked = T.StructType([*schema.fields, T.StructField(_NO_ROW, T.StringType())])
+    lines = reader.options(**_EACH_FIELD).schema(marked).load([as_written(file) for file in pinned.files])
+    whole, folders = F.col(_NO_ROW).isNull(), _folder_keys(pinned.files)
+    columns = {name: F.col(quoted(name)) for name in schema.names}
+    return lines.select(
+        *(
+            column if name in folders else F.when(whole, column).alias(name)
+            for name, column in columns.items()
+        )
+    )
+
+
+def _folder_keys(files: tuple[str, ...]) -> set[str]:
+    """Keys of folders named key=value, which say the same of each line."""
+    folders = {file.rpartition("/")[0] for file in files}
+    return {
+        unquote(name.partition("=")[0]) for folder in folders for name in folder.split("/") if "=" in name
+    }
 
 
 def row_count(spark: SparkSession, source: Source, pinned: PinnedSource) -> int | None:
@@ -169,6 +213,7 @@ def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
         )
     listing = "\n".join(f"{row['path']}\t{row['length']}\t{row['changed']}" for row in rows)
     files = tuple(row["path"] for row in rows)
+    _require_plain(spark, source, files)
     return PinnedSource(
         source.name,
         source.format,
@@ -183,7 +228,7 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
     """Files that are not empty. `binaryFile` opens no file whose content is not asked for."""
     options = {key: value for key, value in source.options.items() if key.lower() in _LISTING_OPTIONS}
     try:
-        frame = spark.read.format("binaryFile").options(**options).load(path)
+        frame = spark.read.format("binaryFile").options(**options).load(as_glob(path))
         return (
             frame.select("path", "length", F.unix_micros("modificationTime").alias("changed"))
             .orderBy("path")
@@ -194,6 +239,34 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
             return []
         pinned = PinnedSource(source.name, source.format, path)
         raise as_data_error(error, [pinned]) or error from None
+
+
+def _require_plain(spark: SparkSession, source: Source, files: tuple[str, ...]) -> None:
+    """Check that no file belongs to a Delta table, which keeps those that it has replaced beside those that count."""
+    found = _ROOT.match(files[0])
+    if found is None:
+        return
+    root = found.group()
+    folders = {folder for folder in _table_folders(files) if len(folder) > len(root)}
+    below = sorted({glob_without_marks(folder.removeprefix(root)) for folder in folders})
+    try:
+        logs = spark.read.format("binaryFile").load(f"{root}{{{','.join(below)}}}/_delta_log/*.json")
+        tables = {row["path"].rpartition("/_delta_log/")[0] for row in logs.select("path").collect()}
+    except Exception:  # there is none; of what else may be the matter the files tell as well
+        return
+    if mine := sorted(tables & folders):
+        raise DataError(
+            f"source {source.name}: {mine[0]} is a Delta table, whose files also hold rows that have been replaced or "
+            f"deleted, and {source.path} is read as {source.format}.",
+            advice="format: delta, with the table's folder as path; a filter takes a part of it",
+        )
+
+
+def _table_folders(files: tuple[str, ...]) -> Iterator[str]:
+    """Where a Delta table that the files belong to would lie: above its partitions, or above two random letters."""
+    for folder in {_PARTITIONS.sub("", file.rpartition("/")[0]) for file in files}:
+        yield folder
+        yield folder.rpartition("/")[0]
 
 
 def _base_path(source: Source, path: str, files: tuple[str, ...]) -> str | None:

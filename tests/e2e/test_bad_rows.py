@@ -161,8 +161,9 @@ def make_dirty(root: Path) -> TinyProject:
             "amount": [row[2] for row in bought],
         },
     )
-    tiny.write_csv("quiet", [], ("user", "variant", "ts"))
-    tiny.write_csv("visits", [], ("user", "ts"))
+    at = text_of(START)
+    tiny.write_csv("quiet", [("u1", "control"), ("u1", "control", at, at)], ("user", "variant", "ts"))
+    tiny.write_csv("visits", [(BUYER, at, "1.5")], ("user", "ts"))
     return tiny
 
 
@@ -255,6 +256,11 @@ def test_every_bad_event_has_its_reason(dirty: Dirty) -> None:
     assert dirty.dropped("values", "*", "revenue") == {
         "bad_value": sum(value is None for value in AMOUNTS.values())
     }
+
+
+def test_lines_with_other_fields_than_the_header_are_no_rows(dirty: Dirty) -> None:
+    assert dirty.dropped("exposures", "quiet", "quiet_exposures") == {"null_id": 2}
+    assert dirty.dropped("events", "*", "visits") == {"null_id": 1}
 
 
 def test_values_that_are_none_add_nothing_and_negative_ones_count(dirty: Dirty) -> None:

@@ -96,6 +96,24 @@ CASES: dict[str, tuple[dict[str, Any], str, list[tuple[Any, int | None]]]] = {
         "bigint",
         [(1_790_812_800_000_001, utc(2026, 10, 1, micros=1)), (1_790_812_799_999_999, utc(2026, 10, 1, micros=-1))],
     ),
+    "nanoseconds": (
+        {"time_unit": "ns"},
+        "bigint",
+        [
+            (1_790_812_800_000_001_000, utc(2026, 10, 1, micros=1)),
+            (1_790_812_800_000_000_999, utc(2026, 10, 1)), (1_790_812_799_999_999_999, utc(2026, 10, 1, micros=-1)),
+            (0, 0), (-1, -1), (-1_000, -1), (-1_001, -2), (None, None),
+            (2**63 - 1, 9_223_372_036_854_775), (-(2**63), -9_223_372_036_854_776),
+        ],
+    ),
+    "nanoseconds of a column with gaps": (
+        {"time_unit": "ns"},
+        "double",
+        [(1_790_812_800e9, utc(2026, 10, 1)), (float("nan"), None), (1e300, None)],
+    ),
+    "text of nanoseconds": (
+        {"time_unit": "ns"}, "string", [("1790812800000000999", utc(2026, 10, 1)), ("1.5", None), ("x", None)],
+    ),
     "text of seconds": ({"time_unit": "s"}, "string", [("1790812800.5", utc(2026, 10, 1, micros=500_000)),
     ("x", None)]),
     "date": ({}, "date", [(date(2026, 10, 1), utc(2026, 10, 1))]),
@@ -153,6 +171,14 @@ def test_ids_values_and_properties(spark: SparkSession) -> None:
     assert tuple(row) == ("9007199254740993", "12", 1.5, 3, ["x", "y"], "7")
 
 
+def test_numbers_as_properties_in_time_are_seconds(spark: SparkSession) -> None:
+    raw = spark.sql(
+        "SELECT 'u' AS who, DATE '2026-10-01' AS when, x FROM VALUES (1L), (1790812800000000000L) AS t(x)"
+    )
+    frame = canonical(raw, source(properties={"x": "timestamp"}))
+    assert [row[0] for row in frame.select(F.unix_micros("x")).collect()] == [1_000_000, None]
+
+
 def test_attributes_come_as_text(spark: SparkSession) -> None:
     raw = spark.sql("SELECT 'u' AS who, 'a' AS arm, DATE '2026-10-01' AS when, 3 AS level")
     given = ExposureSource.model_validate(
@@ -174,6 +200,7 @@ def test_attributes_come_as_text(spark: SparkSession) -> None:
         ("who decimal(10,0), when boolean", {}, "column when, the time, is boolean"),
         ("who string, when bigint", {}, "column when, the time, is bigint"),
         ("who string, when boolean", {}, "column when, the time, is boolean"),
+        ("who string, when timestamp", {"time_unit": "ns"}, "allowed: .* with time_unit: s, ms, us or ns\n"),
         ("who string, when int", {}, "(?s)the time, is int.*one without any value is often stored as int"),
         ("who string, when void", {}, "(?s)the time, is void.*do: the column has no value and so no type"),
         ("who string, when timestamp", {"time_unit": "ms"}, "(?s)the time, is timestamp.*do: leave time_unit out"),

@@ -16,6 +16,7 @@ from abspark.schemas import DROPS
 from abspark.storage import Commit, open_lake
 from abspark.storage.lake import Lake
 from abspark.storage.lake_delta import DeltaLake
+from abspark.storage.lake_reader import open_reader
 
 pytestmark = pytest.mark.spark
 
@@ -78,6 +79,20 @@ def test_tables_that_delta_rs_cannot_write_are_left_to_spark(
     assert not lake._files.append(DROPS, [{"run_id": "r1", "experiment_id": "a"}])
     write_drops(lake, "r1", "a")
     assert lake.read_run("drops", "r1").count() == 1
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a%20b", "a^b|c", "a\\b"])
+def test_folders_that_delta_rs_does_not_find_are_left_to_spark(
+    spark: SparkSession, tmp_path: Path, name: str
+) -> None:
+    """It would panic, or look in another folder."""
+    config = LakeConfig(path=str(tmp_path / name / "lake"))
+    lake = open_lake(spark, config)
+    lake.ensure_writable()
+    assert lake.commit("r1", {"a": None}) == Commit(("a",))
+    assert lake.heads() == {"a": "r1"}
+    assert open_reader(config) is None
+    assert [place.name for place in tmp_path.iterdir()] == [name]
 
 
 def test_columns_that_an_older_version_lacked_are_added(

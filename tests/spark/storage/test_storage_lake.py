@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,23 @@ def test_prune_removes_the_rows_of_superseded_and_failed_runs(lake: Lake) -> Non
     assert lake.read_run("looks", "r1").count() == 1
     assert lake.runs().count() == 4
     assert lake.prune(now=NOON + timedelta(days=2)) == Pruned(("r4",))
+
+
+def test_prune_removes_what_killed_writers_left(spark: SparkSession, tmp_path: Path) -> None:
+    """In a folder that as a pattern would be another."""
+    root = tmp_path / "a[b]"
+    lake = open_lake(spark, LakeConfig(path=str(root), format="parquet"))
+    write_drops(lake, "r1", "a")
+    lake.commit("r1", {"a": None})
+    for hours in (23, 25):
+        (root / f".writing-{hours}" / "run_id=r2").mkdir(parents=True)
+        (root / f".commits.json-{hours}").write_text("{")
+        for name in (f".writing-{hours}", f".commits.json-{hours}"):
+            os.utime(root / name, 2 * ((NOON - timedelta(hours=hours)).timestamp(),))
+    lake.prune(now=NOON)
+    left = {".writing-23", ".commits.json-23", "commits.json", "drops", ".abspark.lock"}
+    assert {place.name for place in root.iterdir()} == left
+    assert drops(lake) == [("r1", "a", 1)]
 
 
 def test_prune_keeps_at_least_the_committed_run(delta_lake: Lake) -> None:

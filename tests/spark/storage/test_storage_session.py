@@ -178,6 +178,31 @@ def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize(
+    ("key", "other", "query", "answer"),
+    [
+        ("spark.sql.timestampType", "TIMESTAMP_NTZ", "typeof(CAST('2026-10-01' AS TIMESTAMP))", "timestamp"),
+        ("spark.sql.parser.escapedStringLiterals", "true", r"'page_view' RLIKE '^page\\_view$'", True),
+        ("spark.sql.caseSensitive", "true", "named_struct('user_id', 'u1').User_ID", "u1"),
+        ("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MILLIS", None, "TIMESTAMP_MICROS"),
+        ("spark.sql.legacy.parquet.nanosAsLong", "false", None, "true"),
+    ],
+)
+def test_settings_by_which_a_run_would_find_other_numbers(
+    spark: SparkSession, key: str, other: str, query: str | None, answer: object
+) -> None:
+    """As a query tells, or the setting alone; after the run it is what it was."""
+    before = spark.conf.get(key)
+    spark.conf.set(key, other)
+    try:
+        with run_settings(spark):
+            found = spark.conf.get(key) if query is None else spark.sql(f"SELECT {query}").collect()[0][0]
+        assert (found, spark.conf.get(key)) == (answer, other)
+    finally:
+        spark.conf.set(key, str(before))
+
+
+@pytest.mark.spark
 def test_generated_methods_are_no_longer_than_java_compiles(spark: SparkSession) -> None:
     limit = "spark.sql.codegen.hugeMethodLimit"
     before = spark.conf.get(limit, None)

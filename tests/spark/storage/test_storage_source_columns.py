@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
@@ -58,6 +60,26 @@ def test_a_separator_that_was_not_told_is_guessed(spark: SparkSession, columns: 
     with pytest.raises(DataError) as raised:
         require_columns(events("/logs", format="csv"), spark.createDataFrame([], columns))
     assert raised.value.advice == f"its columns seem to be separated by {mark}: options: {{sep: {mark}}}"
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (
+            {},
+            "correct the source purchases; where not all files have these columns: options: {mergeSchema: true}",
+        ),
+        ({"mergeSchema": True}, "correct the source purchases, or what writes /logs"),
+    ],
+)
+def test_files_of_several_schemas_can_be_merged(
+    spark: SparkSession, options: dict[str, Any], advice: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        require_columns(
+            events("/logs", format="parquet", options=options), spark.createDataFrame([], "user string")
+        )
+    assert raised.value.advice == advice
 
 
 @pytest.mark.parametrize("header", ["PK\x03\x04\x14", "\ufffd\ufffdu\x00s\x00e\x00r\x00"])

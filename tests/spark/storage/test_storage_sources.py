@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from storage_samples import events
 
 from abspark.errors import DataError
+from abspark.pipeline.canonical import canonical
 from abspark.progress import Progress
-from abspark.storage import fixed_columns, meter_of, pin, read, require_columns, row_count
+from abspark.storage import bytes_at, fixed_columns, meter_of, pin, read, require_columns, row_count
 
 pytestmark = pytest.mark.spark
 
@@ -106,8 +109,43 @@ def test_parquet_in_key_value_folders(spark: SparkSession, tmp_path: Path) -> No
     assert rows(spark, one_file) == [("u2", 1)]
 
 
+def test_times_that_pandas_wrote_in_nanoseconds(spark: SparkSession, tmp_path: Path) -> None:
+    """With a zone and without one; a run can read them, which the session itself refuses."""
+    times = pd.to_datetime(["2026-10-01 00:00:00.000000999", "1969-12-31 23:59:59.999999999"])
+    frame = pd.DataFrame({"user": ["u1", "u2"], "ts": times.tz_localize("UTC"), "local": times, "n": [1, 2]})
+    frame.to_parquet(tmp_path / "log.parquet")
+    source = events(
+        tmp_path / "log.parquet", format="parquet", time_unit="ns", properties={"local": "bigint"}
+    )
+    raw = read(spark, source, pin(spark, source))
+    assert raw.schema.simpleString() == "struct<user:string,ts:bigint,local:bigint,n:bigint>"
+    found = canonical(raw, source).select("unit", F.unix_micros("time"), "local").collect()
+    first = 1_790_812_800_000_000
+    assert list(map(tuple, found)) == [("u1", first, first * 1000 + 999), ("u2", -1, -1)]
+    with pytest.raises(DataError, match=r"column ts, the time, is bigint\n.*time_unit: s, ms, us or ns\n"):
+        canonical(raw, events(tmp_path, format="parquet"))
+
+
+@pytest.mark.parametrize("name", ["a[b]{c,d}", "a*?", "a\\b", "a%20b,c"])
+def test_a_folder_that_is_there_as_written_is_no_pattern(
+    spark: SparkSession, tmp_path: Path, name: str
+) -> None:
+    """Another that the pattern finds is not read; the part of a path that is not there stays one."""
+    for folder, user in ((name, "u1"), ("ab", "u3"), ("ac", "u3")):
+        for day in (1, 2, 3):
+            part = tmp_path / folder / f"day={day}"
+            part.mkdir(parents=True)
+            (part / "x[1].csv").write_text(f"user\n{user}\n")
+    assert rows(spark, events(tmp_path / name, format="csv")) == [("u1", "1"), ("u1", "2"), ("u1", "3")]
+    some = events(f"file:{tmp_path}/{name}/day=[12]/*.csv", format="csv")
+    assert rows(spark, some) == [("u1", "1"), ("u1", "2")]
+    assert (bytes_at([f"{tmp_path}/{name}"]), bytes_at([some.path])) == (24, None)
+    with pytest.raises(DataError, match=r"no files.*\n  allowed: .* has day=1, day=2, day=3\n"):
+        pin(spark, events(f"{tmp_path}/{name}/week=*", format="csv"))
+
+
 def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text('user,ts,note\n007,2026-10-01,"say ""hi"", ok"\nu2\n')
+    (tmp_path / "log.csv").write_text('user,ts,note\n007,2026-10-01,"say ""hi"", ok"\nu2,,\n')
     source = events(tmp_path / "log.csv", format="csv")
     pinned = pin(spark, source)
     assert sorted(map(tuple, read(spark, source, pinned).collect())) == [
@@ -115,6 +153,27 @@ def test_csv_is_text_with_rfc_quotes(spark: SparkSession, tmp_path: Path) -> Non
         ("u2", None, None),
     ]
     assert row_count(spark, source, pinned) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"multiLine": True, "columnNameOfCorruptRecord": "ts"}])
+def test_a_line_of_csv_with_other_fields_than_its_header_is_no_row(
+    spark: SparkSession, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Whatever columns are asked for; a blank line is not even that."""
+    folder = tmp_path / "log" / "exp=007"
+    folder.mkdir(parents=True)
+    lines = ("user,t s,a.b", "u1,1,1.5", "u2,2,12,50", "u3,3", "", 'u4,4,"1,5"', "u5,,")
+    (folder / "part.csv").write_text("\n".join(lines) + "\n")
+    source = events(tmp_path / "log", format="csv", options=options)
+    fixed = fixed_columns(spark, source, pin(spark, source))
+    frame = read(spark, source, fixed)
+    no_row = (None, None, None, "007")
+    found = [("u1", "1", "1.5", "007"), no_row, no_row, ("u4", "4", "1,5", "007"), ("u5", None, None, "007")]
+    assert frame.columns == ["user", "t s", "a.b", "exp"]
+    assert list(map(tuple, frame.collect())) == found
+    for position, name in enumerate(frame.columns):
+        assert [row[0] for row in frame.select(f"`{name}`").collect()] == [row[position] for row in found]
+    assert (frame.count(), frame.where("user IS NULL").count()) == (5, 2)
 
 
 def test_options_of_the_user_win(spark: SparkSession, tmp_path: Path) -> None:
@@ -217,6 +276,42 @@ def test_path_that_is_no_delta_table(spark: SparkSession, tmp_path: Path) -> Non
         pin(spark, events(tmp_path / "plain", format="delta"))
     with pytest.raises(DataError, match=r"/absent is no Delta table\.\n  allowed: \S+ has plain"):
         pin(spark, events(tmp_path / "absent", format="delta"))
+
+
+def test_a_delta_table_is_not_read_by_its_files(spark: SparkSession, tmp_path: Path) -> None:
+    """They hold replaced rows too: here each unit would count twice."""
+    table = tmp_path / "a {log}, of [all]"
+    for user in ("u1", "u2"):
+        frame = spark.createDataFrame([(user, 1), (user, 2)], "user string, day int").coalesce(1)
+        frame.write.format("delta").partitionBy("day").mode("overwrite").save(str(table))
+    ways = [
+        ("csv", ""),
+        ("json", ""),
+        *(("parquet", part) for part in ("", "day=1", "day=*", "day=2/*.parquet")),
+    ]
+    for form, part in ways:
+        source = events(f"{tmp_path}/a ?log?, of ?all?/{part}", format=form)
+        with pytest.raises(DataError) as raised:
+            pin(spark, source)
+        assert str(raised.value) == (
+            f"source purchases: file:{table} is a Delta table, whose files also hold rows that have been replaced or "
+            f"deleted, and {source.path} is read as {form}.\n"
+            "  do: format: delta, with the table's folder as path; a filter takes a part of it"
+        )
+
+
+def test_a_delta_table_among_folders_and_below_random_letters(spark: SparkSession, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write(spark, logs / "plain", "u1")
+    write(spark, tmp_path / "other" / "table", "u2", "delta")
+    everything = events(tmp_path / "*" / "*", format="parquet")
+    assert rows(spark, events(logs / "*", format="parquet")) == [("u1", 1)]
+    with pytest.raises(DataError, match=rf": file:{tmp_path}/other/table is a Delta table"):
+        pin(spark, everything)
+    frame = spark.createDataFrame([("u3", 1)], "user string, n int")
+    frame.write.format("delta").option("delta.columnMapping.mode", "name").save(str(logs / "mapped"))
+    with pytest.raises(DataError, match=rf": file:{logs}/mapped is a Delta table"):
+        pin(spark, events(logs, format="parquet", options={"recursiveFileLookup": True}))
 
 
 def test_empty_files_count_for_nothing(spark: SparkSession, tmp_path: Path) -> None:
