@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
@@ -47,6 +47,7 @@ _EACH_FIELD: Final = {"columnPruning": "false", "columnNameOfCorruptRecord": _NO
 # what a session leaves out of a log, the ledger can't count
 _WHOLE: Final = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
 
+_DELTA_LOG: Final = "_delta_log"
 _ROOT: Final = re.compile(r"[^:/]+:(//[^/]*)?/")
 _PARTITIONS: Final = re.compile(r"(/[^/=]+=[^/]*)+$")
 
@@ -248,18 +249,29 @@ def _require_plain(spark: SparkSession, source: Source, files: tuple[str, ...]) 
         return
     root = found.group()
     folders = {folder for folder in _table_folders(files) if len(folder) > len(root)}
-    below = sorted({glob_without_marks(folder.removeprefix(root)) for folder in folders})
-    try:
-        logs = spark.read.format("binaryFile").load(f"{root}{{{','.join(below)}}}/_delta_log/*.json")
-        tables = {row["path"].rpartition("/_delta_log/")[0] for row in logs.select("path").collect()}
-    except Exception:  # there is none; of what else may be the matter the files tell as well
-        return
+    here = {
+        folder: place for folder in folders if (place := local_path(folder)) is not None and place.is_dir()
+    }
+    tables = {folder for folder, place in here.items() if any((place / _DELTA_LOG).glob("*.json"))}
+    tables |= _delta_tables(spark, root, folders - here.keys())
     if mine := sorted(tables & folders):
         raise DataError(
             f"source {source.name}: {mine[0]} is a Delta table, whose files also hold rows that have been replaced or "
             f"deleted, and {source.path} is read as {source.format}.",
             advice="format: delta, with the table's folder as path; a filter takes a part of it",
         )
+
+
+def _delta_tables(spark: SparkSession, root: str, folders: Set[str]) -> set[str]:
+    """Which folders below a file system's root are Delta tables."""
+    if not folders:
+        return set()
+    below = ",".join(sorted({glob_without_marks(folder.removeprefix(root)) for folder in folders}))
+    try:
+        logs = spark.read.format("binaryFile").load(f"{root}{{{below}}}/{_DELTA_LOG}/*.json")
+        return {row["path"].rpartition(f"/{_DELTA_LOG}/")[0] for row in logs.select("path").collect()}
+    except Exception:  # there is none; of what else may be the matter the files tell as well
+        return set()
 
 
 def _table_folders(files: tuple[str, ...]) -> Iterator[str]:
