@@ -113,6 +113,8 @@ def _set_short_methods(spark: SparkSession, restore: ExitStack) -> None:
 
 def _set(spark: SparkSession, key: str, value: str, restore: ExitStack) -> None:
     before = spark.conf.get(key, None)
+    if before == value:  # setting a key that Spark has deprecated tells so in every run
+        return
     spark.conf.set(key, value)
     if before is None:
         restore.callback(spark.conf.unset, key)

@@ -257,6 +257,21 @@ def test_a_limit_of_ones_own_stays(key: str, value: str, within: str) -> None:
     assert conf == {key: value}
 
 
+class Unchanged(Settings):
+    """Those of a session that has all of them as a run needs them, and lets nobody set any."""
+
+    set = unset = None  # type: ignore[assignment]
+
+
+def test_what_is_as_a_run_needs_it_is_not_set_again() -> None:
+    conf = Settings()
+    with run_settings(cast("SparkSession", SimpleNamespace(conf=conf))):
+        needed = Unchanged(conf)
+    with run_settings(cast("SparkSession", SimpleNamespace(conf=needed))):
+        assert needed["spark.sql.ansi.enabled"] == "false"
+    assert len(needed) > 10
+
+
 class ClosedSettings(Settings):
     """Those of a platform that neither tells nor takes any but its `open` ones, as Databricks serverless."""
 
