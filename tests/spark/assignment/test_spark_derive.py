@@ -129,6 +129,8 @@ def test_overrides_of_a_source_and_of_the_configuration(spark: SparkSession) -> 
             ("exp-1", "user-0", "blue", True),
             ("exp-1", "user-0", "control", False),
             ("exp-1", "user-1", "red", True),
+            ("exp-1", "user-2", "control", True),
+            ("exp-1", "user-2", "blue", True),
             ("exp-1", "", "blue", True),
             ("other", "user-1", "blue", True),
         ],
@@ -141,7 +143,9 @@ def test_overrides_of_a_source_and_of_the_configuration(spark: SparkSession) -> 
     )  # fmt: skip
     listed = forced_units({"forced": raw}, {"forced": source}, given)
     assert listed is not None
-    assert [tuple(row) for row in listed.collect()] == [("exp-1", "user-0", "blue")]
+    # of two variants the first by name
+    twice = ("exp-1", "user-2", "blue")
+    assert sorted(tuple(row) for row in listed.collect()) == [("exp-1", "user-0", "blue"), twice]
     rows = [("exp-1", "user-0", "blue"), ("exp-1", "user-1", "blue"), ("other", "user-0", "control")]
     frame = spark.createDataFrame([(*row, START) for row in rows], DDL.rsplit(",", 1)[0])
     derived = derive(frame, given, overrides=listed).collect()

@@ -186,6 +186,8 @@ ORDERS = [
     did("duplicates", SHOWN, 0.5, event_id=""), did("duplicates", START - 99 * DAY, 7.0, event_id="o7"),
     did("duplicates", SHOWN, 64_000.0, event_id="o7"), did("duplicates", -5, 7.0, event_id="o8"),
     did("duplicates", SHOWN, 128_000.0, event_id="o8"),
+    # Of two copies at one instant the smaller value counts, also where no metric wants that copy.
+    did("duplicates", SHOWN, 500.0, event_id="o10"), did("duplicates", SHOWN, 250.0, event="look", event_id="o10"),
     # The same id of another unit is another event.
     did("same_ids", SHOWN, 1.0, event_id="o1"), did("same_ids", START + 99 * DAY, 9.0, event_id="o1"),
     did("same_ids", START + 19 * DAY, 2.0, event_id="o9"), did("nobody", SHOWN, 1.0, event_id="o1"),

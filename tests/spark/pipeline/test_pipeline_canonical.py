@@ -118,6 +118,11 @@ CASES: dict[str, tuple[dict[str, Any], str, list[tuple[Any, int | None]]]] = {
     ("x", None)]),
     "date": ({}, "date", [(date(2026, 10, 1), utc(2026, 10, 1))]),
     "date in a zone": ({"time_zone": NEW_YORK}, "date", [(date(2026, 10, 1), utc(2026, 10, 1, 4))]),
+    "format with a zone, in a zone": (
+        {"time_zone": BERLIN, "time_format": "yyyy-MM-dd HH:mm:ss z"},
+        "string",
+        [(f"{NOON} UTC", utc(2026, 10, 1, 12)), (f"{NOON} GMT", utc(2026, 10, 1, 12))],
+    ),
     "local timestamp": ({}, "timestamp_ntz", [(datetime(2026, 10, 1, 12), utc(2026, 10, 1, 12))]),
     "local timestamp in a zone": (
         {"time_zone": BERLIN},
@@ -151,6 +156,12 @@ def test_times(spark: SparkSession) -> None:
     }
     found = _union(parts).collect()
     assert {row["unit"]: row["micros"] for row in found} == expected | {"fixed/0": utc(2026, 10, 1)}
+
+
+def test_a_column_whose_name_has_a_dot_is_found_in_whatever_case(spark: SparkSession) -> None:
+    raw = spark.createDataFrame([("u", NOON)], "`User.Id` string, when string")
+    found = canonical(raw, source(columns={"unit": "user.ID"})).collect()
+    assert [row["unit"] for row in found] == ["u"]
 
 
 def test_ids_values_and_properties(spark: SparkSession) -> None:

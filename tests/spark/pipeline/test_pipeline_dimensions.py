@@ -47,7 +47,7 @@ def test_the_row_that_held_at_the_first_exposure_counts(spark: SparkSession) -> 
         ("now", SHOWN, "DE", "paid"), ("now", early, "FR", "free"), ("now", SHOWN + TICK, "IT", "free"),
         ("later", SHOWN + TICK, "IT", "paid"),
         ("twice", early, None, "a"), ("twice", early, "SE", "b"), ("twice", early, "SE", "a"),
-        ("", early, "XX", "x"), (None, early, "XX", "x"), ("now", None, "XX", "x"),
+        ("", early, "XX", "x"), ("", early, "YY", "x"), (None, early, "XX", "x"), ("now", None, "XX", "x"),
     ]  # fmt: skip
     users = Dimension(
         USERS, local_frame(spark, rows, "u string, since timestamp, country string, plan string")

@@ -13,6 +13,8 @@ from oracle import UnitRow
 from oracle_values import has_days
 from pipeline_runs import Tables, as_in_a_run, assert_same, planned_once, run_world
 from pyspark.sql import SparkSession
+from rule_world import VALUE, did, seen
+from world import Experiment, Log, Metric, RawRow, World
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +138,60 @@ def test_all_kinds_and_options_are_there() -> None:
         "proportion", "mean", "count", "ratio", "retention", "distinct", "min", "max", "latest", "time_to", "funnel",
     }  # fmt: skip
     assert SHOWN == START + DAY
+
+
+def _moments(
+    spark: SparkSession, metric: Metric, shown: dict[str, int], events: list[RawRow], *, since_exposure: bool
+) -> dict[str, tuple[int, float]]:
+    """Units and mean of a metric by variant; `shown` are the units by when, every other one in variant a."""
+    variants = dict(zip(shown, ("a", "b") * len(shown), strict=False))
+    world = World(
+        (
+            Experiment(
+                "e", ("a", "b"), START, START + 9 * DAY, (metric.name,), "log", since_exposure=since_exposure
+            ),
+        ),
+        (metric,),
+        (
+            Log(
+                "log",
+                [seen(u, at, variants[u], experiment="e") for u, at in shown.items()],
+                carries_experiment=True,
+            ),
+        ),
+        (Log("shop", events, complete_until=START + 9 * DAY),),
+        START + 9 * DAY,
+    )
+    with as_in_a_run(spark):
+        outcome = run_world(spark, world).outcome
+    assert_same(outcome, oracle.run(world))
+    return {
+        v: (
+            outcome.moments["e", v, metric.name, None, None].n,
+            outcome.moments["e", v, metric.name, None, None].mean,
+        )
+        for v in ("a", "b")
+    }
+
+
+def test_units_whose_window_is_not_over_set_no_bound_where_complete_ones_alone_count(
+    spark: SparkSession,
+) -> None:
+    """Units of the first day spend 1 to 20, half of them in each variant; those of the eighth are not yet counted.
+
+    Their median is 10.5: in variant a 1, 3, 5, 7, 9 and five times that, in b 2, 4, 6, 8, 10 and five times that.
+    """
+    spent = Metric("spent", "shop", 0, 5 * DAY, value=VALUE, complete_only=True, high_quantile=0.5)
+    early, late = [f"e{n}" for n in range(20)], [f"l{n}" for n in range(20)]
+    shown = dict.fromkeys(early, START) | dict.fromkeys(late, START + 7 * DAY)
+    events = [did(u, START + 1, float(n + 1)) for n, u in enumerate(early)]
+    events += [did(u, START + 7 * DAY + 1, 1000.0) for u in late]
+    found = _moments(spark, spent, shown, events, since_exposure=True)
+    assert found == {"a": (10, 7.75), "b": (10, 8.25)}
+
+
+def test_nought_and_its_negative_are_one_value_to_a_distinct_count(spark: SparkSession) -> None:
+    distinct = Metric("distinct", "shop", 0, 5 * DAY, value=VALUE, kind="distinct")
+    events = [did("u", START + n, value) for n, value in enumerate((0.0, -0.0, 1.0))]
+    found = _moments(spark, distinct, {"u": START, "w": START}, events, since_exposure=False)
+    assert found == {"a": (1, 2.0), "b": (1, 0.0)}

@@ -86,6 +86,8 @@ def test_assignments_are_counted_by_everything_a_check_needs(
         unit(
             "flat", bucket=None, hash_status="not_derivable", expected_variant=None, first_exposure_at=CHANGE
         ),
+        # where the buckets begin there is no variant on the other side
+        unit("flat", bucket=0, first_exposure_at=CHANGE),
     ]
     frame = assignment_profile(table(spark, rows), [experiment("dated"), experiment("flat")])
     assert frame.columns == [
@@ -121,6 +123,7 @@ def test_assignments_are_counted_by_everything_a_check_needs(
         ("dated", 1, second, "a", "b", "mismatch", "tied_variants", False, False, True, *one),
         ("dated", 1, second, "a", "b", "mismatch", None, True, True, False, *one),
         ("flat", 0, second, "a", None, "not_derivable", None, False, False, False, *one),
+        ("flat", 0, second, "a", "a", "match", None, False, False, False, *one),
     }
 
 

@@ -178,7 +178,7 @@ def test_drops(run: Tables) -> None:
         ("red", "units", "screens", "tied_variants", "control"): (1, 1),
         ("blue", "units", "screens", "tied_variants", "b"): (1, 1),
         ("wide", "exposures", "screens", "repeated_exposure", "v4"): (1, 1),
-        ("*", "events", "orders", "duplicate_event", None): (9, 1),
+        ("*", "events", "orders", "duplicate_event", None): (10, 1),
         ("*", "events", "orders", "outside_windows", None): (1, None),
         ("red", "pairs", "credits", "variant_disagrees", "treatment"): (4, 2),
         ("blue", "pairs", "credits", "variant_disagrees", "a"): (1, 1),

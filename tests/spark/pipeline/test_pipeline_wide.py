@@ -99,6 +99,32 @@ def test_the_ledger_says_on_which_side_of_the_windows(run: Tables) -> None:
     }
 
 
+def test_the_ends_of_all_windows_are_the_sides_of_the_ledger(spark: SparkSession) -> None:
+    """Windows reach from the exposure to five hours after it; the first metric, open at once, wants no such event.
+
+    An event at the first instant is therefore within the windows' span, and one at the last window's end after it.
+    """
+    metrics = (Metric("never", "shop", 0, 2 * HOUR, where=NEVER), Metric("any", "shop", HOUR, 5 * HOUR))
+    shown = [seen("u", SHOWN, "a", experiment="e")]
+    times = (SHOWN - 1, SHOWN, SHOWN + HOUR - 1, SHOWN + HOUR, SHOWN + 5 * HOUR - 1, SHOWN + 5 * HOUR)
+    world = World(
+        (
+            Experiment(
+                "e", ("a", "b"), START, START + 9 * DAY, tuple(m.name for m in metrics), "log", series=False
+            ),
+        ),
+        metrics,
+        (Log("log", shown, carries_experiment=True),),
+        (Log("shop", [did("u", at) for at in times]),),
+        AS_OF,
+    )
+    with as_in_a_run(spark):
+        drops = run_world(spark, world, split=True).outcome.drops
+    assert {key[3]: rows for key, (rows, _) in drops.items() if key[1] == "pairs"} == {
+        "before_window": 1, "outside_windows": 2, "after_window": 1,
+    }  # fmt: skip
+
+
 def test_without_the_split_a_sample_of_the_units_tells_of_the_events_before(spark: SparkSession) -> None:
     """Each unit buys twice an hour before it is exposed, when no window but that of another metric's covariate is open.
 

@@ -13,7 +13,7 @@ from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError
 from abspark.storage import Commit, open_lake, places
 from abspark.storage.lake_delta import DeltaLake
-from abspark.storage.places import folder_here
+from abspark.storage.places import folder_here, shortened
 
 pytestmark = pytest.mark.spark
 
@@ -84,3 +84,11 @@ def test_tables_that_spark_does_not_find_are_told(spark: SparkSession, tmp_path:
         LakeError, match=r"^the lake \S+/lake cannot be written: Spark does not find the table"
     ):
         lake.ensure_writable()
+
+
+def test_of_many_names_eight_are_shown_and_the_rest_counted() -> None:
+    letters = list("kjihgfedcba")
+    assert shortened(letters) == "a, b, c, d, e, f, g, h and 3 more"
+    assert shortened(letters[-9:]) == "a, b, c, d, e, f, g, h and 1 more"
+    assert shortened(letters[-8:]) == "a, b, c, d, e, f, g, h"
+    assert shortened([]) == "nothing"

@@ -50,6 +50,17 @@ def test_patience_depends_on_what_refuses(text: str, patience: int, pauses: list
     assert endless.calls == patience
 
 
+@pytest.mark.parametrize(
+    "condition",
+    ["DELTA_CONCURRENT_DELETE_READ", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED",
+     "DELTA_TABLE_ALREADY_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS", "SCHEMA_ALREADY_EXISTS"],
+)  # fmt: skip
+def test_whatever_says_that_another_came_first_is_tried_again(condition: str) -> None:
+    once = Refusing(f"[{condition}] another came first", 1)
+    assert retried(once) == "done"
+    assert once.calls == 2
+
+
 def test_no_pause_is_longer_than_two_seconds(pauses: list[float]) -> None:
     retried(Refusing(LOST, 29))
     assert 0 < max(pauses) <= 2
