@@ -33,6 +33,13 @@ _INSTANT: Final = re.compile(
 )
 
 
+def doubt_of_share(what: str, share: float | None, of: str = "control's mean") -> tuple[str, ...]:
+    """That a share of all or more was perhaps meant as per cent; nothing of a smaller one."""
+    if share is None or abs(share) < 1:
+        return ()
+    return (f"{what} {share:g} is {share:.0%} of {of} (two percent is 0.02)",)
+
+
 def parse_duration(value: Any) -> timedelta:
     """`1d12h` as a time difference; a leading `-` negates the whole.
 

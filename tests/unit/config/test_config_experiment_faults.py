@@ -529,7 +529,9 @@ def test_a_margin_of_all_of_the_mean_can_only_be_of_a_worsening_upwards(
     conf.edit(BUTTON, "{relative: 0.05}", f"{{relative: {relative}}}")
     conf.edit(SHOP, "name: orders_per_unit\n", f"name: orders_per_unit\n    direction: {direction}\n")
     if allowed:
-        conf.load()
+        told = f"orders_per_unit's relative margin of {relative} is {float(relative):.0%} of control's mean"
+        doubts = (f"{told} (two percent is 0.02)",) if float(relative) >= 1 else ()
+        assert conf.load().experiments["button"].doubts == doubts
     else:
         assert [".margin.relative" in told for told in conf.told()] == [True]
 
@@ -544,3 +546,20 @@ def test_a_futility_effect_of_all_of_the_mean_is_doubted(conf: Conf) -> None:
         "futility's relative effect of 2 is 200% of control's mean (two percent is 0.02)",
     )
     assert experiment.doubts_of_assignment == ()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "doubt"),
+    [
+        ("{method: anytime, anytime: {tau: 2}}", ("anytime's tau of 2 is 200%",)),
+        ("{method: anytime, anytime: {tau: 0.02}}", ()),
+        (
+            "{method: bayesian, bayesian: {prior: {relative_effect: {mean: -1, sd: 10}}}}",
+            ("the prior's relative effect of mean -1 is -100%", "the prior's relative effect of sd 10 is 1000%"),
+        ),
+    ],
+)
+def test_per_cent_in_place_of_a_share_is_doubted(conf: Conf, analysis: str, doubt: tuple[str, ...]) -> None:
+    conf.edit(BUTTON, SEGMENTS, f"analysis: {analysis}\n")
+    expected = tuple(f"{told} of control's mean (two percent is 0.02)" for told in doubt)
+    assert conf.load().experiments["button"].doubts == expected
