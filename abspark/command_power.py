@@ -191,8 +191,8 @@ def _units_or_power(plan: Plan, question: Question) -> Answer:
         raise UsageError("no number of units has that power", advice="give a larger effect or margin")
     rest = max(0.0, 1 - sum(plan.shares) - _ROUNDING)
     control, treatment, others = (math.ceil(units * share) for share in (*plan.shares, rest))
-    arms = {"units_control": control, "units_treatment": treatment}
-    return {"power": plan.power, "units": control + treatment + others} | arms
+    total: Answer = {"power": plan.power, "units": control + treatment + others}
+    return total | {"units_control": control, "units_treatment": treatment}
 
 
 def _detectable(plan: Plan) -> Answer:

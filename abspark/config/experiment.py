@@ -167,9 +167,7 @@ class Experiment(ConfigModel):
             doubt
             for guardrail in self.metrics.guardrails
             if guardrail.margin is not None
-            for doubt in doubt_of_share(
-                f"{guardrail.metric}'s relative margin of", guardrail.margin.relative
-            )
+            for doubt in doubt_of_share(f"{guardrail.metric}'s relative margin of", guardrail.margin.relative)
         ]
         return (*self.doubts_of_assignment, *margins, *self.analysis.doubts)
 

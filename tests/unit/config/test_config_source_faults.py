@@ -217,7 +217,7 @@ SOURCE_FAULTS = [
     ),
     (
         "events:", "events: {}\nevent:",
-        [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events, dimensions]"],
+        [":9 events: must be a list", ":10 event: unknown key [exposures, events, dimensions]"],
     ),
 ]  # fmt: skip
 
