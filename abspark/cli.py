@@ -110,17 +110,14 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        rows, checks = _committed(_project(conf, env, experiments), experiments, table, "health")
+        rows, checks = _committed(_project(conf, env), experiments, table, "health")
         show(table, rows, form, committed=bool(checks))
 
 
-def _project(conf: Path, env: str, experiments: tuple[str, ...]) -> Project:
-    """The configuration, which has these experiments."""
-    from abspark.config import load_project, require_known
+def _project(conf: Path, env: str) -> Project:
+    from abspark.config import load_project
 
-    project = load_project(conf, env)
-    require_known(project, experiments)
-    return project
+    return load_project(conf, env)
 
 
 def _committed(
@@ -128,7 +125,9 @@ def _committed(
 ) -> tuple[list[dict[str, Any]], ...]:
     """The committed rows of some tables."""
     from abspark.command_tables import open_tables, require_committed
+    from abspark.config import require_known
 
+    require_known(project, experiments)
     with open_tables(project) as tables:
         require_committed(tables, experiments)
         return tuple(tables.rows(name, experiments) for name in names)
@@ -154,7 +153,7 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
     """Show the committed results."""
     from abspark.report.order import by_day, on_last_days, since_exposure
 
-    project = _project(conf, env, experiments)
+    project = _project(conf, env)
     others = ("decisions", "looks", "health") if form == "table" else ()
     found, *beside = _committed(project, experiments, "results", *others)
     rows = since_exposure(found) if days == "exposure" else by_day(found)
@@ -183,7 +182,7 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
 @FAIL_ON_HEALTH
 def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
     """Show the checks that say whether to believe the results."""
-    (rows,) = _committed(_project(conf, env, experiments), experiments, "health")
+    (rows,) = _committed(_project(conf, env), experiments, "health")
     show("health", rows, form)
     if fail_on_health:
         require_health(rows)
