@@ -18,6 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from abspark.errors import UsageError
+
 MAX_NAME_LENGTH: Final = 500
 MAX_DURATION: Final = timedelta(days=3650)
 MIN_KEY_LENGTH: Final = 32
@@ -90,6 +92,21 @@ def parse_instant(value: Any) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is no time of the calendar") from None
+
+
+def given_instant(name: str, value: Any) -> datetime | None:
+    """An argument that is a time with its offset, as a datetime or as text; None where none is given.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    try:
+        return None if value is None else parse_instant(value)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} = {value!r}: {error}",
+            allowed="a datetime with tzinfo, or text such as 2026-10-01T00:00:00Z",
+        ) from None
 
 
 def format_instant(instant: datetime) -> str:
