@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +21,7 @@ from abspark.command_common import (
     Format,
     OutPath,
     load,
+    readings,
     session,
     show,
     writing_to,
@@ -31,6 +31,9 @@ from abspark.command_power import power
 from abspark.command_report import report
 from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
+
+if TYPE_CHECKING:
+    from abspark.config import Project
 
 FAIL_ON_HEALTH = click.option(
     "--fail-on-health",
@@ -107,22 +110,27 @@ def _reader(table: str, help_text: str) -> None:
     @EXPERIMENTS
     @FORMAT
     def command(conf: Path, env: str, experiments: tuple[str, ...], form: Format) -> None:
-        rows, checks = _committed(conf, env, table, experiments, "health")
+        rows, checks = _committed(_project(conf, env), experiments, table, "health")
         show(table, rows, form, committed=bool(checks))
 
 
+def _project(conf: Path, env: str) -> Project:
+    from abspark.config import load_project
+
+    return load_project(conf, env)
+
+
 def _committed(
-    conf: Path, env: str, table: str, experiments: tuple[str, ...], *others: str
+    project: Project, experiments: tuple[str, ...], *names: str
 ) -> tuple[list[dict[str, Any]], ...]:
     """The committed rows of some tables."""
     from abspark.command_tables import open_tables, require_committed
-    from abspark.config import load_project, require_known
+    from abspark.config import require_known
 
-    project = load_project(conf, env)
     require_known(project, experiments)
     with open_tables(project) as tables:
         require_committed(tables, experiments)
-        return tuple(tables.rows(name, experiments) for name in (table, *others))
+        return tuple(tables.rows(name, experiments) for name in names)
 
 
 _reader("drops", "Show how many rows were left out, and why.")
@@ -145,18 +153,24 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
     """Show the committed results."""
     from abspark.report.order import by_day, on_last_days, since_exposure
 
-    others = ("health",) if form == "table" else ()
-    found, *checks = _committed(conf, env, "results", experiments, *others)
+    project = _project(conf, env)
+    others = ("decisions", "looks", "health") if form == "table" else ()
+    found, *beside = _committed(project, experiments, "results", *others)
     rows = since_exposure(found) if days == "exposure" else by_day(found)
     if found and not rows:
         told = "no rows by days since exposure: experiments with series: {since_exposure: true} have them"
         click.echo(told, err=True)
         if form == "table":
             return
-    show("results", on_last_days(rows) if days == "last" and form != "table" else rows, form)
     if form != "table":
+        show("results", on_last_days(rows) if days == "last" else rows, form)
         return
-    for line in (*_without_units(rows), *_doubts(chain.from_iterable(checks))):
+    decisions, looks, checks = beside
+    if days == "exposure":
+        decisions = []  # they are not made of these rows
+    read_with = readings(project, by_day(found), looks=looks, decisions=decisions)
+    show("results", rows, form, readings=read_with)
+    for line in (*_without_units(rows), *_doubts(checks)):
         click.echo(line, err=True)
 
 
@@ -168,7 +182,7 @@ def results(conf: Path, env: str, experiments: tuple[str, ...], form: Format, da
 @FAIL_ON_HEALTH
 def health(conf: Path, env: str, experiments: tuple[str, ...], form: Format, *, fail_on_health: bool) -> None:
     """Show the checks that say whether to believe the results."""
-    (rows,) = _committed(conf, env, "health", experiments)
+    (rows,) = _committed(_project(conf, env), experiments, "health")
     show("health", rows, form)
     if fail_on_health:
         require_health(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from abspark.config import Environment, Project
+    from abspark.report.data import ReportData
 
 _NEEDED_SOON: Final = ("scipy.stats", "pyarrow.dataset", "deltalake")
 """Large modules that import neither pyspark nor abspark, so that no import can wait for another in a circle."""
@@ -184,8 +185,39 @@ def require_pyspark() -> None:
         )
 
 
-def show(table: str, rows: list[dict[str, Any]], form: Format, *, committed: bool = False) -> None:
-    """Rows of a table on stdout: for people, or as JSON, CSV or Markdown and nothing else.
+def readings(
+    project: Project,
+    results: Sequence[Mapping[str, Any]],
+    *,
+    looks: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any]],
+) -> dict[str, ReportData]:
+    """By experiment, what a table of results by day is read with: as the experiment's page reads it."""
+    from abspark.report.data import ReportData
+
+    now = datetime.now(UTC)
+    return {
+        name: ReportData(
+            experiment,
+            project.metrics,
+            now,
+            results=[row for row in results if row["experiment_id"] == name],
+            looks=[row for row in looks if row["experiment_id"] == name],
+            decision=next((row for row in decisions if row["experiment_id"] == name), None),
+        )
+        for name, experiment in project.experiments.items()
+    }
+
+
+def show(
+    table: str,
+    rows: list[dict[str, Any]],
+    form: Format,
+    *,
+    committed: bool = False,
+    **more: Any,
+) -> None:
+    """Rows of a table on stdout: for people, with more that their table needs, or as JSON, CSV or Markdown alone.
 
     `committed` is whether a run has committed anything, were there no rows of this table all the same.
     """
@@ -199,7 +231,7 @@ def show(table: str, rows: list[dict[str, Any]], form: Format, *, committed: boo
     elif form == "markdown":
         click.echo(tables.as_markdown(rows, TABLES[table].names), nl=False)
     elif rows:
-        tables.SHOW[table](rows, sys.stdout)
+        tables.SHOW[table](rows, sys.stdout, **more)
     elif committed:
         click.echo(f"the committed runs have no rows of {table}", err=True)
     else:

@@ -14,6 +14,7 @@ from abspark.errors import DataError, UsageError
 if TYPE_CHECKING:
     from abspark.analysis.sample_cleaning import Sample
     from abspark.analysis.two_samples import Compared, Direction
+    from abspark.report.data import ReportData
     from abspark.storage import FileColumn
 
 NO_UNIT: Final = "-"
@@ -73,12 +74,14 @@ def compare(
         for reason, rows in sample.left_out.items():
             told = f"{reason} ({drop_words(reason)})"
             click.echo(f"{path}: {rows:,} of {sample.rows:,} rows left out: {told}", err=True)
-    show("results", found.results, form)
+    data = _report_data(paths, samples, found)
+    show("results", found.results, form, readings={found.experiment.id: data})
     if form == "table":
-        verdict = found.decision["decision"].replace("_", " ")
-        click.echo(f"Verdict: {verdict}. {' '.join(found.decision['reasons'])}")
+        for check in found.health:
+            if check["status"] == "warn":
+                click.echo(f"warn: {check['message']} {check['advice'] or ''}".rstrip(), err=True)
     if out is not None:
-        _write_report(out, paths, samples, found)
+        _write_report(out, data)
 
 
 def _samples(paths: tuple[Path, Path], metric: str, unit: str | None) -> tuple[list[Sample], int | None]:
@@ -152,9 +155,16 @@ def _require_numbers(path: Path, file: FileColumn, sample: Sample, metric: str) 
     )
 
 
-def _write_report(out: Path, paths: tuple[Path, Path], samples: list[Sample], found: Compared) -> None:
-    from abspark.analysis.two_samples import FILES
+def _write_report(out: Path, data: ReportData) -> None:
     from abspark.command_report import write_page
+
+    for page in write_page(data, out):
+        click.echo(f"written: {page}", err=True)
+
+
+def _report_data(paths: tuple[Path, Path], samples: list[Sample], found: Compared) -> ReportData:
+    """What table and page read the comparison with."""
+    from abspark.analysis.two_samples import FILES
     from abspark.report.data import ReportData
     from abspark.storage import content_hash
 
@@ -167,7 +177,7 @@ def _write_report(out: Path, paths: tuple[Path, Path], samples: list[Sample], fo
         "rows": sum(sample.rows for sample in samples),
         "kept": sum(len(sample.values) for sample in samples),
     }
-    data = ReportData(
+    return ReportData(
         named,
         {found.metric.name: found.metric},
         datetime.now(UTC),
@@ -178,5 +188,3 @@ def _write_report(out: Path, paths: tuple[Path, Path], samples: list[Sample], fo
         run={"inputs": [inputs]},
         dated=False,
     )
-    for page in write_page(data, out):
-        click.echo(f"written: {page}", err=True)

@@ -49,6 +49,11 @@ class Plan:
         return self.rate if self.rate is not None else float(self.mean or 0.0)
 
     @property
+    def shares(self) -> tuple[float, float]:
+        """Shares of all units that get the control and the treatment."""
+        return self.design.share_control, self.design.share_treatment
+
+    @property
     def spread(self) -> float:
         """Standard deviation per unit."""
         return float(self.sd or 0.0) if self.rate is None else math.sqrt(self.rate * (1 - self.rate))
@@ -104,7 +109,10 @@ def power(form: Literal["table", "json"], **options: Any) -> None:
 
     With --units-per-day the days as well. Without --experiment it starts no Java.
     """
-    rows = [answer(_plan(_measured(options)))]
+    plan = _plan(_measured(options))
+    rows = [answer(plan)]
+    for doubt in _doubts(plan):
+        click.echo(f"{doubt}: is that meant?", err=True)
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
@@ -114,6 +122,14 @@ def power(form: Literal["table", "json"], **options: Any) -> None:
             f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
         )
         click.echo(f"{name:<{width}}  {'-' if shown is None else shown}")
+
+
+def _doubts(plan: Plan) -> list[str]:
+    """What is allowed, but hardly meant."""
+    from abspark.config import doubt_of_share
+
+    given = (("--effect", plan.effect), ("--margin", plan.margin))
+    return [doubt for name, share in given for doubt in doubt_of_share(name, share, of="the baseline")]
 
 
 def answer(plan: Plan) -> Answer:
@@ -173,7 +189,10 @@ def _units_or_power(plan: Plan, question: Question) -> Answer:
     units = float(units_needed(question, plan.power, design=plan.design))
     if math.isnan(units):
         raise UsageError("no number of units has that power", advice="give a larger effect or margin")
-    return {"power": plan.power, "units": math.ceil(units)}
+    rest = max(0.0, 1 - sum(plan.shares) - _ROUNDING)
+    control, treatment, others = (math.ceil(units * share) for share in (*plan.shares, rest))
+    total: Answer = {"power": plan.power, "units": control + treatment + others}
+    return total | {"units_control": control, "units_treatment": treatment}
 
 
 def _detectable(plan: Plan) -> Answer:
@@ -196,16 +215,16 @@ def _detectable(plan: Plan) -> Answer:
 def _days(plan: Plan, found: Answer) -> Answer:
     from abspark.stats.power import days_needed
 
-    shares = plan.design.share_control, plan.design.share_treatment
     units = float(found["units"] or 0.0)
-    arms: Answer = {
-        name: math.ceil(units * share)
-        for name, share in zip(("units_control", "units_treatment"), shares, strict=True)
-    }
+    if plan.units is not None:
+        control, both = (
+            math.ceil(units * (share - _ROUNDING)) for share in (plan.shares[0], sum(plan.shares))
+        )
+        found |= {"units_control": control, "units_treatment": both - control}
     if plan.units_per_day is None:
-        return found | arms
+        return found
     days = days_needed(units, units_per_day=plan.units_per_day, window_days=plan.window_days)
-    return found | arms | {"days": int(days)}
+    return found | {"days": int(days)}
 
 
 def _measured(options: dict[str, Any]) -> dict[str, Any]:
@@ -285,7 +304,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         )
         design = replace(design, inflation=_inflation(options, design))
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), advice="abspark power --help") from None
     units = options["units"]
     fewest = 2 * design.units_per_counted / min(design.share_control, design.share_treatment)
     if units is not None and units < fewest:
@@ -300,8 +319,11 @@ def _plan(options: dict[str, Any]) -> Plan:
 
 
 _LAKE = ("conf", "env", "experiment", "metric")
+_ALPHA_BELOW = 0.5
 _MOST_LOOKS = 100
 _MOST_UNITS = 1e15
+_ROUNDING = 1e-12
+"""By how much shares that are meant to sum to 1 may miss it."""
 _NAMES = {"target": "power"}
 """Options whose parameter has another name."""
 _POSITIVE = ("sd", "mean", "margin", "units", "units_per_day")
@@ -324,6 +346,8 @@ def _check(options: dict[str, Any]) -> None:
         ({"margin", "futility"} <= given, "--futility is about primary metrics, --margin about guardrails: give one"),
         ("looks" in given and not 1 <= (options["looks"] or 0) <= _MOST_LOOKS, f"--looks must be 1 to {_MOST_LOOKS}"),
         ("rate" in given and not 0 < (options["rate"] or 0) < 1, "--rate must lie between 0 and 1"),
+        ("alpha" in given and not 0 < (options["alpha"] or 0) < _ALPHA_BELOW,
+         f"--alpha = {options['alpha']} is out of range: above 0 and below {_ALPHA_BELOW}"),
         ("target" in given and not 0 < (options["target"] or 0) < 1, "--power must lie between 0 and 1"),
         ("units" in given and "target" in given and bool({"effect", "margin"} & given),
          "--units with --effect or --margin gives the power: leave out --power"),

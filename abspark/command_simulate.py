@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abspark.command_common import OutPath, load, local_session, require_pyspark, show, writing_to
+from abspark.command_common import OutPath, load, local_session, readings, require_pyspark, show, writing_to
 from abspark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,12 +68,18 @@ def demo(out: Path, units: int, seed: int) -> None:
             write(spark, Simulation(units=units, seed=seed, experiments=2, effect=0.25), out, format="delta")
         project = load(out / "conf", "local")
         outcome = runner.run(spark, project, progress=progress)
-        shown = {name: queries.rows(spark, project, name) for name in ("drops", "health", "results")}
-    for name, rows in shown.items():
-        everyone = [
-            row for row in rows if row.get("segment_name") is None and row.get("exposure_day") is None
-        ]
-        show(name, everyone, "table")
+        wanted = ("drops", "health", "results", "looks", "decisions")
+        found = {name: queries.rows(spark, project, name) for name in wanted}
+    everyone = {
+        name: [row for row in rows if row.get("segment_name") is None and row.get("exposure_day") is None]
+        for name, rows in found.items()
+    }
+    show("drops", everyone["drops"], "table")
+    show("health", everyone["health"], "table")
+    read_with = readings(
+        project, everyone["results"], looks=everyone["looks"], decisions=everyone["decisions"]
+    )
+    show("results", everyone["results"], "table", readings=read_with)
     click.echo(f"run {outcome.run_id}; logs, truth, configuration and lake are in {out}")
     click.echo(f"next: abspark results --conf {out / 'conf'} --env local")
     _tell_report(project, out / "report")

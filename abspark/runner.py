@@ -12,7 +12,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from abspark.config import Project, chosen_experiments
-from abspark.config.values import parse_instant
+from abspark.config.values import given_instant
 from abspark.errors import AbsparkError, UsageError
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
@@ -103,7 +103,7 @@ def begin(
         UsageError: An experiment is unknown, or there is none to run; as_of is no time with an offset.
         LakeError: The lake can't be written.
     """
-    now, as_of = datetime.now(UTC), _cut(as_of)
+    now, as_of = datetime.now(UTC), given_instant("as_of", as_of)
     chosen = chosen_experiments(project, experiments)
     lake = lake_of(spark, project)
     progress = _metered(progress, spark)
@@ -141,16 +141,6 @@ def _replaced(as_of: datetime, newer: datetime, names: Sequence[str]) -> str:
         f"  as_of {earlier:%Y-%m-%d %H:%M} UTC is earlier than {newer:%Y-%m-%d %H:%M} UTC, that of the results of "
         f"{', '.join(shown)}, which this run will replace; another run with the later as_of brings them back"
     )
-
-
-def _cut(as_of: object) -> datetime | None:
-    try:
-        return None if as_of is None else parse_instant(as_of)
-    except ValueError as error:
-        raise UsageError(
-            f"as_of = {as_of!r}: {error}",
-            allowed="a datetime with tzinfo, or text such as 2026-10-01T00:00:00Z",
-        ) from None
 
 
 def _start(state: RunState) -> None:

@@ -221,7 +221,12 @@ RESULTS: Final = Table(
         ("p_value", "double", "p-value of no effect"),
         ("p_adjusted", "double", "p-value adjusted within the family; NULL outside it"),
         ("alpha", "double", "level of the test"),
-        ("significant", "boolean", "whether p_adjusted, else p_value, is below alpha"),
+        (
+            "significant",
+            "boolean",
+            "whether p_adjusted, else p_value, is below alpha; of a sequential method whether at any look so far. NULL "
+            "while there is no verdict (see reason), and with method bayesian, of which prob_better tells",
+        ),
         ("variance_reduction", "double", "share of the effect's variance removed by the covariate"),
         ("share_complete", "double", "units with a complete window / units, both arms"),
         ("information_fraction", "double", "information so far / information planned"),

@@ -121,7 +121,8 @@ def _section(model: type[ConfigModel]) -> str:
 def _row(model: type[ConfigModel], name: str, annotation: Any) -> str:
     field = model.model_fields[name]
     default = "" if (model, name) in _DEFAULTED else _default(field)
-    cells = (f"`{field.alias or name}`", _type(annotation), default, field.description or "")
+    nothing = " or `null`" if field.is_required() and types.NoneType in get_args(annotation) else ""
+    cells = (f"`{field.alias or name}`", f"{_type(annotation)}{nothing}", default, field.description or "")
     return f"| {' | '.join(map(_cell, cells))} |"
 
 
@@ -154,12 +155,20 @@ def _constrained(annotation: Any, metadata: tuple[Any, ...]) -> str:
     flat = [
         part for given in metadata for part in (given.metadata if isinstance(given, FieldInfo) else (given,))
     ]
-    bounds = [
-        f"{word} {getattr(part, sign):g}"
+    stated = [
+        (getattr(part, sign), sign)
         for part in flat
-        for sign, word in _BOUNDS.items()
+        for sign in _BOUNDS
         if getattr(part, sign, None) is not None
     ]
+    # Of several bounds on a side the narrowest holds, and of equal ones the strict.
+    lower = max((bound for bound in stated if bound[1] in ("ge", "gt")), default=None)
+    upper = min(
+        (bound for bound in stated if bound[1] in ("le", "lt")),
+        default=None,
+        key=lambda b: (b[0], b[1] == "le"),
+    )
+    bounds = [f"{_BOUNDS[sign]} {value:.15g}" for value, sign in filter(None, (lower, upper))]
     return ", ".join([_type(annotation), *bounds])
 
 

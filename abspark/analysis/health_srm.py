@@ -48,6 +48,11 @@ def srm_checks(profile: Sequence[Row], experiment: Experiment) -> list[HealthRow
     ]
 
 
+def ratio_check(profile: Sequence[Row], experiment: Experiment, *, what: str, advice: str) -> HealthRow:
+    """The sample ratio of units, said to be `what`."""
+    return _whole("srm", profile, experiment, what, advice)
+
+
 def fit(units: Floats, experiment: Experiment) -> SrmResult:
     """The sample ratio test of units (periods, v) against the shares of each period."""
     return srm([units], [period_shares(experiment)])
@@ -59,7 +64,9 @@ def _advice(experiment: Experiment) -> str:
     return _ADVICE
 
 
-def _whole(check: str, rows: Iterable[Row], experiment: Experiment, what: str) -> HealthRow:
+def _whole(
+    check: str, rows: Iterable[Row], experiment: Experiment, what: str, advice: str | None = None
+) -> HealthRow:
     units = units_by_period(rows, experiment)
     if units.sum() == 0:
         return skipped(experiment, check, f"No {what}.")
@@ -73,7 +80,7 @@ def _whole(check: str, rows: Iterable[Row], experiment: Experiment, what: str) -
         check,
         settings,
         p,
-        advice=_advice(experiment),
+        advice=advice or _advice(experiment),
         statistic=finite(found.statistic[0]),
         observed=by_variant(keys, units.sum(axis=0)),
         expected=by_variant(keys, found.expected[0]),

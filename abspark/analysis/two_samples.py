@@ -13,7 +13,7 @@ from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.health_ledger import drops_balanced
 from abspark.analysis.health_row import skipped
 from abspark.analysis.health_several import several_variants_checks
-from abspark.analysis.health_srm import srm_checks
+from abspark.analysis.health_srm import ratio_check
 from abspark.analysis.results import results
 from abspark.analysis.sample_cleaning import Sample
 from abspark.config import Experiment, Metric
@@ -26,11 +26,17 @@ Kind = Literal["proportion", "mean"]
 Direction = Literal["increase", "decrease"]
 
 _ID: Final = "compare"
+_SPLIT_ADVICE: Final = (
+    "Do not read the result. Look for units that one of the files lacks, or for another share."
+)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What the tables of a run would hold, without run_id, and the configuration that made it."""
+    """What the tables of a run would hold, without run_id, and the configuration that made it.
+
+    Files know no times: the `day` of the results is NULL.
+    """
 
     experiment: Experiment
     metric: Metric
@@ -78,7 +84,8 @@ def two_samples(
     ]
     evidence = Evidence(found, health, frozenset(), now, ())
     [decision] = decisions(evidence, [experiment], {metric: defined})
-    return Compared(experiment, defined, found, health, drops, decision)
+    undated = [row | {"day": None} for row in found]
+    return Compared(experiment, defined, undated, health, drops, decision)
 
 
 def _profile(variant: str, n: int, day: date) -> dict[str, Any]:
@@ -118,7 +125,7 @@ def _split(
     if share is None:
         why = "The shares that were meant are not known; state that of the treatment with --share."
         return [skipped(experiment, "srm", why)]
-    return [row for row in srm_checks(profile, experiment) if row["check"] == "srm"]
+    return [ratio_check(profile, experiment, what="units of the files", advice=_SPLIT_ADVICE)]
 
 
 def _several(shared: int | None, units: int, experiment: Experiment) -> list[dict[str, Any]]:
@@ -126,9 +133,11 @@ def _several(shared: int | None, units: int, experiment: Experiment) -> list[dic
     if shared is None:
         why = "Units of both files are not told apart; name the column of their ids with --unit."
         return [skipped(experiment, "several_variants", why)]
-    return several_variants_checks(
-        [{"variant": CONTROL, "excluded_reason": None, "several": shared, "n": units - shared}], experiment
-    )[:1]
+    told = {"variant": CONTROL, "excluded_reason": None, "several": shared, "n": units - shared}
+    [row, _] = several_variants_checks([told], experiment)
+    if row["status"] == "skipped":
+        return [row]
+    return [row | {"message": f"{shared / (units - shared):.4%} of units are in both files."}]
 
 
 def _metric(name: str, kind: Kind, direction: Direction) -> Metric:

@@ -10,6 +10,7 @@ from abspark.assignment.unit import assign
 from abspark.config import Experiment
 from abspark.config.assignment import NotDerivable
 from abspark.config.schemes.sha256 import Sha256
+from abspark.config.values import given_instant
 from abspark.errors import UsageError
 
 _NOBODY: Mapping[str, str] = {}
@@ -36,9 +37,9 @@ class AssignmentEngine:
         *,
         overrides: Mapping[str, str] = _NOBODY,
         attributes: Mapping[str, Any] = _UNKNOWN,
-        at: datetime | None = None,
+        at: datetime | str | None = None,
     ) -> str | None:
-        """The variant of a unit at an offset-aware time (None: now).
+        """The variant of a unit `at` a time with its offset (also as ISO text; None: now).
 
         None where the experiment isn't running then (its status, or the time is outside [start, end)), the unit's
         `attributes` are outside its audience, or the unit is outside its traffic. Forced units have their variant
@@ -47,14 +48,14 @@ class AssignmentEngine:
         beats the engine's.
 
         Raises:
-            UsageError: The experiment has another scheme, an override names no variant of it, or what is hashed is a
-                floating point number, which has no one spelling.
+            UsageError: The experiment has another scheme, an override names no variant of it, `at` is no time with an
+                offset, or what is hashed is a floating point number, which has no one spelling.
         """
         scheme = self._scheme(experiment)
         keys = [variant.key for variant in experiment.variants]
         if unknown := sorted({variant for variant in overrides.values() if variant not in keys}):
             raise UsageError(f"overrides name {', '.join(unknown)}", allowed=", ".join(keys))
-        instant = datetime.now(UTC) if at is None else at
+        instant = given_instant("at", at) or datetime.now(UTC)
         if experiment.status != "running" or not experiment.start <= instant < experiment.end:
             return None
         forced = {**scheme.forced, **overrides}.get(unit)

@@ -9,6 +9,7 @@ from abspark.assignment.compiled import dated_plans, microseconds, overrides_of
 from abspark.assignment.kernels import KERNELS
 from abspark.assignment.plan import IN, Plan, Segment, Stage
 from abspark.config import Experiment
+from abspark.config.values import given_instant
 
 Status = Literal["assigned", "override", "not_allocated", "not_derivable"]
 
@@ -36,15 +37,19 @@ def assign(
     experiment: Experiment,
     unit_id: str | None,
     *,
-    at: datetime | None = None,
+    at: datetime | str | None = None,
     bucketing_id: str | None = None,
 ) -> Assigned:
-    """The variant of a unit first exposed `at` (offset-aware; None: under the newest entry of history).
+    """The variant of a unit first exposed `at` (None: under the newest entry of history).
 
+    `at` is a time with its offset, also as ISO text.
     `bucketing_id` is what was hashed where that is not the unit id (None: the unit id). A missing or empty id follows
     the scheme's own rule. Forced units that a source lists are not known here.
+
+    Raises:
+        UsageError: `at` is no time with an offset.
     """
-    plan = _plan_at(experiment, at)
+    plan = _plan_at(experiment, given_instant("at", at))
     forced = None if unit_id is None else overrides_of(experiment).get(unit_id)
     scheme = experiment.assignment.scheme
     shown = "" if unit_id is None else unit_id

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from abspark.config.metric import Metric, Window
     from abspark.config.project import Project
     from abspark.config.source import DimensionSource, EventSource, ExposureSource, Source
+    from abspark.config.values import doubt_of_share
 
 __all__ = [
     "DimensionSource",
@@ -29,6 +30,7 @@ __all__ = [
     "Source",
     "Window",
     "chosen_experiments",
+    "doubt_of_share",
     "load_project",
     "require_known",
     "windows_over",
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "Project": "project",
     "Window": "metric",
     "chosen_experiments": "chosen",
+    "doubt_of_share": "values",
     "load_project": "loader",
     "require_known": "chosen",
     "windows_over": "closing",

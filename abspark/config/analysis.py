@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, Strict
 
 from abspark.config.base import ConfigModel, Problem, rule
-from abspark.config.values import Count, Number
+from abspark.config.values import Count, Number, doubt_of_share
 
 SEQUENTIAL: Final = ("group_sequential", "anytime")
 """Methods that may be looked at before the end. They analyse units with complete windows only."""
@@ -167,12 +167,13 @@ class Analysis(ConfigModel):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is allowed, but hardly meant."""
-        plan = self.group_sequential
+        plan, prior = self.group_sequential, self.bayesian.prior.relative_effect
         hoped = None if plan is None or plan.futility is None else plan.futility.effect.relative
-        if hoped is None or hoped < 1:
-            return ()
         return (
-            f"futility's relative effect of {hoped:g} is {hoped:.0%} of control's mean (two percent is 0.02)",
+            *doubt_of_share("futility's relative effect of", hoped),
+            *doubt_of_share("anytime's tau of", self.anytime.tau),
+            *doubt_of_share("the prior's relative effect of mean", prior.mean),
+            *doubt_of_share("the prior's relative effect of sd", prior.sd),
         )
 
     @rule("method")

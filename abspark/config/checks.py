@@ -10,7 +10,7 @@ from abspark.config.faults import Place, near_miss
 from abspark.config.fixed_times import fixed_time_faults
 from abspark.config.items import Item, Items
 from abspark.config.metric_checks import covariate_faults, metric_faults
-from abspark.config.references import reference, written_expression
+from abspark.config.references import names_of, reference, written_expression
 from abspark.config.source import ExposureSource
 from abspark.errors import Fault
 
@@ -38,7 +38,7 @@ def check_items(items: Items) -> Iterator[Fault]:
     for source in (*items.of("exposures"), *items.of("events"), *items.of("dimensions")):
         model = source.reading("columns", "properties", "attributes")
         if model is not None:
-            yield from written_expression(source.place, source.data, "filter", model.expression_types)
+            yield from written_expression(source.place, source.data, "filter", names_of(model))
 
 
 def _repeated_names(items: list[Item]) -> Iterator[Fault]:

@@ -14,7 +14,7 @@ from abspark.config.assignment import Assignment, NotDerivable
 from abspark.config.audience import Audience
 from abspark.config.base import ConfigModel, Problem, rule
 from abspark.config.health import Health
-from abspark.config.values import Count, Instant, Name, Number, Switch, check_time_zone
+from abspark.config.values import Count, Instant, Name, Number, Switch, check_time_zone, doubt_of_share
 
 MAX_VARIANTS: Final = 64
 MAX_SEGMENTS: Final = 10
@@ -163,7 +163,13 @@ class Experiment(ConfigModel):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is allowed, but hardly meant."""
-        return (*self.doubts_of_assignment, *self.analysis.doubts)
+        margins = [
+            doubt
+            for guardrail in self.metrics.guardrails
+            if guardrail.margin is not None
+            for doubt in doubt_of_share(f"{guardrail.metric}'s relative margin of", guardrail.margin.relative)
+        ]
+        return (*self.doubts_of_assignment, *margins, *self.analysis.doubts)
 
     @property
     def doubts_of_assignment(self) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ _TYPES: Final = {
     "boolean": _BOOLEAN,
 }
 
+_NO_NAMES: Final[Mapping[str, str]] = {}
+
 Role = Literal["condition", "value", "key"]
 Finding = tuple[str, str | None]
 """(message, what is allowed)"""
@@ -68,7 +70,9 @@ def columns_used(expression: str) -> frozenset[str]:
     return frozenset(node.parts[0].name for node in nodes(tree) if form(node) == "Column")
 
 
-def expression_faults(expression: str, types: Mapping[str, str | None], role: Role) -> list[Finding]:
+def expression_faults(
+    expression: str, types: Mapping[str, str | None], role: Role, called: Mapping[str, str] = _NO_NAMES
+) -> list[Finding]:
     """What is wrong with an expression; empty when it may be run.
 
     Args:
@@ -76,12 +80,13 @@ def expression_faults(expression: str, types: Mapping[str, str | None], role: Ro
         types: the columns it may read, with their Spark SQL type where that is declared.
         role: a condition must not be known to be other than boolean, a value not known to be other than a number,
             a key (whose values are told apart) may be anything.
+        called: raw columns of the log, with the names that expressions have for them.
     """
     try:
         words, tree = parse(expression)
     except ValueError as error:
         return [(str(error), None)]
-    found = [*_call_faults(words), *_form_faults(tree), *_column_faults(tree, types)]
+    found = [*_call_faults(words), *_form_faults(tree), *_column_faults(tree, types, called)]
     found = found or [(message, None) for message in argument_faults(words, tree)]
     found = found or [*_clock_faults(tree, types), *written_value_faults(tree, types)]
     return list(dict.fromkeys(found)) or list(_role_faults(words, tree, types, role))
@@ -147,14 +152,19 @@ def _compared_with_text(node: Any, types: Mapping[str, str | None]) -> bool:
     )
 
 
-def _column_faults(tree: Any, types: Mapping[str, str | None]) -> Iterator[Finding]:
+def _column_faults(
+    tree: Any, types: Mapping[str, str | None], called: Mapping[str, str]
+) -> Iterator[Finding]:
+    names = {column.lower(): name for column, name in called.items()}
     for node in nodes(tree):
         if form(node) == "Var" and node.name.lower() not in UNITS:
             yield f"{node.name!r} is no unit of time", "year, quarter, month, week, day, hour, minute, second"
         elif form(node) == "Column" and form(node.parts[0]) == "Identifier":
             name = node.parts[0].name
             if name not in types:
-                yield f"{name!r} is no column of the source{near_miss(name, types)}", ", ".join(types)
+                here = names.get(name.lower())
+                hint = near_miss(name, types) if here is None else f"; here it is called {here!r}"
+                yield f"{name!r} is no column of the source{hint}", ", ".join(types)
 
 
 def _role_faults(

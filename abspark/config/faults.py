@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,6 +18,9 @@ from abspark.config.yaml_reader import Document
 from abspark.errors import Fault
 
 MAX_VALUE_LENGTH: Final = 80
+
+Loc = tuple[str | int, ...]
+"""Where pydantic found something: keys, and tags of unions."""
 
 _ONE_TYPE: Final = {
     "string_type": "must be text",
@@ -110,22 +113,48 @@ def faults_of(model: type[ConfigModel], error: ValidationError, data: Any, place
         )
 
 
-def unknown_key(place: Place, known: Sequence[str]) -> Fault:
-    """The fault of a key that is none of `known`."""
+def unknown_key(place: Place, known: Sequence[str], required: Sequence[str] = ()) -> Fault:
+    """The fault of a key that is none of `known`.
+
+    What stands beside it is not what was meant, and what is required and missing more likely than the rest.
+    """
     word = str(place.path[-1])
+    _, beside = _lookup(place.document.data, place.path[:-1])
+    absent = [key for key in known if key not in beside]
+    missing = [key for key in absent if key in required]
     return place.fault(
-        f"unknown key{near_miss(word, known)}", allowed=", ".join(known) or None, show_value=False
+        f"unknown key{near_miss(word, missing) or near_miss(word, absent)}",
+        allowed=", ".join(known) or None,
+        show_value=False,
     )
 
 
-def known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The keys that the model at a pydantic location knows."""
+def known_keys(model: type[BaseModel], loc: Loc, *, required: bool = False) -> tuple[str, ...]:
+    """The keys that the model at a pydantic location knows, or requires."""
+    fields = [pair for owner in _models_at(model, loc) for pair in owner.model_fields.items()]
+    return tuple(
+        dict.fromkeys(given.alias or name for name, given in fields if given.is_required() or not required)
+    )
+
+
+def _choices(model: type[BaseModel], loc: Loc, key: str | int) -> str | None:
+    """What may be written for a key, where that is one of few words."""
+    written = (value for owner in _models_at(model, loc) for value in _words(_annotation(owner, key)))
+    return ", ".join(map(repr, dict.fromkeys(written))) or None
+
+
+def _words(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+
+
+def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
     models = [model]
     for part in loc:
         below = [m for owner in models for m in _models_in(_annotation(owner, part))]
         tagged = [m for m in models for tag in TAGS if part in get_args(_annotation(m, tag))]
         models = below or tagged or models
-    return tuple(dict.fromkeys(f.alias or name for m in models for name, f in m.model_fields.items()))
+    return models
 
 
 def _annotation(model: type[BaseModel], key: str | int) -> Any:
@@ -157,9 +186,14 @@ def _faults_of_details(details: ErrorDetails, place: Place, model: type[BaseMode
             )
         return
     if details["type"] == "extra_forbidden":
-        yield unknown_key(here, known_keys(model, details["loc"][:-1]))
+        around = details["loc"][:-1]
+        yield unknown_key(here, known_keys(model, around), known_keys(model, around, required=True))
         return
     message, allowed = _worded(details, context)
+    if details["type"] == "missing":
+        allowed = _choices(model, details["loc"][:-1], details["loc"][-1])
+    if details["type"] == "union_tag_not_found":
+        allowed = _choices(model, details["loc"], context["discriminator"].strip("'"))
     if details["type"] in ("model_type", "model_attributes_type"):
         allowed = f"keys {', '.join(known_keys(model, details['loc']))}"
     yield here.fault(message, allowed=allowed, show_value=details["type"] != "missing")

@@ -9,7 +9,7 @@ from abspark.config.dimension_checks import exposure_source, known_attributes
 from abspark.config.expressions import Role
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
-from abspark.config.references import reference, written_expression
+from abspark.config.references import Names, names_of, reference, written_expression
 from abspark.errors import Fault
 
 _COVARIATE_KINDS: Final = ("proportion", "count", "mean")
@@ -20,12 +20,12 @@ def metric_faults(items: Items, metric: Item) -> Iterator[Fault]:
     default = metric.data.get("source")
     for place, data in _parts(metric):
         yield from reference(items, place, data, "source", kind="events")
-        types = _event_types(items, data.get("source", default))
-        if types is not None:
-            yield from written_expression(place, data, "where", types)
+        names = _event_names(items, data.get("source", default))
+        if names is not None:
+            yield from written_expression(place, data, "where", names)
             role: Role = "key" if data.get("kind") == "distinct" else "value"
-            yield from written_expression(place, data, "value", types, role)
-            yield from written_expression(place, data, "distinct", types)
+            yield from written_expression(place, data, "value", names, role)
+            yield from written_expression(place, data, "distinct", names)
     yield from _covariate_metric(items, metric)
     yield from _step_names(items, metric)
 
@@ -86,15 +86,17 @@ def _covariate_metric(items: Items, metric: Item) -> Iterator[Fault]:
         )
 
 
-def _event_types(items: Items, name: Any) -> Mapping[str, str | None] | None:
-    """The names that expressions over an event source may use, with their types; None where they are not known.
+def _event_names(items: Items, name: Any) -> Names | None:
+    """The names that expressions over an event source may use; None where they are not known.
 
     Where its properties are at fault, no types of theirs are.
     """
     for item in (item for item in items.of("events") if item.name == name):
         if (model := item.reading("columns", "properties")) is not None:
-            return dict(model.expression_types)
+            return names_of(model)
         model, properties = item.reading("columns"), item.data.get("properties")
         if model is not None and isinstance(properties, Mapping):
-            return dict.fromkeys((*model.columns.mapped, *map(str, properties)))
+            mapped = model.columns.mapped
+            called = {column: written for written, column in mapped.items()}
+            return Names(dict.fromkeys((*mapped, *map(str, properties))), called)
     return None

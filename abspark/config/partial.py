@@ -6,6 +6,7 @@ Pydantic runs a model's rules only where all of its fields are valid, so that on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
@@ -104,4 +105,7 @@ def _tags(model: type[BaseModel]) -> set[Any]:
 
 
 def _annotated(field: FieldInfo) -> Any:
-    return Annotated[field.annotation, field]
+    """The field's type with its bounds, but no second name of its key: pydantic warns of one outside a model."""
+    alone = copy(field)
+    alone.validation_alias = None
+    return Annotated[field.annotation, alone]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from abspark.config.expressions import Role, expression_faults
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Items
+from abspark.config.source import Source
 from abspark.errors import Fault
 
 _ROLES: Mapping[str, Role] = {"value": "value", "distinct": "key"}
@@ -33,11 +35,30 @@ def reference(items: Items, place: Place, holder: Any, key: str | int, *, kind: 
         )
 
 
+@dataclass(frozen=True)
+class Names:
+    """The names that expressions may use.
+
+    Attributes:
+        types: the names, with their Spark SQL type where it is declared.
+        called: raw columns, with the names that stand for them.
+    """
+
+    types: Mapping[str, str | None]
+    called: Mapping[str, str] = field(default_factory=dict)
+
+
+def names_of(source: Source) -> Names:
+    """The names that expressions over a source may use."""
+    return Names(source.expression_types, source.names_of_columns)
+
+
 def written_expression(
-    place: Place, data: Mapping[str, Any], key: str, types: Mapping[str, str | None], role: Role | None = None
+    place: Place, data: Mapping[str, Any], key: str, names: Names, role: Role | None = None
 ) -> Iterator[Fault]:
-    """The faults of the expression at `key` of `data`, over columns of these types; none where there is none."""
+    """The faults of the expression at `key` of `data`, over these names; none where there is none."""
     text = data.get(key)
     if isinstance(text, str) and text:
-        for message, allowed in expression_faults(text, types, role or _ROLES.get(key, "condition")):
+        role = role or _ROLES.get(key, "condition")
+        for message, allowed in expression_faults(text, names.types, role, names.called):
             yield place.inside(key).fault(message, allowed=allowed)

@@ -229,6 +229,15 @@ def _name_problems(kind: str, names: Mapping[str, Any], taken: dict[str, str]) -
         taken.setdefault(folded, kind)
 
 
+def _names_by_column(
+    mapped: Mapping[str, str], properties: Mapping[str, Property], attributes: Mapping[str, str]
+) -> dict[str, str]:
+    """Raw column to what expressions call it; of several names the canonical one."""
+    declared = {name: given.column for name, given in properties.items()}
+    pairs = [*attributes.items(), *declared.items(), *mapped.items()]
+    return {column: name for name, column in pairs}
+
+
 class ExposureSource(_Source):
     """A log in which a row says that a unit was shown a variant.
 
@@ -273,6 +282,11 @@ class ExposureSource(_Source):
             **{name: given.type for name, given in self.properties.items()},
         }
 
+    @property
+    def names_of_columns(self) -> dict[str, str]:
+        """Raw columns, with the names that expressions have for them."""
+        return _names_by_column(self.columns.mapped, self.properties, self.attributes)
+
 
 class DimensionColumns(_Columns):
     """Columns of a dimension. Without `valid_from` a unit's row has always held."""
@@ -311,6 +325,11 @@ class DimensionSource(_Source):
             **dict.fromkeys(self.attributes),
             **{name: given.type for name, given in self.properties.items()},
         }
+
+    @property
+    def names_of_columns(self) -> dict[str, str]:
+        """Raw columns, with the names that expressions have for them."""
+        return _names_by_column(self.columns.mapped, self.properties, self.attributes)
 
 
 class Bots(ConfigModel):
@@ -365,6 +384,11 @@ class EventSource(_Source):
             **dict.fromkeys(self.columns.mapped),
             **{name: given.type for name, given in self.properties.items()},
         }
+
+    @property
+    def names_of_columns(self) -> dict[str, str]:
+        """Raw columns, with the names that expressions have for them."""
+        return _names_by_column(self.columns.mapped, self.properties, {})
 
 
 Source = ExposureSource | EventSource | DimensionSource

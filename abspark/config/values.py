@@ -18,6 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from abspark.errors import UsageError
+
 MAX_NAME_LENGTH: Final = 500
 MAX_DURATION: Final = timedelta(days=3650)
 MIN_KEY_LENGTH: Final = 32
@@ -31,6 +33,13 @@ _DURATION: Final = re.compile(
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
+
+
+def doubt_of_share(what: str, share: float | None, of: str = "control's mean") -> tuple[str, ...]:
+    """That a share of all or more was perhaps meant as per cent; nothing of a smaller one."""
+    if share is None or abs(share) < 1:
+        return ()
+    return (f"{what} {share:g} is {share:.0%} of {of} (two percent is 0.02)",)
 
 
 def parse_duration(value: Any) -> timedelta:
@@ -83,6 +92,21 @@ def parse_instant(value: Any) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is no time of the calendar") from None
+
+
+def given_instant(name: str, value: Any) -> datetime | None:
+    """An argument that is a time with its offset, as a datetime or as text; None where none is given.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    try:
+        return None if value is None else parse_instant(value)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} = {value!r}: {error}",
+            allowed="a datetime with tzinfo, or text such as 2026-10-01T00:00:00Z",
+        ) from None
 
 
 def format_instant(instant: datetime) -> str:

@@ -102,8 +102,10 @@ def _compose(content: bytes) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         place = None if mark is None else mark.line + 1
         what = ": ".join(part for part in (error.context, error.problem) if part)
-        hint = "; inside { } or [ ] write '${NAME}' in quotes" if "${" in _line(text, place) else ""
-        raise _UnreadableError(Complaint(place, (), f"not valid YAML: {what}{hint}")) from None
+        column = 0 if mark is None else mark.column
+        raise _UnreadableError(
+            Complaint(place, (), f"not valid YAML: {what}{_hint(what, _line(text, place), column)}")
+        ) from None
     except yaml.reader.ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
         line = text.count("\n", 0, position) + 1
@@ -114,6 +116,17 @@ def _compose(content: bytes) -> yaml.Node | None:
         if loader is not None:
             loader.dispose()
     return node
+
+
+def _hint(what: str, line: str, column: int) -> str:
+    """What to do about what the reader stopped at, where a usual slip is behind it."""
+    if "${" in line:
+        return "; inside { } or [ ] write '${NAME}' in quotes"
+    if line[column : column + 1] == "\t":
+        return "; indent with spaces, not with a tab"
+    if what.startswith("mapping values are not allowed") and ": " in line[:column]:
+        return "; a text with a colon and a blank in it must be in quotes"
+    return ""
 
 
 def _line(text: str, place: int | None) -> str:

@@ -35,8 +35,8 @@ class TableRows(list[dict[str, Any]]):
         """The scorecard of an experiment, or its main comparison day by day; one experiment needs no name.
 
         Raises:
-            UsageError: The rows are no results, not of the experiment, or of several of which none is named; or they
-                have nothing to draw.
+            UsageError: The rows are no results, not of the experiment, or of several of which none is named; there is
+                no such kind; or they have nothing to draw.
         """
         from abspark.report.pictures import scorecard_picture, series_picture
 
@@ -51,7 +51,10 @@ class TableRows(list[dict[str, Any]]):
                 else "there are no rows to plot",
                 allowed=", ".join(known) or None,
             )
-        drawn = {"scorecard": scorecard_picture, "series": series_picture}[kind](self._data(chosen))
+        pictures = {"scorecard": scorecard_picture, "series": series_picture}
+        if kind not in pictures:
+            raise UsageError(f"there is no plot of kind {kind!r}", allowed=", ".join(pictures))
+        drawn = pictures[kind](self._data(chosen))
         if drawn is None:
             raise UsageError(f"there is nothing to draw as {kind}", advice="look at the reasons of the rows")
         return Picture(drawn)

@@ -5,27 +5,35 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TextIO
 
-from abspark.reasons import reason_sentence
-from abspark.report.data import BAYESIAN
-from abspark.report.figures import common_scale, edges_beyond
-from abspark.report.glyphs import OFF_LEFT, OFF_RIGHT, interval_bar, sparkline
+from abspark.report.data import BAYESIAN, ReportData
+from abspark.report.figures import common_scale
+from abspark.report.glyphs import interval_bar, sparkline
 from abspark.report.numbers import probability
 from abspark.report.order import ROLES
+from abspark.report.remarks import RELATIVE, mark, remarks, style
 from abspark.report.run_table import show_runs
-from abspark.report.terminal import Row, grouped, new_table, room_for, show_notes, show_table, width
+from abspark.report.terminal import (
+    Row,
+    grouped,
+    new_table,
+    room_for,
+    show_notes,
+    show_table,
+    show_verdict,
+    width,
+)
 from abspark.report.words import plural
 from abspark.schemas import NO_EXPERIMENT
 
-_RELATIVE: Final = ("relative_effect", "relative_low", "relative_high")
 _BAR: Final = 17
 _TO: Final = " … "
 _LONGEST_REASON: Final = 20
 _LONGEST_VARIANT: Final = 14
-_NAMED: Final = 5
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
 _WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
 
@@ -55,8 +63,14 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def show_results(rows: Sequence[Row], out: TextIO) -> None:
-    """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, verdict.
+Readings = Mapping[str, ReportData]
+"""By experiment: what says which way is better, what made a row significant, and the decision."""
+
+
+def show_results(rows: Sequence[Row], out: TextIO, readings: Readings = MappingProxyType({})) -> None:
+    """A table per experiment, treatment and segment, everyone first: values, relative effect, interval, p, a mark.
+
+    Below the tables of an experiment stands its verdict. The mark says what the experiment's page says of the row.
 
     Of several days the last is shown, with the path of the relative effect below the metric's name; below the numbers
     of an interval it is drawn, on one scale for the whole table. Where a terminal is too narrow for all of it, values
@@ -65,23 +79,32 @@ def show_results(rows: Sequence[Row], out: TextIO) -> None:
     """
     ordered = sorted((row for row in rows if row["headline"]), key=_by_segment)
     with_another = {_comparison(row) for row in rows if not row["headline"]}
-    for (experiment, treatment, segment), everything in grouped(
-        ordered, "experiment_id", "treatment", "segment_name"
-    ):
-        series = grouped(everything, "metric", "segment_name", "segment_value", "method")
-        paths = [sorted(days, key=_place) for _, days in series]
-        mine = [days[-1] for days in paths]
-        ends = common_scale([[row[name] for name in _RELATIVE] for row in mine])
-        first = mine[0]
-        decisive = (
-            ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
-        )
-        by = "" if segment is None else f", by {segment}"
-        table = _result_table(paths, ends, decisive, width(out))
-        title = f"{experiment}: {treatment} against {first['control']}, to {_until(first)}{by}"
-        show_table(title, table, out)
-        adjusted = [row for row in mine if _comparison(row) in with_another]
-        show_notes([*_notes(mine, ends), *_estimator_note(adjusted)], out)
+    for (experiment,), own in grouped(ordered, "experiment_id"):
+        data = readings.get(experiment)
+        for _, comparisons in grouped(own, "treatment", "segment_name"):
+            _show_comparisons(comparisons, with_another, data, out)
+        if data is not None and data.decision is not None:
+            show_verdict(data.decision["decision"], data.decision["reasons"] or (), out)
+
+
+def _show_comparisons(
+    rows: Sequence[Row], with_another: Set[tuple[Any, ...]], data: ReportData | None, out: TextIO
+) -> None:
+    """The table of a treatment and a segment, with its notes."""
+    series = grouped(rows, "metric", "segment_name", "segment_value", "method")
+    paths = [sorted(days, key=_place) for _, days in series]
+    mine = [days[-1] for days in paths]
+    ends = common_scale([[row[name] for name in RELATIVE] for row in mine])
+    first = mine[0]
+    decisive = (
+        ("p",) if first["method"] != BAYESIAN else ("better", "best") if _several(mine) else ("better",)
+    )
+    by = "" if first["segment_name"] is None else f", by {first['segment_name']}"
+    table = _result_table(paths, ends, decisive, columns=width(out), data=data)
+    title = f"{first['experiment_id']}: {first['treatment']} against {first['control']}{_until(first)}{by}"
+    show_table(title, table, out)
+    adjusted = [row for row in mine if _comparison(row) in with_another]
+    show_notes(remarks(mine, ends, data, adjusted), out)
 
 
 class _Layout(NamedTuple):
@@ -107,14 +130,19 @@ _LAYOUTS: Final = (
 
 
 def _result_table(
-    paths: Sequence[Sequence[Row]], ends: tuple[float, float], decisive: Sequence[str], columns: int
+    paths: Sequence[Sequence[Row]],
+    ends: tuple[float, float],
+    decisive: Sequence[str],
+    *,
+    columns: int,
+    data: ReportData | None,
 ) -> Any:
-    """The table in the first layout that fits, else in the last."""
+    """The table in the first layout that fits, else in the last; roles are named where not all metrics are primary."""
     from rich.cells import cell_len
     from rich.markup import escape
 
     for layout in _LAYOUTS:
-        cells = [_result_cells(days, ends, decisive, layout) for days in paths]
+        cells = [_result_cells(days, ends, decisive, layout) | {"": mark(days[-1], data)} for days in paths]
         names = list(cells[0])
         widths = [
             max(cell_len(line) for row in cells for text in (name, row[name]) for line in text.split("\n"))
@@ -130,8 +158,12 @@ def _result_table(
         table.add_column(
             name, justify=side, overflow="fold", no_wrap=not named, min_width=least if named else None
         )
+    told = "primary"
     for days, row in zip(paths, cells, strict=True):
-        table.add_row(*map(escape, row.values()), style=_result_style(days[-1]))
+        if (role := days[-1]["role"]) != told or (days is paths[0] and _several_roles(paths)):
+            table.add_row(role, style="italic")
+        told = role
+        table.add_row(*map(escape, row.values()), style=style(days[-1], data))
     return table
 
 
@@ -208,7 +240,7 @@ def _room_for_variants(rows: Sequence[Row], variants: Sequence[str], columns: in
     return len(variants)
 
 
-SHOW: Final[Mapping[str, Callable[[Sequence[Row], TextIO], None]]] = {
+SHOW: Final[Mapping[str, Callable[..., None]]] = {
     "results": show_results,
     "health": show_health,
     "drops": show_drops,
@@ -222,7 +254,14 @@ def _place(row: Row) -> Any:
 
 
 def _until(row: Row) -> str:
-    return str(row["day"]) if row["exposure_day"] is None else f"day {row['exposure_day']} since exposure"
+    """Up to when a result counts, where it has days."""
+    if row["exposure_day"] is not None:
+        return f", to day {row['exposure_day']} since exposure"
+    return "" if row["day"] is None else f", to {row['day']}"
+
+
+def _several_roles(paths: Sequence[Sequence[Row]]) -> bool:
+    return len({days[-1]["role"] for days in paths}) > 1
 
 
 def _by_segment(row: Row) -> tuple[Any, ...]:
@@ -247,13 +286,13 @@ def _decisive(row: Row, name: str) -> str:
 def _result_cells(
     days: Sequence[Row], ends: tuple[float, float], decisive: Sequence[str], layout: _Layout
 ) -> dict[str, str]:
-    """The cells of a metric by the names of their columns; the last column, that of marks, has none."""
+    """The cells of a metric by the names of their columns, but for the mark."""
     row = days[-1]
     segment = f" {row['segment_value']}" if row["segment_name"] else ""
     path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 and layout.pictures else ""
     effect, interval = _percent(row["relative_effect"]), _interval(row["relative_low"], row["relative_high"])
     if layout.pictures:
-        bar = interval_bar(*(row[name] for name in _RELATIVE), ends=ends, width=_BAR)
+        bar = interval_bar(*(row[name] for name in RELATIVE), ends=ends, width=_BAR)
         interval = f"{interval}\n{bar:<{_BAR}}"
     if layout.below == "each":
         interval = interval.replace(_TO, f"{_TO.rstrip()}\n")
@@ -263,80 +302,11 @@ def _result_cells(
         **(means if layout.values else {}),
         **({"effect": f"{effect}\n{interval}"} if layout.below else {"effect": effect, "interval": interval}),
         **{name: _decisive(row, name) for name in decisive},
-        "": _mark(row),
     }
-
-
-def _mark(row: Row) -> str:
-    if row["significant"] is None:
-        return "·"
-    return "*" if row["significant"] else ""
-
-
-def _notes(rows: Sequence[Row], ends: tuple[float, float]) -> list[str]:
-    """What has to be known to read the table, each with the metrics that it is about."""
-    notes = {
-        "not_finished": "no verdict yet: the experiment or its last window has not ended",
-        "below_min_sample_size": "no verdict yet: a variant has fewer units than min_sample_size",
-    }
-    about = {
-        reason: [row for row in rows if row["reason"] == reason]
-        for reason in dict.fromkeys(row["reason"] for row in rows if row["reason"])
-    }
-    told = [
-        ("" if len(mine) == len(rows) else _of(mine)) + notes.get(reason, reason_sentence(reason))
-        for reason, mine in about.items()
-    ]
-    adjusted = [row for row in rows if row["p_adjusted"] is not None]
-    if all(row["p_adjusted"] == row["p_value"] for row in adjusted):
-        adjusted = []
-    touching = [
-        row for row in rows if row["significant"] and row["p_value"] is not None and _crosses_zero(row)
-    ]
-    futile = [row for row in rows if row["futile"]]
-    beyond = [row for row in rows if edges_beyond((row[name] for name in _RELATIVE), ends)]
-    return [
-        *told,
-        *_note(futile, "futile at the last look (advice; going on keeps alpha)"),
-        *_note(adjusted, "p is adjusted for there being several primary comparisons; intervals are not"),
-        *_note(
-            touching,
-            "p tests the effect itself; the relative interval also counts the doubt about the control's mean",
-        ),
-        *_note(beyond, f"{OFF_LEFT} or {OFF_RIGHT}: the interval goes beyond the scale of the others"),
-    ]  # fmt: skip
-
-
-def _note(about: Sequence[Row], text: str) -> list[str]:
-    return [_of(about) + text] if about else []
 
 
 def _comparison(row: Row) -> tuple[Any, ...]:
     return row["experiment_id"], row["treatment"], row["metric"], row["segment_name"]
-
-
-def _estimator_note(about: Sequence[Row]) -> list[str]:
-    """Where the other estimator of metrics that have two is to be found."""
-    if not about:
-        return []
-    shown = about[0]["estimator"]
-    return _note(about, f"estimator {shown}, as configured; --format csv and json have the other one too")
-
-
-def _of(about: Sequence[Row]) -> str:
-    """The metrics that a note is about."""
-    names = list(dict.fromkeys(row["metric"] for row in about))
-    shown = names if len(names) <= _NAMED else [*names[:_NAMED], f"{len(names) - _NAMED} more"]
-    return f"{', '.join(shown)}: "
-
-
-def _crosses_zero(row: Row) -> bool:
-    low, high = row["relative_low"], row["relative_high"]
-    return low is not None and high is not None and low <= 0 <= high
-
-
-def _result_style(row: Row) -> str | None:
-    return "bold" if row["significant"] else None
 
 
 def _number(value: float | None) -> str:

@@ -62,6 +62,15 @@ def show_notes(notes: Sequence[str], out: TextIO) -> None:
     show(Padding(lines, (0, 0, 1, 1)), out)
 
 
+def show_verdict(decision: str, reasons: Sequence[str], out: TextIO) -> None:
+    """Print a decision with its reasons, and an empty line."""
+    from rich.text import Text
+
+    told = f"Verdict: {decision.replace('_', ' ')}."
+    show(Text(" ".join([told, *reasons])), out)
+    show("", out)
+
+
 def width(out: TextIO) -> int:
     """Columns of the terminal."""
     from rich.console import Console

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from numbers import Integral, Real
 from typing import Any, Final
 
 from abspark.errors import UsageError
@@ -39,6 +41,14 @@ FAULTS: Final = (
     "bots",
     "lost_treatment_rows",
 )
+
+_TYPES: Final[Mapping[str, tuple[Any, str]]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "bool": (bool, "True or False"),
+    "date": (date, "a date"),
+}
+"""Type of a parameter, as written: what may be given, and its words."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,7 @@ class Simulation:
         Raises:
             UsageError: Naming the parameter, its value and what is allowed.
         """
+        self._check_types()
         self._check_counts()
         for name in ("share", "conversion", "non_ascii", *FAULTS):
             value = getattr(self, name)
@@ -126,6 +137,13 @@ class Simulation:
             total = math.fsum(getattr(self, name) for name in names)
             _check(total <= 1, " + ".join(names), total, "at most 1: a row has at most one of these faults")
         self._check_probabilities()
+
+    def _check_types(self) -> None:
+        for given in fields(self):
+            value = getattr(self, given.name)
+            types, allowed = _TYPES[str(given.type)]
+            is_one = isinstance(value, types) and (given.type == "bool" or not isinstance(value, bool))
+            _check(is_one, given.name, value, allowed)
 
     def _check_counts(self) -> None:
         for name, most in (("units", MAX_UNITS), ("experiments", MAX_EXPERIMENTS), ("days", 3_650)):
@@ -229,4 +247,4 @@ class Simulation:
 
 def _check(holds: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001 - the condition
     if not holds:
-        raise UsageError(f"simulation: {name} = {value}", allowed=allowed)
+        raise UsageError(f"simulation: {name} = {value!r}", allowed=allowed)

@@ -27,7 +27,7 @@ class Design:
     """How a comparison of one treatment with the control is made.
 
     Attributes:
-        alpha: level of the experiment.
+        alpha: level of the experiment, below 0.5.
         sides: 2, or 1 in the metric's direction.
         share_control: share of all units that get the control.
         share_treatment: share of all units that get the treatment; with several treatments the two sum to
@@ -53,7 +53,7 @@ class Design:
     def __post_init__(self) -> None:
         """Refuse what no experiment can have."""
         ranges = {
-            "alpha must lie between 0 and 1": 0 < self.alpha < 1,
+            "alpha must be above 0 and below 0.5": 0 < self.alpha < 0.5,
             "sides must be 1 or 2": self.sides in (1, 2),
             "shares must be above 0 and sum to at most 1": min(self.share_control, self.share_treatment) > 0
             and self.share_control + self.share_treatment <= 1 + 1e-9,

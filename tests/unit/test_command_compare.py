@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -196,6 +198,53 @@ def test_units_of_both_files_are_left_out_of_both(tell: Tell, tmp_path: Path) ->
     code, out, _ = tell(*paths, "--metric", "clicked", "--out", tmp_path / "page.html")
     assert "do not trust" in out  # 5 of 10 units
     assert "50.0000% of units" in Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
+
+
+def shared_by_both(folder: Path, shared: int) -> tuple[Path, Path]:
+    """100 units in all, so many of them in both files; as many have a 1 in either."""
+    own = (100 - shared) // 2
+    for name, first in (("a", 0), ("b", own)):
+        ids = range(first, first + own + shared)
+        rows = "".join(f"u{place},{place % 2}\n" for place in ids)
+        (folder / f"{name}.csv").write_text(f"user_id,clicked\n{rows}")
+    return folder / "a.csv", folder / "b.csv"
+
+
+@pytest.mark.parametrize(
+    ("shared", "warning", "verdict"),
+    [
+        (0, "", "do not ship"),
+        (2, "2.0000% of units are in both files.", "do not ship"),
+        (6, "", "do not trust. The check several_variants failed: 6.0000% of units are in both files."),
+    ],
+)
+def test_units_of_both_files_are_warned_of(
+    tell: Tell, tmp_path: Path, shared: int, warning: str, verdict: str
+) -> None:
+    _, out, err = tell(*shared_by_both(tmp_path, shared), "--metric", "clicked")
+    assert f"Verdict: {verdict}" in " ".join(out.split())
+    warned = [line for line in err.splitlines() if line.startswith("warn: ")]
+    assert [line.startswith(f"warn: {warning} Find where units change variant") for line in warned] == (
+        [True] if warning else []
+    )
+
+
+def test_files_have_neither_days_nor_exposures(tell: Tell, files: tuple[Path, Path], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, out, _ = tell(*files, "--metric", "clicked", "--share", "0.9", "--unit", "-", "--out", page)
+    assert code == 0
+    assert out.splitlines()[0] == "compare: treatment against control"
+    told = "The check srm failed: The units of the files do not fit the configured shares"
+    assert told in " ".join(out.split())
+    [row] = csv.DictReader(
+        io.StringIO(tell(*files, "--metric", "clicked", "--unit", "-", "--format", "csv")[1])
+    )
+    assert (row["day"], row["exposure_day"]) == ("", "")
+    read = Page(page.read_text(encoding="utf-8"))
+    assert "proportion files — more" in read.text
+    assert "UTC from the files." in read.text
+    for word in ("from the tables", "variant of their first exposure", "Look for exposures"):
+        assert word not in read.text
 
 
 def test_a_column_id_may_just_number_the_rows(tell: Tell, files: tuple[Path, Path]) -> None:

@@ -47,11 +47,16 @@ UNITS = TTestIndPower().solve_power(effect_size=0.1, alpha=0.05, power=0.8) * 2
 """An effect of 0.1 standard deviations, which is 4 % of 20 with sd 8."""
 
 
+def two_arms(units: float) -> int:
+    """Units of two equal arms, each of whole units."""
+    return 2 * math.ceil(units / 2)
+
+
 def test_units_for_a_lift_of_a_proportion() -> None:
     assert run(*RATE, "--effect", "0.01") == {
         "baseline": 0.05, "sd": pytest.approx(math.sqrt(0.05 * 0.95)), "alpha": 0.05, "relative_effect": 0.01,
-        "effect": pytest.approx(0.0005), "power": 0.8, "units": pytest.approx(2 * 2_996_697, abs=2),
-        "units_control": pytest.approx(2_996_697, abs=1), "units_treatment": pytest.approx(2_996_697, abs=1),
+        "effect": pytest.approx(0.0005), "power": 0.8, "units": 2 * 2_996_698,
+        "units_control": 2_996_698, "units_treatment": 2_996_698,
     }  # fmt: skip
 
 
@@ -66,8 +71,8 @@ def test_power_and_detectable_lift_of_a_proportion() -> None:
 
 
 def test_units_for_a_difference_of_means() -> None:
-    assert run(*MEAN, "--effect", "0.04")["units"] == math.ceil(UNITS)
-    assert run(*MEAN, "--effect", "-0.04")["units"] == math.ceil(UNITS)
+    assert run(*MEAN, "--effect", "0.04")["units"] == two_arms(UNITS)
+    assert run(*MEAN, "--effect", "-0.04")["units"] == two_arms(UNITS)
 
 
 def test_detectable_difference_of_means() -> None:
@@ -94,7 +99,7 @@ def test_detectable_difference_of_means() -> None:
 def test_options_of_the_design(options: tuple[str, ...], solved: dict[str, Any]) -> None:
     settings = {"effect_size": 0.1, "alpha": 0.05, "power": 0.8} | solved
     expected = TTestIndPower().solve_power(**settings) * 2
-    assert run(*MEAN, "--effect", "0.04", *options)["units"] == math.ceil(expected)
+    assert run(*MEAN, "--effect", "0.04", *options)["units"] == two_arms(expected)
 
 
 def test_unequal_shares_and_inflation() -> None:
@@ -107,7 +112,24 @@ def test_unequal_shares_and_inflation() -> None:
         pytest.approx(arm, rel=2e-3), pytest.approx(arm / 4, rel=3e-3),
     )  # fmt: skip
     inflated = run(*MEAN, "--effect", "0.04", "--inflation", "1.2")
-    assert inflated["units"] == math.ceil(1.2 * UNITS)
+    assert inflated["units"] == two_arms(1.2 * UNITS)
+
+
+def test_the_total_is_the_sum_of_its_arms() -> None:
+    two = run(*MEAN, "--effect", "0.04")
+    assert two["units"] == two["units_control"] + two["units_treatment"]
+    some = run(*MEAN, "--effect", "0.04", "--share-control", "0.4", "--share-treatment", "0.1")
+    others = some["units"] - some["units_control"] - some["units_treatment"]
+    assert others == pytest.approx(some["units"] / 2, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("shares", "arms"), [(("0.5", "0.5"), (2501, 2500)), (("0.3", "0.7"), (1501, 3500)), (("0.4", "0.1"), (2001, 500))]
+)  # fmt: skip
+def test_given_units_are_split(shares: tuple[str, str], arms: tuple[int, int]) -> None:
+    asked = ("--units", "5001", "--share-control", shares[0], "--share-treatment", shares[1])
+    found = run(*MEAN, "--effect", "0.04", *asked)
+    assert (found["units"], found["units_control"], found["units_treatment"]) == (5001, *arms)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +230,10 @@ def test_the_table_shows_the_same() -> None:
         ((*RATE, "--margin", "1"), "--margin must be below 1"),
         (("--rate", "1.2", "--effect", "0.1"), "--rate must lie between 0 and 1"),
         ((*MEAN, "--effect", "0.1", "--power", "1"), "--power must lie between 0 and 1"),
+        *(
+            ((*RATE, "--effect", "0.1", "--alpha", given), f"--alpha = {given} is out of range: above 0 and below 0.5")
+            for given in ("0.95", "0.5", "5.0", "0.0", "-1.0")
+        ),
         ((*MEAN, "--units", "3"), "fewer than two"),
         ((*MEAN, "--units", "-3"), "--units must be above 0"),
         ((*RATE, "--effect", "0.1", "--share-control", "0.8"), "sum to at most 1"),
@@ -224,6 +250,28 @@ def test_the_table_shows_the_same() -> None:
 )  # fmt: skip
 def test_questions_without_meaning_are_refused(options: tuple[str, ...], message: str) -> None:
     assert message in refused(*options)
+
+
+@pytest.mark.parametrize("options", [("--alpha", "5"), ("--share-control", "0.8"), ("--comparisons", "0")])
+def test_what_is_refused_says_where_to_look(options: tuple[str, ...]) -> None:
+    assert refused(*RATE, "--effect", "0.1", *options).endswith("\n  do: abspark power --help")
+
+
+@pytest.mark.parametrize(
+    ("options", "doubt"),
+    [
+        ((*MEAN, "--effect", "10"), "--effect 10 is 1000% of the baseline (two percent is 0.02): is that meant?\n"),
+        ((*MEAN, "--effect", "-1"), "--effect -1 is -100% of the baseline (two percent is 0.02): is that meant?\n"),
+        (
+            (*RATE, "--margin", "5", "--direction", "decrease"),
+            "--margin 5 is 500% of the baseline (two percent is 0.02): is that meant?\n",
+        ),
+        ((*MEAN, "--effect", "0.9"), ""),
+    ],
+)  # fmt: skip
+def test_per_cent_in_place_of_a_share_is_doubted(options: tuple[str, ...], doubt: str) -> None:
+    result = CliRunner().invoke(power, list(options), catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, doubt)
 
 
 def measured(variant: str, mean: float, **given: Any) -> dict[str, Any]:
@@ -288,7 +336,7 @@ def test_units_without_a_value_are_counted_too(monkeypatch: pytest.MonkeyPatch) 
     assert run(*lake, "--units", str(5 * UNITS))["relative_effect"] == pytest.approx(0.04, rel=1e-5)
     assert run(*lake, "--effect", "0.04", "--units", str(5 * UNITS))["power"] == pytest.approx(0.8, abs=1e-5)
     margin = run(*lake, "--margin", "0.1")
-    assert margin["units"] == pytest.approx(5 * run(*MEAN, "--margin", "0.1")["units"], abs=5)
+    assert margin["units"] == pytest.approx(5 * run(*MEAN, "--margin", "0.1")["units"], abs=10)
     assert "fewer than two" in refused(*lake, "--units", "19")
     assert "share_with_value" not in run(*MEAN, "--effect", "0.04")
 
@@ -311,7 +359,7 @@ def test_a_baseline_from_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("abspark.baseline.read_baseline", read)
     lake = ("--env", "local", "--experiment", "e", "--metric", "delay")
     assert run(*lake, "--margin", "0.1") == run(*MEAN, "--margin", "0.1", "--direction", "decrease")
-    assert run(*lake, "--effect", "0.04", "--conf", "here")["units"] == math.ceil(UNITS)
+    assert run(*lake, "--effect", "0.04", "--conf", "here")["units"] == two_arms(UNITS)
     assert asked == [(Path("conf"), "local", "e", "delay"), (Path("here"), "local", "e", "delay")]
     assert "needs --env, --experiment and --metric" in refused("--env", "local", "--effect", "0.1")
     assert "measured or assumed" in refused(*lake, *RATE, "--effect", "0.1")

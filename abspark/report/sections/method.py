@@ -127,15 +127,16 @@ def _metrics(data: ReportData) -> list[list[Cell]]:
     roles = data.experiment.metrics
     role = dict.fromkeys(roles.primary, "primary") | dict.fromkeys(roles.secondary, "secondary")
     return [
-        _metric(data.metrics[name], role.get(name, "guardrail"))
+        _metric(data.metrics[name], role.get(name, "guardrail"), dated=data.dated)
         for name in roles.names
         if name in data.metrics
     ]
 
 
-def _metric(metric: Metric, role: str) -> list[Cell]:
+def _metric(metric: Metric, role: str, *, dated: bool) -> list[Cell]:
+    window = _span(metric.window) if dated else numbers.UNDEFINED
     texts = (
-        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), _span(metric.window),
+        metric.name, role, metric.kind, ", ".join(metric.sources), _definition(metric), window,
         "more" if metric.direction == "increase" else "less", metric.description or "",
     )  # fmt: skip
     return [Cell(text) for text in texts]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from abspark.errors import UsageError
@@ -16,6 +17,12 @@ from abspark.simulate.population import bucket_ends
     ("wrong", "message"),
     [
         ({"units": 0}, r"units = 0\n  allowed: from 1 to 1000000000"),
+        ({"units": 2.5}, r"units = 2.5\n  allowed: a whole number$"),
+        ({"units": "10"}, r"units = '10'\n  allowed: a whole number$"),
+        ({"seed": True}, r"seed = True\n  allowed: a whole number$"),
+        ({"effect": "0.1"}, r"effect = '0.1'\n  allowed: a number$"),
+        ({"carry_variant": 1}, r"carry_variant = 1\n  allowed: True or False$"),
+        ({"start": "2025-03-03"}, r"start = '2025-03-03'\n  allowed: a date$"),
         ({"experiments": 401}, r"experiments = 401\n  allowed: from 1 to 400"),
         ({"days": 0}, r"days = 0"),
         ({"variants": 1}, r"variants = 1\n  allowed: from 2 to 64"),
@@ -33,6 +40,10 @@ from abspark.simulate.population import bucket_ends
 def test_impossible_parameters_are_refused_by_name(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Simulation(**wrong)
+
+
+def test_whole_numbers_are_numbers() -> None:
+    assert Simulation(share=1, units=np.int64(7), effect=np.float64(0.1)) == Simulation(share=1.0, units=7)
 
 
 def test_conversion_may_be_as_high_as_no_unit_exceeds_certainty() -> None:

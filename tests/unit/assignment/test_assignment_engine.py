@@ -45,6 +45,17 @@ def test_nobody_has_a_variant_outside_the_interval(at: datetime, variant: str | 
     assert forced == (variant and "control")
 
 
+def test_a_time_may_be_text_and_must_have_an_offset() -> None:
+    engine = AssignmentEngine("s1")
+    assert engine.assign(given(), "user-1", at="2026-10-05T00:00:00+02:00") == "blue"
+    assert engine.assign(given(), "user-1", at="2026-10-01T01:59:59+02:00") is None
+    for wrong in (datetime(2026, 10, 5), "2026-10-05T00:00:00", 5):
+        with pytest.raises(
+            UsageError, match=r"^at = .*\n  allowed: a datetime with tzinfo, or text such as "
+        ):
+            engine.assign(given(), "user-1", at=wrong)  # type: ignore[arg-type]
+
+
 def test_without_a_time_it_is_now() -> None:
     long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
     past = given().model_copy(update={"start": long_ago, "end": datetime(2020, 2, 1, tzinfo=UTC)})

@@ -13,6 +13,7 @@ from abspark.assignment.golden import GOLDEN
 from abspark.assignment.kernels import KERNELS
 from abspark.assignment.murmur import murmur3, spark_seed
 from abspark.assignment.plan import Segment
+from abspark.errors import UsageError
 
 HALVES = [("control", 0.5), ("blue", 0.5)]
 SEGMENTS = (Segment(0, 5000, "control"), Segment(5000, 10_000, "blue"))
@@ -163,5 +164,11 @@ def test_history_by_time() -> None:
     assert old.hash_input == "old:exp-1:user-1"
     assert assign(given, "user-1", at=datetime(2026, 10, 5, tzinfo=UTC)).bucket == 9878
     assert assign(given, "user-1").bucket == 9878
+    assert assign(given, "user-1", at="2026-10-05T01:59:59+02:00") == old
+    for wrong in (datetime(2026, 10, 5), "2026-10-05"):
+        with pytest.raises(
+            UsageError, match=r"^at = .*offset.*\n  allowed: a datetime with tzinfo, or text such as "
+        ):
+            assign(given, "user-1", at=wrong)
     early = assign(given, "user-1", at=datetime(2026, 9, 30, tzinfo=UTC))
     assert (early.status, early.reason) == ("not_derivable", "the time is before the first entry of history")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 from conf_directory import BUTTON, LOCAL, SHOP, Conf
 
@@ -261,19 +263,36 @@ ADDED_TO_EXPERIMENT = [
     ("min_sample_size: 1.5", ["min_sample_size = 1.5: must be a whole number"]),
     ("min_sample_size: -1", ["min_sample_size = -1: is out of range [at least 0]"]),
     ("max_duration_days: 0", ["max_duration_days = 0: is out of range [above 0]"]),
-    ("assignment: {salt: x}", ["assignment: must say its scheme"]),
     (
-        "assignment: {scheme: sha256, slat: x, salt: y}",
+        "assignment: {salt: x}",
         [
-            (
-                "assignment.slat: unknown key; did you mean 'salt'? [scheme, history, unit, "
-                "overrides, salt, traffic, allocations]"
-            ),
+            "assignment: must say its scheme ['none', 'sha256', 'growthbook', 'optimizely', 'eppo', 'statsig', "
+            "'unleash', 'launchdarkly', 'posthog', 'configcat', 'amplitude', 'planout', 'split', 'flagsmith', "
+            "'flagd', 'vwo', 'devcycle', 'harness', 'mozilla', 'firebase', 'vercel']"
         ],
+    ),
+    *(
+        (
+            f"assignment: {{scheme: sha256, {written}}}",
+            [
+                *missing,
+                f"assignment.{key}: unknown key{hint} [scheme, history, unit, overrides, salt, traffic, allocations]",
+            ],
+        )
+        for written, key, hint, missing in (
+            ("slat: x", "slat", "; did you mean 'salt'?", ["assignment.salt: is missing"]),
+            ("slat: x, salt: y", "slat", "", []),
+            ("salt: y, alloc: []", "alloc", "; did you mean 'allocations'?", []),
+            ("seed: x", "seed", "", ["assignment.salt: is missing"]),
+        )
     ),
     (
         "assignment: {scheme: growthbook, sdk: go, seed: s}",
-        ["assignment.version: is missing"],
+        ["assignment.version: is missing [1, 2]"],
+    ),
+    (
+        "assignment: {scheme: growthbook, version: 1, seed: s}",
+        ["assignment.sdk: is missing ['javascript', 'python', 'go', 'java', 'php']"],
     ),
     (
         "assignment: {scheme: growthbook, sdk: go, seed: s, version: 3}",
@@ -283,11 +302,11 @@ ADDED_TO_EXPERIMENT = [
         "assignment: {scheme: eppo, version: v9, split_salt: s, allocations: []}",
         ["assignment.version = v9: is not among the choices ['ufc', 'rac']"],
     ),
-    ("assignment: {scheme: eppo, split_salt: s}", ["assignment.version: is missing"]),
-    ("assignment: {scheme: statsig, salt: s}", ["assignment.version: is missing"]),
+    ("assignment: {scheme: eppo, split_salt: s}", ["assignment.version: is missing ['ufc', 'rac']"]),
+    ("assignment: {scheme: statsig, salt: s}", ["assignment.version: is missing ['experiment', 'gate']"]),
     (
         "assignment: {scheme: split, seed: 1, allocations: [{variant: grey, weight: 100}]}",
-        ["assignment.version: is missing"],
+        ["assignment.version: is missing ['murmur', 'legacy']"],
     ),
     (
         "assignment: {scheme: split, seed: 1, version: murmur, allocations: []}",
@@ -529,7 +548,9 @@ def test_a_margin_of_all_of_the_mean_can_only_be_of_a_worsening_upwards(
     conf.edit(BUTTON, "{relative: 0.05}", f"{{relative: {relative}}}")
     conf.edit(SHOP, "name: orders_per_unit\n", f"name: orders_per_unit\n    direction: {direction}\n")
     if allowed:
-        conf.load()
+        told = f"orders_per_unit's relative margin of {relative} is {float(relative):.0%} of control's mean"
+        doubts = (f"{told} (two percent is 0.02)",) if float(relative) >= 1 else ()
+        assert conf.load().experiments["button"].doubts == doubts
     else:
         assert [".margin.relative" in told for told in conf.told()] == [True]
 
@@ -544,3 +565,31 @@ def test_a_futility_effect_of_all_of_the_mean_is_doubted(conf: Conf) -> None:
         "futility's relative effect of 2 is 200% of control's mean (two percent is 0.02)",
     )
     assert experiment.doubts_of_assignment == ()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "doubt"),
+    [
+        ("{method: anytime, anytime: {tau: 2}}", ("anytime's tau of 2 is 200%",)),
+        ("{method: anytime, anytime: {tau: 0.02}}", ()),
+        (
+            "{method: bayesian, bayesian: {prior: {relative_effect: {mean: -1, sd: 10}}}}",
+            (
+                "the prior's relative effect of mean -1 is -100%",
+                "the prior's relative effect of sd 10 is 1000%",
+            ),
+        ),
+    ],
+)
+def test_per_cent_in_place_of_a_share_is_doubted(conf: Conf, analysis: str, doubt: tuple[str, ...]) -> None:
+    conf.edit(BUTTON, SEGMENTS, f"analysis: {analysis}\n")
+    expected = tuple(f"{told} of control's mean (two percent is 0.02)" for told in doubt)
+    assert conf.load().experiments["button"].doubts == expected
+
+
+def test_a_key_with_two_names_beside_a_fault_warns_of_nothing(conf: Conf) -> None:
+    given = "assignment: {scheme: growthbook, version: 1, seed: s}"
+    conf.edit(BUTTON, SEGMENTS, f"{given}\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(conf.told()) == 1

@@ -415,14 +415,16 @@ def test_an_unknown_name_of_the_package() -> None:
     ("file", "text", "told"),
     [
         (SHOP, METRICS.replace("    kind: mean", "\tkind: mean"),
-         f"{SHOP}:8 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"),
+         f"{SHOP}:8 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"
+         "; indent with spaces, not with a tab"),
         (SHOP, "", f"{SHOP} : the file is empty"),
         (SHOP, "- conversion\n", f"{SHOP}:1 : must be a mapping [metrics]"),
         (SHOP, "metrics:\n", f"{SHOP}:1 metrics = null: must be a list"),
         (SHOP, METRICS.replace("metrics:", "metric:"),
          f"{SHOP}:1 metric: unknown key; did you mean 'metrics'? [metrics]"),
         (WEB, SOURCES.replace("    format: delta", "\tformat: delta"),
-         f"{WEB}:3 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"),
+         f"{WEB}:3 : not valid YAML: while scanning a plain scalar: found a tab character that violates indentation"
+         "; indent with spaces, not with a tab"),
     ],
 )  # fmt: skip
 def test_what_a_file_that_cannot_be_read_may_define_is_not_missed(

@@ -45,6 +45,16 @@ METRIC_FAULTS = [
             " [unit, time, event, value, pieces, tags, label]"
         ],
     ),
+    *(
+        (
+            "where: event = 'purchase'", f"where: {raw} = 'purchase'",
+            [
+                f":5 metrics[0].where = {raw} = 'purchase': {raw!r} is no column of the source; here it is called"
+                f" {name!r} [unit, time, event, value, pieces, tags, label]"
+            ],
+        )
+        for raw, name in (("what", "event"), ("EUR", "value"), ("customer", "unit"), ("raw_label", "label"))
+    ),
     (
         "value: value * pieces", "value: sum(value)",
         [":10 metrics[1].value = sum(value): sum() is an aggregate; the metric's kind aggregates"],

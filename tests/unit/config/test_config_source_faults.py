@@ -132,6 +132,24 @@ SOURCE_FAULTS = [
             " [experiment, unit, variant, time, event_id, country, platform, is_bot]"
         ],
     ),
+    *(
+        (
+            "filter: not is_bot", f"filter: {raw} = '1'",
+            [
+                f":8 exposures[0].filter = {raw} = '1': {raw!r} is no column of the source; here it is called {name!r}"
+                " [experiment, unit, variant, time, event_id, country, platform, is_bot]"
+            ],
+        )
+        for raw, name in (("ARM", "variant"), ("uid", "unit"))
+    ),
+    (
+        "attributes: [country, platform]\n    properties: {is_bot: boolean}\n    filter: not is_bot",
+        "attributes: {country: land}\n    filter: land = 'DE'",
+        [
+            ":7 exposures[0].filter = land = 'DE': 'land' is no column of the source; here it is called 'country'"
+            " [experiment, unit, variant, time, event_id, country]"
+        ],
+    ),
     (
         "filter: not is_bot", "filter: country",
         [":8 exposures[0].filter = country: is text, not a condition [an expression that is true or false]"],
@@ -199,7 +217,7 @@ SOURCE_FAULTS = [
     ),
     (
         "events:", "events: {}\nevent:",
-        [":9 events: must be a list", ":10 event: unknown key; did you mean 'events'? [exposures, events, dimensions]"],
+        [":9 events: must be a list", ":10 event: unknown key [exposures, events, dimensions]"],
     ),
 ]  # fmt: skip
 

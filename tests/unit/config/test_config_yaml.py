@@ -74,7 +74,14 @@ def test_refused_content(text: str | bytes, told: object) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a: 1\n\tb: 2\n", 2, "not valid YAML: .*tab|not valid YAML: .*token"),
+        ("a: 1\n\tb: 2\n", 2, "not valid YAML: .*; indent with spaces, not with a tab$"),
+        ("a:\n\tb: 2\n", 2, "not valid YAML: .*; indent with spaces, not with a tab$"),
+        (
+            "hypothesis: Test: A green\n",
+            1,
+            "not valid YAML: mapping values .*; a text with a colon and a blank in it must be in quotes$",
+        ),
+        ("a: b\n  c: d\n", 2, "not valid YAML: mapping values are not allowed [a-z ]+$"),
         ("a: [1\nb: 2\n", 2, "not valid YAML: "),
         (
             "a: 1\nlake: {path: ${LAKE}, format: delta}\n",

@@ -111,6 +111,17 @@ def test_configuration_lists_every_key(site: Path, model: Any) -> None:
     assert missing - ({"name"} if model is Environment else set()) == set()
 
 
+def test_configuration_states_the_bounds_that_hold_and_where_null_means_something(site: Path) -> None:
+    told = words(site, "configuration.html")
+    assert {
+        "whole number, at least 1, at most 50",
+        "whole number, above 0",
+        "number, above 0, at most 100",
+    } <= told
+    assert {"whole number, at least 0, below 4294967296", "name or"} <= told
+    assert not {text for text in told if "at least 0, above 0" in text or "at least 0, at least 1" in text}
+
+
 def test_tables_list_every_column(site: Path) -> None:
     names = {column.name for table in TABLES.values() for column in table.columns} | set(TABLES)
     assert names - words(site, "tables.html") == set()

@@ -80,6 +80,8 @@ def test_what_cannot_be_drawn_is_told() -> None:
     assert told.value.allowed == "exp"
     with pytest.raises(UsageError, match="there are no rows to plot"):
         of("results", []).plot()
+    with pytest.raises(UsageError, match=r"^there is no plot of kind 'bar'\n  allowed: scorecard, series$"):
+        of("results", [result()]).plot(kind="bar")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="nothing to draw as series"):
         of("results", [result()]).plot(kind="series")
     two = of("results", [result(), result() | {"experiment_id": "other"}])

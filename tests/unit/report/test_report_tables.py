@@ -14,6 +14,8 @@ from report_rows import (
     check,
     drop,
     exposure_series,
+    metric,
+    report_data,
     result,
     run_record,
     segment_rows,
@@ -88,7 +90,7 @@ def test_names_are_shown_as_they_are() -> None:
 
 def test_of_several_days_the_last_counts_and_the_path_is_drawn() -> None:
     rows = series(days=8)
-    text = shown("results", rows)
+    text = read(rows, decision=None)
     assert text.count("conversion") == 1
     assert f"{rows[-1]['relative_effect']:+.2%}" in text
     assert "█" in text
@@ -124,6 +126,111 @@ def test_posteriors_show_probabilities_in_place_of_p() -> None:
     alone = shown("results", [result(prob_better=0.97, prob_best=0.97, **numbers)])
     assert "97.00%" in alone
     assert "best" not in alone.split()
+
+
+def read(rows: list[dict[str, Any]], **given: Any) -> str:
+    """The table as the experiment's configuration reads it; load_ms is better where it is less."""
+    metrics = {
+        name: metric(name, direction="decrease" if name == "load_ms" else "increase")
+        for name in {row["metric"] for row in rows}
+    }
+    out = io.StringIO()
+    tables.show_results(rows, out, {"exp": report_data(rows, **{"metrics": metrics} | given)})
+    return out.getvalue()
+
+
+def marks(text: str) -> dict[str, str]:
+    """Metric to what stands behind its numbers."""
+    lines = [line.split() for line in text.splitlines() if "%" in line and "━" not in line]
+    return {words[0]: words[-1] if words[-1] in "✓✗·*" else "" for words in lines}
+
+
+FELL = {"effect": -0.01, "relative_effect": -0.1, "statistic": -3.0}
+
+
+def test_marks_tell_better_from_worse() -> None:
+    rows = [
+        result("conversion"),
+        result("revenue", **FELL),
+        result("views", significant=False),
+        result("visits", significant=None, reason="not_finished"),
+        result("load_ms", role="guardrail"),
+    ]
+    text = read(rows)
+    assert marks(text) == {"conversion": "✓", "revenue": "✗", "views": "", "visits": "·", "load_ms": "✗"}
+    assert "· ✓ better, ✗ worse" in text
+    assert "· load_ms: less is better" in text
+    assert marks(read([result("load_ms", **FELL)])) == {"load_ms": "✓"}
+    assert "worse" not in read([result("load_ms", **FELL)])
+
+
+def test_where_the_direction_is_unknown_significant_is_all_that_is_said() -> None:
+    rows = [result("conversion"), result("revenue", significant=False)]
+    text = read(rows, metrics={})
+    assert marks(text) == {"conversion": "*", "revenue": ""}
+    assert "· conversion: * significant; which way is better is not configured here" in text
+    assert marks(shown("results", rows)) == {"conversion": "*", "revenue": ""}
+
+
+def test_posteriors_are_marked_as_their_page_says() -> None:
+    numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None}
+    rows = [
+        result("conversion", prob_better=0.98, **numbers),
+        result("revenue", prob_better=0.02, **numbers),
+        result("views", prob_better=0.5, **numbers),
+        result("visits", prob_better=0.5, reason="not_finished", **numbers),
+    ]
+    assert marks(read(rows)) == {"conversion": "✓", "revenue": "✗", "views": "", "visits": "·"}
+
+
+def test_roles_are_named_where_there_are_others_than_primary() -> None:
+    rows = [result("a"), result("b"), result("c", role="secondary"), result("d", role="guardrail")]
+    cells = [
+        line.split()[0]
+        for line in shown("results", rows).splitlines()
+        if line.startswith(" ") and line.strip()
+    ]
+    known = {"primary", "secondary", "guardrail", *"abcd"}
+    assert [cell for cell in cells if cell in known] == [
+        "primary",
+        "a",
+        "b",
+        "secondary",
+        "c",
+        "guardrail",
+        "d",
+    ]
+    assert "primary" not in shown("results", [result("a")]).split()
+    assert "guardrail" in shown("results", [result("a", role="guardrail")]).split()
+
+
+def test_the_verdict_stands_below_the_tables_of_its_experiment() -> None:
+    rows = [result(), *segment_rows("conversion", 2), result(experiment_id="next")]
+    text = read(rows, decision={"decision": "do_not_ship", "reasons": ["Not shown to be better.", "So far."]})
+    first, rest = text.split("Verdict: do not ship. Not shown to be better. So far.\n")
+    assert ("by country" in first, "next: treatment" in first, "next: treatment" in rest) == (
+        True,
+        False,
+        True,
+    )
+    assert "Verdict" not in read(rows, decision=None)
+
+
+def test_what_was_estimated_at_stopping_is_noted() -> None:
+    stopped = {
+        "stopped_effect": 0.0101,
+        "stopped_low": 0.002,
+        "stopped_high": 0.0187,
+        "stopped_p_value": 0.0123,
+    }
+    text = " ".join(shown("results", [result(**stopped), result("revenue")]).split())
+    assert (
+        "· conversion: as estimated at stopping, effect +0.0101 (+0.002 … +0.0187), p 0.0123, in the metric's unit"
+        in text
+    )
+    assert "revenue: as estimated" not in text
+    one_sided = shown("results", [result(**stopped | {"stopped_high": None})])
+    assert "(+0.002 … open)" in " ".join(one_sided.split())
 
 
 def test_futility_is_noted_below_the_table() -> None:

@@ -131,7 +131,8 @@ def test_days() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"alpha": 0.0}, "alpha"),
+        ({"alpha": 0.0}, "alpha must be above 0 and below 0.5"),
+        ({"alpha": 0.5}, "alpha must be above 0 and below 0.5"),
         ({"sides": 3}, "sides"),
         ({"share_control": 0.7}, "shares"),
         ({"share_treatment": 0.0}, "shares"),
