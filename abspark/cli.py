@@ -114,15 +114,14 @@ def _reader(table: str, help_text: str) -> None:
 def _committed(
     conf: Path, env: str, table: str, experiments: tuple[str, ...], *others: str
 ) -> tuple[list[dict[str, Any]], ...]:
-    """The committed rows of some tables."""
-    from abspark.command_tables import open_tables, require_committed
-    from abspark.config import load_project, require_known
+    """The committed rows of some tables, of the experiments that are named, else of all that are configured."""
+    from abspark.command_tables import committed_experiments, open_tables
+    from abspark.config import load_project
 
     project = load_project(conf, env)
-    require_known(project, experiments)
     with open_tables(project) as tables:
-        require_committed(tables, experiments)
-        return tuple(tables.rows(name, experiments) for name in (table, *others))
+        chosen = committed_experiments(tables, project, experiments)
+        return tuple(tables.rows(name, chosen) for name in (table, *others))
 
 
 _reader("drops", "Show how many rows were left out, and why.")
