@@ -100,7 +100,7 @@ class _WithoutSpark:
         if table not in TABLES:
             return []
         heads = {name: row["run_id"] for name, row in self._commits.items() if name in experiments}
-        found = self._reader.rows(table, sorted(set(heads.values())))
+        found = self._reader.rows(table, sorted(set(heads.values())), [*heads, NO_EXPERIMENT])
         return in_order(table, [row for row in found if _counts(row, heads)])
 
     def runs(self) -> Rows:
