@@ -33,9 +33,10 @@ def effect_checks(
     results: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id): `heterogeneity` by segment, and `novelty`."""
+    usable = _grouped([row for row in results if _usable(row)], lambda row: (row["experiment_id"],))
     rows: list[HealthRow] = []
     for experiment in experiments:
-        mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]
+        mine = usable.get((experiment.id,), [])
         rows += _heterogeneity(mine, experiment, metrics)
         method = experiment.analysis.method
         complete = [row for row in mine if metrics[row["metric"]].complete_only(method)]
