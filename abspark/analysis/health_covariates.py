@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_row import HealthRow, Row, graded, tested
 from abspark.analysis.moments_batch import moments_batch
 from abspark.config import Experiment, Metric
@@ -37,10 +38,7 @@ def covariate_checks(
     Welch's t on the covariate's numerator over everyone on the last day, Holm over an experiment's tests. One that
     can't be made (a variant of fewer than two units, a covariate that is constant) has no row.
     """
-    everyone: dict[str, list[Row]] = {}
-    for row in moments:
-        if row["segment_name"] is None:
-            everyone.setdefault(row["experiment_id"], []).append(row)
+    everyone = rows_by_experiment(row for row in moments if row["segment_name"] is None)
     pairs = [
         pair
         for experiment in experiments
