@@ -123,14 +123,12 @@ def _project(conf: Path, env: str) -> Project:
 def _committed(
     project: Project, experiments: tuple[str, ...], *names: str
 ) -> tuple[list[dict[str, Any]], ...]:
-    """The committed rows of some tables."""
-    from abspark.command_tables import open_tables, require_committed
-    from abspark.config import require_known
+    """The committed rows of some tables, of the experiments that are named, else of all that are configured."""
+    from abspark.command_tables import committed_experiments, open_tables
 
-    require_known(project, experiments)
     with open_tables(project) as tables:
-        require_committed(tables, experiments)
-        return tuple(tables.rows(name, experiments) for name in names)
+        chosen = committed_experiments(tables, project, experiments)
+        return tuple(tables.rows(name, chosen) for name in names)
 
 
 _reader("drops", "Show how many rows were left out, and why.")

@@ -62,7 +62,7 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
 
     commits = tables.commits()
     committed = [name for name in experiments if name in commits]
-    rows = {name: tables.rows(name, committed) if committed else [] for name in _TABLES}
+    rows = {name: tables.rows(name, committed) for name in _TABLES}
     runs = {run["run_id"]: run for run in tables.runs()}
     run_of = {name: runs.get(commits[name]["run_id"]) for name in committed}
     now = datetime.now(UTC)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import click
 
 from abspark.command_common import require_pyspark, session
 from abspark.errors import UsageError, no_committed_run
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
+_NAMED: Final = 5
+"""Experiments that a line names."""
+
 
 class LakeTables(Protocol):
     """What a lake holds, as plain rows in reading order."""
@@ -28,8 +33,8 @@ class LakeTables(Protocol):
     def commits(self) -> dict[str, dict[str, Any]]:
         """The row of `commits` per experiment."""
 
-    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
-        """The rows that count, of all experiments unless some are named; empty where there is no such table."""
+    def rows(self, table: str, experiments: Sequence[str]) -> Rows:
+        """The rows that count of some experiments; empty where there is no such table."""
 
     def runs(self) -> Rows:
         """The latest record of each run, newest first."""
@@ -59,15 +64,27 @@ def open_tables(project: Project) -> Iterator[LakeTables]:
         yield _WithSpark(spark, project)
 
 
-def require_committed(tables: LakeTables, experiments: Sequence[str]) -> None:
-    """Every experiment that is named has a committed run.
+def committed_experiments(tables: LakeTables, project: Project, named: Sequence[str]) -> list[str]:
+    """The experiments that a command shows: those named, else all that are configured and have a committed run.
+
+    A lake may also hold experiments whose files are gone, or another project's: shown by name alone, which stderr says.
 
     Raises:
-        UsageError: One has none.
+        UsageError: One that is named has no committed run, or is neither configured nor in the lake.
     """
+    from abspark.config import require_known
+
     heads = tables.commits()
-    if missing := [name for name in experiments if name not in heads]:
+    missing = [name for name in named if name not in heads]
+    require_known(project, missing)
+    if missing:
         raise no_committed_run(missing, heads)
+    if named:
+        return list(named)
+    if others := sorted(heads.keys() - project.experiments.keys()):
+        shown = [*others[:_NAMED], *([f"{len(others) - _NAMED} more"] if len(others) > _NAMED else [])]
+        click.echo(f"not configured, so shown with --experiment alone: {', '.join(shown)}", err=True)
+    return [name for name in project.experiments if name in heads]
 
 
 class _WithoutSpark:
@@ -79,15 +96,11 @@ class _WithoutSpark:
     def commits(self) -> dict[str, dict[str, Any]]:
         return self._commits
 
-    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
+    def rows(self, table: str, experiments: Sequence[str]) -> Rows:
         if table not in TABLES:
             return []
-        heads = {
-            name: row["run_id"]
-            for name, row in self._commits.items()
-            if not experiments or name in experiments
-        }
-        found = self._reader.rows(table, sorted(set(heads.values())))
+        heads = {name: row["run_id"] for name, row in self._commits.items() if name in experiments}
+        found = self._reader.rows(table, sorted(set(heads.values())), [*heads, NO_EXPERIMENT])
         return in_order(table, [row for row in found if _counts(row, heads)])
 
     def runs(self) -> Rows:
@@ -107,20 +120,21 @@ class _WithSpark:
     def __init__(self, spark: SparkSession, project: Project) -> None:
         from abspark.runner import lake_of
 
-        self.location = lake_of(spark, project).location
+        self._lake = lake_of(spark, project)
+        self.location = self._lake.location
         self._spark = spark
         self._project = project
 
     def commits(self) -> dict[str, dict[str, Any]]:
-        from abspark.queries import rows
+        from abspark.queries import plain_rows
 
-        found = rows(self._spark, self._project, COMMITS.name)
+        found = plain_rows(self._lake.current(COMMITS.name))
         return {row["experiment_id"]: row for row in found}
 
-    def rows(self, table: str, experiments: Sequence[str] = ()) -> Rows:
+    def rows(self, table: str, experiments: Sequence[str]) -> Rows:
         from abspark import queries
 
-        if table not in TABLES:
+        if table not in TABLES or not experiments:
             return []
         return queries.rows(self._spark, self._project, table, experiments=experiments)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_row import HealthRow, Row, tested
 from abspark.config import Experiment, Metric
 from abspark.config.health import WarningLevelCheck
@@ -33,9 +34,10 @@ def effect_checks(
     results: Sequence[Row], experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id): `heterogeneity` by segment, and `novelty`."""
+    usable = rows_by_experiment(row for row in results if _usable(row))
     rows: list[HealthRow] = []
     for experiment in experiments:
-        mine = [row for row in results if row["experiment_id"] == experiment.id and _usable(row)]
+        mine = usable.get(experiment.id, [])
         rows += _heterogeneity(mine, experiment, metrics)
         method = experiment.analysis.method
         complete = [row for row in mine if metrics[row["metric"]].complete_only(method)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_arrival import Arrivals, arrival_checks
 from abspark.analysis.health_exposure import exposure_checks
 from abspark.analysis.health_hash import hash_checks
@@ -48,14 +49,13 @@ def health(
     """
     rows: list[HealthRow] = []
     lost = exposures_lost(drops, profile, experiments, unread)
+    profiles, values, explaining = map(rows_by_experiment, (profile, segments, attributes))
     for experiment in experiments:
-        mine = [row for row in profile if row["experiment_id"] == experiment.id]
-        valued = [row for row in segments if row["experiment_id"] == experiment.id]
+        mine, valued = profiles.get(experiment.id, []), values.get(experiment.id, [])
         rows += srm_checks(mine, experiment)
         rows += segment_checks(valued, experiment)
         rows += several_variants_checks(mine, experiment)
-        others = [row for row in attributes if row["experiment_id"] == experiment.id]
-        rows += hash_checks(mine, [*valued, *others], experiment)
+        rows += hash_checks(mine, [*valued, *explaining.get(experiment.id, ())], experiment)
         rows += drops_balanced(drops, mine, experiment)
         rows += lost[experiment.id]
         exposed = all(row["status"] in ("pass", "skipped") for row in lost[experiment.id])

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_row import HealthRow, Row, graded, tested
 from abspark.analysis.moments_batch import moments_batch
 from abspark.config import Experiment, Metric
@@ -37,14 +38,21 @@ def covariate_checks(
     Welch's t on the covariate's numerator over everyone on the last day, Holm over an experiment's tests. One that
     can't be made (a variant of fewer than two units, a covariate that is constant) has no row.
     """
-    pairs = [pair for experiment in experiments for pair in _pairs(moments, experiment, metrics)]
+    everyone = rows_by_experiment(row for row in moments if row["segment_name"] is None)
+    pairs = [
+        pair
+        for experiment in experiments
+        for pair in _pairs(everyone.get(experiment.id, ()), experiment, metrics)
+    ]
     if not pairs:
         return []
     control, treatment = ([row for *_, row, _ in pairs], [row for *_, row in pairs])
     found = welch(mean_effect(_before(control), _before(treatment)))
+    tests: dict[str, list[int]] = {}
+    for i in np.flatnonzero(np.isfinite(found.p_value)).tolist():
+        tests.setdefault(pairs[i][0].id, []).append(i)
     rows: list[HealthRow] = []
-    for experiment in experiments:
-        mine = [i for i, pair in enumerate(pairs) if pair[0] is experiment and np.isfinite(found.p_value[i])]
+    for mine in tests.values():
         adjusted: Floats = holm(found.p_value[mine], np.zeros(len(mine), dtype=int))
         for i, p in zip(mine, adjusted, strict=True):
             rows.append(_row(pairs[i], float(p), float(found.statistic[i])))
@@ -66,8 +74,8 @@ def history_check(experiment: Experiment, metric: str, units: int, early: int) -
     )  # fmt: skip
 
 
-def _pairs(moments: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric]) -> list[Pair]:
-    own = [row for row in moments if row["experiment_id"] == experiment.id and row["segment_name"] is None]
+def _pairs(own: Sequence[Row], experiment: Experiment, metrics: Mapping[str, Metric]) -> list[Pair]:
+    """The comparisons of an experiment from its rows of everyone."""
     last = max((row["day"] for row in own), default=None)
     rows = {(row["metric"], row["variant"]): row for row in own if row["day"] == last}
     return [

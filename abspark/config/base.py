@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -85,9 +86,9 @@ def no_truth_values(*keys: str, allowed: str) -> Any:
     return model_validator(mode="before")(refuse)
 
 
-def _rules(model: type[ConfigModel]) -> Iterator[Rule]:
+@cache
+def _rules(model: type[ConfigModel]) -> tuple[Rule, ...]:
     names: dict[str, None] = {}
     for owner in reversed(model.__mro__):
         names.update((name, None) for name, value in vars(owner).items() if hasattr(value, _RULE_FIELDS))
-    for name in names:
-        yield getattr(model, name)
+    return tuple(getattr(model, name) for name in names)

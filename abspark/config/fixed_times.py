@@ -22,8 +22,9 @@ def fixed_time_faults(items: Items, experiment: Item) -> Iterator[Fault]:
     exposed = None if model is None else _exposed(items, model)
     if exposed is None:
         return
+    own = frozenset(model.metrics.names)
     for item in items.of("metrics"):
-        metric = item.reading(*_FIELDS) if item.name in model.metrics.names else None
+        metric = item.reading(*_FIELDS) if item.name in own else None
         if metric is None or metric.trigger is not None:
             continue
         for place, source, window in _windows(item.place, metric):

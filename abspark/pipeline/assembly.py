@@ -17,7 +17,6 @@ from pyspark.sql import Row
 
 from abspark.pipeline.attribute_values import sum_names
 from abspark.pipeline.caps import NO_BOUNDS, Bounds, Code, default_num
-from abspark.pipeline.moments import variable_pairs
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, MetricPlan
 from abspark.pipeline.study import Study
 from abspark.schemas import VARIABLES
@@ -60,7 +59,7 @@ def whole_moments(
     spread = {
         (a, b): (row[f"variance1_{a}{b}"] or 0.0) * n1
         + means[a] * means[b] * n1 * ((n - n1) / n if n else 0.0)
-        for a, b in _pairs(plan, study)
+        for a, b in plan.pairs
     }
     merged = {v: mean * n1 / n if n else None for v, mean in means.items()}
     history = row["history"] or 0
@@ -129,7 +128,7 @@ def _add(total: Totals, row: Row, study: Study, m: int, *, strict: bool) -> None
     for v in plan.variables:
         name = names.get("sum", "d2") if v == PRE_NUM else f"d{v}"
         total.sums[v] = total.sums.get(v, 0.0) + (row[name] or 0.0)
-    for pair in _pairs(plan, study):
+    for pair in plan.pairs:
         name = names.get("square", "d22") if pair == (PRE_NUM, PRE_NUM) else f"d{pair[0]}{pair[1]}"
         total.products[pair] = total.products.get(pair, 0.0) + (row[name] or 0.0)
         if pair[0] == pair[1]:
@@ -145,7 +144,7 @@ def _day_moments(
     # units of a metric that is strict are complete, all of them
     complete = n if strict else total.n_over if plan.trigger is not None else total.n_complete
     means = {v: total.sums.get(v, 0.0) / n if n else None for v in plan.variables}
-    spread = {pair: _spread(total, means, n, pair) for pair in _pairs(plan, study)}
+    spread = {pair: _spread(total, means, n, pair) for pair in plan.pairs}
     constant = {v for v in means if spread.get((v, v), 0.0) <= _rounding(total, v) < math.inf}
     spread = {pair: 0.0 if constant & {*pair} else about for pair, about in spread.items()}
     found = _moments(n, means, spread, default_num(study, code, bounds))
@@ -167,10 +166,6 @@ def _rounding(total: Totals, v: int) -> float:
     """
     terms = total.most + _STEPS * total.days
     return terms * sys.float_info.epsilon * total.squares.get(v, 0.0)
-
-
-def _pairs(plan: MetricPlan, study: Study) -> list[tuple[int, int]]:
-    return [pair for pair in variable_pairs(study) if {*pair} <= {*plan.variables}]
 
 
 def _moments(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from itertools import combinations_with_replacement
 from operator import or_
 from typing import Final
 
@@ -40,8 +39,7 @@ KEY: Final = ["x", "v", "p", "code", "m"]
 
 def variable_pairs(study: Study) -> list[tuple[int, int]]:
     """The pairs of variables, each with itself included, whose covariance some metric needs."""
-    pairs = combinations_with_replacement(used_variables(study), 2)
-    return [pair for pair in pairs if any({*pair} <= {*plan.variables} for plan in study.plans)]
+    return sorted({pair for plan in study.plans for pair in plan.pairs})
 
 
 def event_moments(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Final, Literal
 
 from abspark.config import Metric
@@ -108,17 +110,22 @@ class MetricPlan:
         """Whether some units leave n: those without a value, or without the trigger's event."""
         return self.needs_value or self.trigger is not None
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """The distinct slots, a trigger's first."""
         trigger = () if self.trigger is None else (self.trigger,)
         return tuple(dict.fromkeys((*trigger, *(part.slot for part in self.parts))))
 
-    @property
+    @cached_property
     def variables(self) -> tuple[int, ...]:
         """The variables that have a value, in order; num always."""
         given = {NUM} if self.attribute is None else {NUM, PRE_NUM}
         return tuple(sorted({part.variable for part in self.parts} | given))
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of variables, each with itself included, whose covariance is needed."""
+        return tuple(combinations_with_replacement(self.variables, 2))
 
     @property
     def closing_slots(self) -> tuple[Slot, ...]:

@@ -168,10 +168,7 @@ def make_study(
     """The study of some experiments of a project, with the metrics and event sources that they use."""
     names = dict.fromkeys(name for experiment in experiments for name in metric_names(experiment))
     metrics = tuple(project.metrics[name] for name in names)
-    sources = dict.fromkeys(
-        source for experiment in experiments for source in sources_of(experiment, project.metrics)
-    )
-    events = tuple(project.events[name] for name in sources)
+    events = tuple(project.events[name] for name in _sources(names, project.metrics))
     return Study(tuple(experiments), metrics, events, as_of, project.metrics, bots, project.pseudonym_key)
 
 
@@ -182,5 +179,9 @@ def metric_names(experiment: Experiment) -> tuple[str, ...]:
 
 def sources_of(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
     """The event sources that an experiment's metrics and their covariates read, each once."""
-    plans = (metric_plan(metrics[name], metrics) for name in metric_names(experiment))
+    return _sources(metric_names(experiment), metrics)
+
+
+def _sources(names: Iterable[str], metrics: Mapping[str, Metric]) -> tuple[str, ...]:
+    plans = (metric_plan(metrics[name], metrics) for name in names)
     return tuple(dict.fromkeys(slot.want.source for plan in plans for slot in plan.slots))

@@ -36,7 +36,7 @@ class TableRows(list[dict[str, Any]]):
 
         Raises:
             UsageError: The rows are no results, not of the experiment, or of several of which none is named; there is
-                no such kind; or they have nothing to draw.
+                no such kind; they have nothing to draw; or the experiment is not configured.
         """
         from abspark.report.pictures import scorecard_picture, series_picture
 
@@ -54,6 +54,8 @@ class TableRows(list[dict[str, Any]]):
         pictures = {"scorecard": scorecard_picture, "series": series_picture}
         if kind not in pictures:
             raise UsageError(f"there is no plot of kind {kind!r}", allowed=", ".join(pictures))
+        if chosen not in self.project.experiments:
+            raise UsageError(f"{chosen} is not configured, which a picture needs")
         drawn = pictures[kind](self._data(chosen))
         if drawn is None:
             raise UsageError(f"there is nothing to draw as {kind}", advice="look at the reasons of the rows")
@@ -64,13 +66,19 @@ class TableRows(list[dict[str, Any]]):
         printer.text(f"{len(self):,} rows of {self.table}")
 
     def _repr_html_(self) -> str | None:
-        """What a notebook shows; without Jinja2 it shows the list."""
+        """What a notebook shows; without Jinja2 it shows the list.
+
+        Results of an experiment that only the lake has are shown as any table is: a scorecard reads the configuration.
+        """
         from abspark.report.page import fragment
 
-        views = list(self._results() if self.table == "results" else self._plain())
+        as_scorecards = self.table == "results" and self.project.experiments.keys() >= set(
+            self._experiments()
+        )
+        views = list(self._results() if as_scorecards else self._plain())
         shown = sum(len(view.rows) for view in views)
         note = "" if shown == len(self) else f"{shown:,} of {len(self):,} rows"
-        if note and self.table == "results":
+        if note and as_scorecards:
             note += ": the last day, everyone, the configured estimator"
         try:
             return fragment("notebook.html", views=views, note=note)

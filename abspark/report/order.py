@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from abspark.schemas import TABLES
 
 _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
-    "drops": ("experiment_id", "stage", "source", "reason", "variant"),
+    "drops": ("experiment_id", "stage", "source", "reason", "variant", "run_id"),
     "health": ("experiment_id", "check", "slice_name", "slice_value"),
     "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "exposure_day", "variant"),
     "assignments": ("experiment_id", "unit_id"),

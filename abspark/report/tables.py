@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TextIO
@@ -192,10 +192,13 @@ def _messages(rows: Sequence[Row], status: str) -> list[str]:
 
 
 def show_drops(rows: Sequence[Row], out: TextIO) -> None:
-    """Rows left out: a table per experiment and source, a row per reason, columns of variants as far as they fit."""
+    """Rows left out: a table per experiment and source, a row per reason, columns of variants as far as they fit.
+
+    What concerns no experiment has a table per run, as each experiment's committed run read the source for itself.
+    """
     from rich.markup import escape
 
-    for (experiment, source), mine in grouped(rows, "experiment_id", "source"):
+    for experiment, source, run, mine in _by_source(rows):
         owner = "no experiment" if experiment == NO_EXPERIMENT else experiment
         table = new_table()
         known = [name for name in dict.fromkeys(row["variant"] for row in mine) if name is not None]
@@ -212,10 +215,19 @@ def show_drops(rows: Sequence[Row], out: TextIO) -> None:
             counts = {row["variant"]: row["rows"] for row in same}
             cells = [f"{counts[name]:,}" if name in counts else "" for name in variants]
             table.add_row(escape(stage), escape(reason), *cells, f"{sum(counts.values()):,}")
-        show_table(f"{source}: left out, {owner}", table, out)
+        told_run = "" if run is None else f", run {run}"
+        show_table(f"{source}: left out, {owner}{told_run}", table, out)
         if more := len(known) - len(variants):
             told = f"{plural(more, 'variant')} had no room: a wider terminal or --format csv shows them"
             show_notes([told], out)
+
+
+def _by_source(rows: Sequence[Row]) -> Iterator[tuple[str, str, str | None, list[Row]]]:
+    """Experiment, source and the rows of its tables; also the run, the oldest first, where there are several."""
+    for (experiment, source), of_source in grouped(rows, "experiment_id", "source"):
+        by_run = sorted(grouped(of_source, "run_id"), key=lambda group: group[0])
+        for (run,), mine in by_run:
+            yield experiment, source, run if len(by_run) > 1 else None, mine
 
 
 def _total_width(rows: Sequence[Row]) -> int:

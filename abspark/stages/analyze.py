@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
@@ -64,13 +61,8 @@ def _earlier_looks(state: RunState) -> list[dict[str, Any]]:
 
     Of methods without looks, too: those on record count again once the method has looks again.
     """
-    rows: list[dict[str, Any]] = []
-    for experiment in state.running:
-        before = state.predecessors[experiment.id]
-        if before is not None:
-            own = F.col("experiment_id") == experiment.id
-            rows += plain_rows(state.lake.read_run("looks", before).where(own))
-    return rows
+    before = {id_: state.predecessors[id_] for id_ in state.running_ids}
+    return state.lake.looks({id_: run_id for id_, run_id in before.items() if run_id is not None})
 
 
 def commit(state: RunState) -> None:
@@ -105,11 +97,6 @@ def commit(state: RunState) -> None:
         raise ExperimentsFailedError(
             "\n".join(["some experiments failed, the others are committed:", *failures])
         )
-
-
-def plain_rows(frame: DataFrame) -> list[dict[str, Any]]:
-    """All rows of a small frame as dictionaries."""
-    return [row.asDict(recursive=True) for row in frame.collect()]
 
 
 def ended_as(state: RunState) -> str:

@@ -139,9 +139,9 @@ def _histories(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict
 
 def _copies(state: RunState, tallies: Mapping[str, SourceTally]) -> list[dict[str, Any]]:
     """Health rows of the sources that say how far apart copies of an event are."""
-    found = []
-    for experiment in state.study.experiments:
-        for name in state.study.sources_of(experiment):
+    found, study = [], state.study
+    for experiment in study.experiments:
+        for name in study.sources_of(experiment):
             within, copies = state.project.events[name].copies_within, tallies[name].copies
             if within is not None and copies is not None:
                 counts = copies._asdict()

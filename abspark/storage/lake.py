@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -168,6 +168,18 @@ class Lake(ABC):
         rows = self._read(RUNS, run_ids).groupBy("run_id").agg(at).collect()
         found = {row["run_id"]: _instant(row["at"]) for row in rows}
         return {run_id: instant for run_id, instant in found.items() if instant is not None}
+
+    def looks(self, run_of: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The looks of some experiments, each one's by the run that is given for it; read all at once."""
+        if not run_of:
+            return []
+        rows = self._look_rows(sorted(set(run_of.values())), sorted(run_of))
+        return [row for row in rows if row["run_id"] == run_of[row["experiment_id"]]]
+
+    def _look_rows(self, run_ids: Sequence[str], experiments: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows of `looks` that are of one of the runs and of one of the experiments."""
+        frame = self._read(LOOKS, run_ids).where(F.col("experiment_id").isin(list(experiments)))
+        return [row.asDict(recursive=True) for row in frame.collect()]
 
     def runs(self) -> DataFrame:
         """The latest record of each run."""

@@ -23,7 +23,7 @@ from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
-from abspark.storage.lake_reader import delta_commits, delta_runs
+from abspark.storage.lake_reader import delta_commits, delta_looks, delta_runs
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
@@ -144,6 +144,12 @@ class DeltaLake(Lake):
         if rows is None:
             return self._told(lambda: super(DeltaLake, self).as_of_by_run(run_ids))
         return {row["run_id"]: row["as_of"].astimezone(UTC) for row in rows if row["as_of"] is not None}
+
+    def _look_rows(self, run_ids: Sequence[str], experiments: Sequence[str]) -> list[dict[str, Any]]:
+        rows = delta_looks(self.location, run_ids, experiments) if self._folder is not None else None
+        if rows is None:
+            return self._told(lambda: super(DeltaLake, self)._look_rows(run_ids, experiments))
+        return rows
 
     def _switch(self, run_id: str, predecessors: Mapping[str, str | None]) -> None:
         self._create(COMMITS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError
-from abspark.schemas import ASSIGNMENTS, COMMITS, RUNS, TABLES
+from abspark.schemas import ASSIGNMENTS, COMMITS, LOOKS, RUNS, TABLES
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -39,9 +39,11 @@ class LakeReader:
         """Rows of `commits`; empty for a new lake."""
         return self._rows(COMMITS.name, None)
 
-    def rows(self, table: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]]:
-        """Rows of some runs (None: all) as plain dictionaries, with the columns of the table's schema."""
-        return self._rows(table, run_ids)
+    def rows(
+        self, table: str, run_ids: Sequence[str] | None, experiments: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Rows of some runs and experiments (None: all) as dictionaries, with the columns of the table's schema."""
+        return self._rows(table, run_ids, experiments)
 
     def first_exposures(self, run_id: str, experiment: str) -> list[dict[str, Any]]:
         """Units by variant and day (UTC) of their first exposure, excluded ones too; counted batch by batch."""
@@ -62,7 +64,9 @@ class LakeReader:
             for (variant, day), units in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))
         ]
 
-    def _rows(self, table: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+    def _rows(
+        self, table: str, run_ids: Sequence[str] | None, experiments: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -71,7 +75,11 @@ class LakeReader:
             if run_ids and table in _ALWAYS:
                 raise self._unreadable(table, f"run {run_ids[0]} is committed, but its table is not there")
             return []
-        chosen = None if run_ids is None else pc.field("run_id").isin(pa.array(run_ids, pa.string()))
+        chosen = None
+        for column, values in (("run_id", run_ids), ("experiment_id", experiments)):
+            if values is not None:
+                among = pc.field(column).isin(pa.array(values, pa.string()))
+                chosen = among if chosen is None else chosen & among
         try:
             found = dataset.to_table(filter=chosen).to_pylist(maps_as_pydicts="strict")
         except _faults() as error:
@@ -130,6 +138,13 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
 def delta_runs(location: str, run_ids: Sequence[str]) -> list[dict[str, Any]] | None:
     """Records of some runs, all that there are of each; None as `delta_commits`."""
     return _delta_rows(location, lambda reader: reader.rows(RUNS.name, run_ids))
+
+
+def delta_looks(
+    location: str, run_ids: Sequence[str], experiments: Sequence[str]
+) -> list[dict[str, Any]] | None:
+    """The looks of some experiments that some runs wrote; None as `delta_commits`."""
+    return _delta_rows(location, lambda reader: reader.rows(LOOKS.name, run_ids, experiments))
 
 
 def _delta_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,12 @@ def test_rows_are_those_that_spark_reads(
 ) -> None:
     with run_settings(spark):
         expected = queries.rows(spark, undisturbed.project.load(), table)
-    assert by_text(told(without_spark.rows(table))) == by_text(told(expected))
+    found = without_spark.rows(table, ["banner", "button"])
+    assert by_text(told(found)) == by_text(told(expected))
     assert without_spark.rows(table, ["button"]) == [
-        row for row in without_spark.rows(table) if row["experiment_id"] in ("button", "*")
+        row for row in found if row["experiment_id"] in ("button", "*")
     ]
+    assert without_spark.rows(table, []) == []
 
 
 def test_runs_and_exposures_are_those_that_spark_reads(
@@ -63,7 +66,29 @@ def test_runs_and_exposures_are_those_that_spark_reads(
         assert by_text(without_spark.first_exposures("button")) == by_text(
             with_spark.first_exposures("button")
         )
-        assert without_spark.commits().keys() == with_spark.commits().keys()
+        assert without_spark.commits().keys() == with_spark.commits().keys() == {"banner", "button"}
+
+
+def test_what_is_not_configured_is_left_out_unless_it_is_named(
+    spark: SparkSession, undisturbed: Undisturbed, without_spark: LakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the lake; the project here knows one of the two experiments that it has."""
+    project = undisturbed.project.load()
+    one = replace(project, experiments={"button": project.experiments["button"]})
+
+    def of(rows: list[dict[str, Any]]) -> set[str]:
+        return {row["experiment_id"] for row in rows}
+
+    with run_settings(spark):
+        assert of(queries.rows(spark, one, "results")) == {"button"}
+        assert of(queries.rows(spark, one, "results", experiments=["banner"])) == {"banner"}
+    monkeypatch.setattr("abspark.storage.lake_reader.open_reader", lambda _: None)
+    with open_tables(one) as with_spark:
+        for tables in (without_spark, with_spark):
+            assert tables.commits().keys() == {"banner", "button"}
+            assert of(tables.rows("results", ["button"])) == {"button"}
+            assert of(tables.rows("results", ["banner"])) == {"banner"}
+            assert tables.rows("results", []) == []
 
 
 def test_the_report_of_a_run(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from storage_samples import NOON, drops, record, write_drops
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import DROPS, RUNS
+from abspark.schemas import DROPS, LOOKS, RUNS
 from abspark.storage import Commit, Pruned, lake_delta, open_lake
 from abspark.storage import lake as lake_module
 from abspark.storage.lake import Lake
@@ -149,6 +149,36 @@ def test_record_is_dated_when_it_is_written(delta_lake: Lake) -> None:
     delta_lake.record_run({"run_id": "r1", "status": "running"})
     delta_lake.record_run({"run_id": "r1", "status": "failed"})
     assert [row["status"] for row in delta_lake.runs().collect()] == ["failed"]
+
+
+@pytest.mark.parametrize("kind", ["delta", "parquet", "catalog"])
+def test_looks_of_many_experiments_are_read_at_once(
+    kind: str, request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Each experiment's by the run that is named for it; where the disk is this machine's, without Spark."""
+    if kind == "catalog":
+        lake: Lake = request.getfixturevalue("catalog_lake")
+        lake.ensure_writable()
+    else:
+        lake = open_lake(spark, LakeConfig.model_validate({"path": str(tmp_path / "lake"), "format": kind}))
+    run_of = {"a": "r1", "b": "r2", "c": "gone"}
+    assert lake.looks(run_of) == []
+    look = {"metric": "m", "treatment": "t", "day": date(2026, 10, 1), "boundary": 2.5, "backfilled": False}
+    for run_id in ("r1", "r2", "r3"):
+        rows = [look | {"run_id": run_id, "experiment_id": name} for name in ("a", "b", "c", "d")]
+        lake.append_rows("looks", rows)
+    reads: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        read = type(lake)._read
+        patch.setattr(type(lake), "_read", lambda *given: reads.append(given[1].name) or read(*given))
+        found = lake.looks(run_of)
+        assert lake.looks({}) == []
+    blank = dict.fromkeys(LOOKS.names) | look
+    assert sorted(found, key=lambda row: row["run_id"]) == [
+        blank | {"run_id": "r1", "experiment_id": "a"},
+        blank | {"run_id": "r2", "experiment_id": "b"},
+    ]
+    assert reads == ([] if kind == "delta" else ["looks"])
 
 
 def test_prune_removes_the_rows_of_superseded_and_failed_runs(lake: Lake) -> None:

@@ -87,3 +87,11 @@ def test_what_cannot_be_drawn_is_told() -> None:
     two = of("results", [result(), result() | {"experiment_id": "other"}])
     with pytest.raises(UsageError, match="no experiment is chosen"):
         two.plot()
+    with pytest.raises(UsageError, match=r"^other is not configured, which a picture needs$"):
+        two.plot("other")
+
+
+def test_results_of_an_experiment_that_only_the_lake_has_are_shown_plainly() -> None:
+    shown = of("results", [result(experiment_id="gone"), undefined("revenue", experiment_id="gone")])
+    html = shown._repr_html_() or ""
+    assert (html.count(">gone<"), html.count("<tr>")) == (2, 1 + 2)

@@ -439,6 +439,33 @@ def test_columns_of_variants_that_do_not_fit_are_counted(
     assert "repeated_exposure" in text
 
 
+def test_what_concerns_no_experiment_is_shown_run_by_run() -> None:
+    """Each run read the source for itself: its rows are neither added to another's nor replaced by them."""
+    rows = [
+        drop(stage, reason, count, experiment_id="*", source="events", run_id=run)
+        for run, stage, reason, count in (
+            ("r2", "events", "no_metric", 9_940),
+            ("r1", "events", "no_metric", 1_234),
+            ("r2", "events", "after_as_of", 6),
+        )
+    ]
+    rows += [drop("units", "excluded", 3, variant="control", run_id="r2")]
+    text = shown("drops", order.in_order("drops", rows))
+    found = [line.split() for line in text.splitlines() if line.strip() and "─" not in line]
+    assert found == [
+        ["events:", "left", "out,", "no", "experiment,", "run", "r1"],
+        ["stage", "reason", "rows"],
+        ["events", "no_metric", "1,234"],
+        ["events:", "left", "out,", "no", "experiment,", "run", "r2"],
+        ["stage", "reason", "rows"],
+        ["events", "after_as_of", "6"],
+        ["events", "no_metric", "9,940"],
+        ["log:", "left", "out,", "exp"],
+        ["stage", "reason", "control", "rows"],
+        ["units", "excluded", "3", "3"],
+    ]
+
+
 SPANS = {
     "conversion": (-0.357, 0.758),
     "revenue_per_unit": (-0.0123, 12.3456),

@@ -75,6 +75,9 @@ def test_rows_of_some_runs_with_all_columns(reader: LakeReader) -> None:
     assert reader.rows("decisions", ["r 2", "gone"]) == [DECISIONS[1]]
     assert len(reader.rows("decisions", None)) == 2
     assert tuple(reader.rows("assignments", ["r 2"])[0]) == TABLES["assignments"].names
+    assert reader.rows("decisions", ["r1", "r 2"], ["other"]) == []
+    assert reader.rows("decisions", None, ["exp"]) == reader.rows("decisions", None)
+    assert [row["variant"] for row in reader.rows("assignments", ["r 2"], ["other", "gone"])] == ["a"]
 
 
 @pytest.mark.parametrize("form", ["delta", "parquet"])

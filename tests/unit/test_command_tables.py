@@ -1,0 +1,111 @@
+"""Which experiments the commands show: a lake may hold more than are configured, and fewer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from report_rows import MADE_AT, check, drop
+
+from abspark.cli import cli, invoke
+from abspark.config.starter import write_starter
+
+CONFIGURED = "checkout_button"
+
+
+def write_lake(root: Path, heads: dict[str, str], tables: dict[str, list[dict[str, Any]]]) -> None:
+    """A Parquet lake of which the run of each experiment is committed."""
+    root.mkdir(parents=True)
+    switch = {
+        name: {"run_id": run, "previous_run_id": None, "committed_at": MADE_AT.isoformat()}
+        for name, run in heads.items()
+    }
+    (root / "commits.json").write_text(json.dumps(switch))
+    for table, rows in tables.items():
+        for run in {row["run_id"] for row in rows}:
+            folder = root / table / f"run_id={run}"
+            folder.mkdir(parents=True)
+            mine = [{k: v for k, v in row.items() if k != "run_id"} for row in rows if row["run_id"] == run]
+            pq.write_table(pa.Table.from_pylist(mine), folder / "part-0.parquet")
+
+
+class Commands:
+    """A project of one experiment with a lake, and what its commands say."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        write_starter(root)
+        self.root = root
+        self._capsys = capsys
+        (root / "conf" / "environments" / "here.yaml").write_text("lake: {path: ./lake, format: parquet}\n")
+
+    def have(self, **heads: str) -> None:
+        """Let the experiments have committed runs, each with a check, which fails unless it is configured."""
+        checks = [
+            check("srm", "pass" if name == CONFIGURED else "fail", experiment_id=name, run_id=run)
+            for name, run in heads.items()
+        ]
+        drops = [
+            drop("events", "no_metric", len(run), experiment_id="*", run_id=run)
+            for run in sorted(set(heads.values()))
+        ]
+        write_lake(self.root / "lake", heads, {"health": checks, "drops": drops})
+
+    def say(self, *arguments: str) -> tuple[int, Any, str]:
+        """Exit code, rows and what stderr says."""
+        command, *more = arguments
+        asked = [command, "--conf", str(self.root / "conf"), "--env", "here", "--format", "json", *more]
+        code = invoke(cli, asked)
+        told = self._capsys.readouterr()
+        rows = json.loads(told.out) if told.out else None
+        return code, rows and [(row["experiment_id"], row["run_id"]) for row in rows], told.err
+
+
+@pytest.fixture
+def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(tmp_path, capsys)
+
+
+def test_what_is_not_configured_is_left_out_and_named(commands: Commands) -> None:
+    commands.have(**{CONFIGURED: "r2", "gone": "r1", "another": "r2"})
+    told = "not configured, so shown with --experiment alone: another, gone\n"
+    assert commands.say("health", "--fail-on-health") == (0, [(CONFIGURED, "r2")], told)
+    assert commands.say("drops") == (0, [("*", "r2")], told)
+
+
+def test_what_is_not_configured_is_shown_by_name(commands: Commands) -> None:
+    commands.have(**{CONFIGURED: "r2", "gone": "r1"})
+    assert commands.say("health", "--experiment", "gone") == (0, [("gone", "r1")], "")
+    assert commands.say("drops", "--experiment", "gone") == (0, [("*", "r1")], "")
+    code, rows, told = commands.say("health", "--experiment", "gone", "--fail-on-health")
+    assert (code, rows) == (4, [("gone", "r1")])
+    assert told == "error: 1 health checks failed:\n  gone: srm: srm says fail.\n  do: abspark health\n"
+
+
+def test_of_many_that_are_not_configured_five_are_named(commands: Commands) -> None:
+    commands.have(**{CONFIGURED: "r1"} | {f"e{place}": "r1" for place in range(8)})
+    told = "not configured, so shown with --experiment alone: e0, e1, e2, e3, e4, 3 more\n"
+    assert commands.say("health") == (0, [(CONFIGURED, "r1")], told)
+
+
+def test_where_only_others_have_committed_there_is_nothing_to_check(commands: Commands) -> None:
+    commands.have(gone="r1")
+    code, rows, told = commands.say("health", "--fail-on-health")
+    assert (code, rows) == (4, [])
+    assert told == (
+        "not configured, so shown with --experiment alone: gone\n"
+        "error: there is nothing to check: no run has committed anything\n  do: abspark run\n"
+    )
+
+
+def test_who_is_neither_configured_nor_in_the_lake_is_unknown(commands: Commands) -> None:
+    commands.have(gone="r1")
+    code, rows, told = commands.say("health", "--experiment", "gone", "--experiment", "nope")
+    assert (code, rows) == (2, None)
+    assert told == f"error: no experiment 'nope'\n  allowed: {CONFIGURED}\n"
+    code, rows, told = commands.say("health", "--experiment", CONFIGURED)
+    assert (code, rows) == (2, None)
+    assert told.startswith(f"error: there are no results of {CONFIGURED} yet: no run has committed any\n")
