@@ -20,8 +20,10 @@ from abspark.pipeline.attribute_values import attribute_names
 from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import NEVER, Calendar, day_index
 from abspark.pipeline.events import (
+    REST_FROM,
     any_bit,
     carried_names,
+    deciding_value,
     identity_names,
     key_names,
     mask_names,
@@ -105,7 +107,8 @@ def live_events(events: DataFrame, source: EventSource, study: Study) -> DataFra
     """Valid coded events of one source, in as few columns of fixed width as decide all that follows.
 
     `c` holds the source's code and, in its last two bits, the status that the event has on its own, 0 for none. Where
-    events have no id, all are without: the others were dropped.
+    events have no id, all are without: the others were dropped. Beyond the codes `c` has `rest`, until copies are told
+    apart: a column less to shuffle.
     """
     settled = F.lit(_OPEN)
     if source.columns.event_id is not None:
@@ -115,8 +118,11 @@ def live_events(events: DataFrame, source: EventSource, study: Study) -> DataFra
             .when(~wanted, _SETTLED[Status.bad_value])
             .otherwise(_OPEN)
         )
+    codes, identity = F.col("s") * 4 + settled, identity_names(study)
+    if "rest" in identity:
+        codes = F.col("rest").bitwiseOR(codes.cast("bigint"))
     return events.where(F.col("reason").isNull()).select(
-        "hi", "lo", "t", (F.col("s") * 4 + settled).alias("c"), *identity_names(study), *_content(study)
+        "hi", "lo", "t", codes.alias("c"), *(name for name in identity if name != "rest"), *_content(study)
     )
 
 
@@ -124,20 +130,22 @@ def placed_events(events: DataFrame, study: Study) -> DataFrame:
     """Live events of all sources, placed by unit; `c` tells duplicates, too.
 
     Of the rows of one unit and source with one event id the earliest counts; of several at that instant the one with
-    the smallest value, then the least in what else decides where it counts: rows equal in that are the same to every
+    the smallest value, then the least by a hash of all that its source maps: rows equal in that are the same to every
     result. Rows without an event id are never duplicates.
     """
     placed = events.repartition("hi")
     if not identity_names(study):
         return placed
-    content = [F.asc_nulls_last(name) for name in ("tie", *_content(study)) if name in events.columns]
-    copies = Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *content, "c")
+    value = deciding_value(study)
+    decides = [] if value is None else [F.asc_nulls_last(value)]
+    copies = Window.partitionBy("place", "hi", "lo", "e").orderBy("t", *decides, "c")
     event = F.coalesce(F.shiftrightunsigned("e", 40), F.lit(0).cast("bigint"))
     copy = F.col("e").isNotNull() & (F.row_number().over(copies) > 1)
     ranked = placed.withColumn("place", sort_prefix(event, 24)).withColumn("copy", copy)
-    settled = F.col("c").bitwiseOR(_SETTLED[Status.duplicate_event])
+    codes = F.col("c").bitwiseAND(F.lit((1 << REST_FROM) - 1)).cast("int")
+    settled = codes.bitwiseOR(_SETTLED[Status.duplicate_event])
     return ranked.select(
-        "hi", "lo", *_home(events), "t", F.when(F.col("copy"), settled).otherwise(F.col("c")).alias("c"),
+        "hi", "lo", *_home(events), "t", F.when(F.col("copy"), settled).otherwise(codes).alias("c"),
         *_content(study),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,6 +24,8 @@ from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, micros
 from abspark.schemas import TOO_LARGE
 
+REST_FROM: Final = 16
+"""The last bits of a hash that leave room for an event's codes beside it."""
 AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
 """Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
 
@@ -54,16 +57,41 @@ def carried_names(study: Study) -> list[str]:
 
 
 def identity_names(study: Study) -> list[str]:
-    """`e`, what copies share (NULL without an event id), and `tie`, what decides between copies of one time.
+    """`e`, what copies share (NULL without an event id), and `tie` and `rest`, which decide between copies of one time.
 
-    e is a hash of source, event id and, where the source carries one, experiment.
-
-    Of n events of one unit any two share e with probability n**2 / 2**65. tie is left out where d0 says the same.
+    e is a hash of source, event id and, where the source carries one, experiment: of n events of one unit any two share
+    it with probability n**2 / 2**65. tie is the event's own value, left out where d0 is that in all sources. rest is a
+    hash of all else that the source maps, whatever the run's metrics want of it, so that the copy that counts is the
+    same in every run; its last REST_FROM bits are 0.
     """
-    identified = [source for source in study.event_sources if source.columns.event_id is not None]
-    valued = [source for source in identified if source.columns.value is not None]
-    tie = ["tie"] if any(study.values(source.name)[:1] != ("value",) for source in valued) else []
-    return ["e", *tie] if identified else []
+    identified = _identified(study)
+    tie = ["tie"] if identified and deciding_value(study) == "tie" else []
+    rest = ["rest"] if any(_rest_names(source) for source in identified) else []
+    return ["e", *tie, *rest] if identified else []
+
+
+def deciding_value(study: Study) -> str | None:
+    """The column whose value decides first between copies of one time; None where no source with ids maps one."""
+    identified = _identified(study)
+    if all(source.columns.value is None for source in identified):
+        return None
+    own = [("value",) if source.columns.value is not None else () for source in identified]
+    same = all(study.values(s.name)[:1] == value for s, value in zip(identified, own, strict=True))
+    return value_names(study)[0] if same else "tie"
+
+
+def _identified(study: Study) -> list[EventSource]:
+    return [source for source in study.event_sources if source.columns.event_id is not None]
+
+
+def _rest_names(source: EventSource) -> list[str]:
+    """The canonical columns beside unit, time, event id and value, in an order that no spelling of the file changes."""
+    mapped = [
+        name
+        for name in ("event", "experiment", "variant", "ingested")
+        if getattr(source.columns, name) is not None
+    ]
+    return [*mapped, *sorted(source.properties)]
 
 
 def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> DataFrame:
@@ -80,7 +108,7 @@ def coded_events(canonical: DataFrame, source: EventSource, study: Study) -> Dat
         F.unix_micros("time").alias("t"),
         _condition(source.filter).alias("passes"),
         *_carried(source, study),
-        *_identity(source, study),
+        *_identity(canonical, source, study),
         *(_condition(want.where).alias(f"c{j}") for j, want in enumerate(wants)),
         *_values(source, study),
         *_keys(canonical, source, study),
@@ -138,16 +166,29 @@ def variant_hash(variant: Column) -> Column:
     return F.when(variant.isNotNull(), F.xxhash64(variant))
 
 
-def _identity(source: EventSource, study: Study) -> list[Column]:
+def _identity(canonical: DataFrame, source: EventSource, study: Study) -> list[Column]:
     event, value = F.lit(None).cast("bigint"), F.lit(None).cast("double")
+    rest = F.lit(0).cast("bigint")
     if source.columns.event_id is not None:
         named = F.when(F.col("event_id") != "", F.col("event_id"))
         # a log that carries experiments has a row for each of them, which repeat no other's
         own = [F.col("experiment")] if source.columns.experiment is not None else []
         event = F.when(named.isNotNull(), F.xxhash64(named, F.lit(study.sources.index(source.name)), *own))
         value = usable(F.col("value")) if source.columns.value is not None else value
-    found = {"e": event, "tie": value}
+        if _rest_names(source):
+            rest = _rest(canonical, source)
+    found = {"e": event, "tie": value, "rest": rest}
     return [found[name].alias(name) for name in identity_names(study)]
+
+
+def _rest(canonical: DataFrame, source: EventSource) -> Column:
+    """A hash in which NULL counts, too, which Spark's passes over."""
+    columns = []
+    for name in _rest_names(source):
+        atomic = isinstance(canonical.schema[name].dataType, T.AtomicType)
+        columns.append(F.col(name) if atomic else F.col(name).cast("string"))
+    hashed = F.xxhash64(*(part for column in columns for part in (column, column.isNull())))
+    return F.shiftleft(F.shiftright(hashed, REST_FROM), REST_FROM)
 
 
 def _values(source: EventSource, study: Study) -> list[Column]:

@@ -9,8 +9,8 @@ import pytest
 from pipeline_runs import Tables, as_in_a_run, assert_same, planned_once, run_world
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from rule_world import DAY, HOUR, METRICS, SHOWN, START, WORLD, did, seen
-from world import Log, World
+from rule_world import BUYS, DAY, HOUR, METRICS, NOT_BUYS, SHOWN, START, WORLD, did, seen
+from world import Experiment, Log, Metric, World
 from world_models import study_of
 
 from abspark.pipeline.copies import Copies
@@ -125,3 +125,39 @@ def test_rows_without_id_or_time_are_not_compared(spark: SparkSession) -> None:
     world = replace(world, events=(replace(world.events[0], rows=rows),))
     assert _run(spark, world).tallies["orders"].copies == Copies(0, 0)
     assert _run(spark, _world(None)).tallies["orders"].copies is None
+
+
+def test_of_copies_that_differ_in_kind_alone_the_same_one_counts_whatever_a_run_asks_for(
+    spark: SparkSession,
+) -> None:
+    """Forty events logged twice at one instant with one value, as a purchase and as a look.
+
+    Which of the two kinds counts is not said; it is the same for all events, and in each run.
+    """
+    units = [f"u{n}" for n in range(40)]
+    metrics = (Metric("buys", "shop", 0, DAY, where=BUYS), Metric("looks", "shop", 0, DAY, where=NOT_BUYS))
+    wants = {"red": ("buys",), "blue": ("looks",), "both": ("buys", "looks")}
+    events = [did(u, SHOWN, 1.0, event=kind, event_id="e") for u in units for kind in ("look", "buy")]
+
+    def counted(*chosen: str) -> dict[tuple[str, str], float]:
+        names = {name for experiment in chosen for name in wants[experiment]}
+        world = World(
+            tuple(Experiment(e, ("a", "b"), START, START + 9 * DAY, wants[e], "log") for e in chosen),
+            tuple(metric for metric in metrics if metric.name in names),
+            (
+                Log(
+                    "log",
+                    [seen(u, SHOWN, "a", experiment=e) for e in chosen for u in units],
+                    carries_experiment=True,
+                ),
+            ),
+            (Log("shop", events, has_event_id=True),),
+            WORLD.as_of,
+        )
+        found = _run(spark, world).outcome.moments
+        return {(e, name): found[e, "a", name, None, None].mean for e in chosen for name in wants[e]}
+
+    every = counted("red", "blue", "both")
+    assert counted("red") | counted("blue") | counted("both") == every
+    assert every["red", "buys"] == every["both", "buys"]
+    assert {every["red", "buys"], every["blue", "looks"]} == {0.0, 1.0}
