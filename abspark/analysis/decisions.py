@@ -45,12 +45,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
+from abspark.analysis.looks import Clock
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided, decided_by, statistics_on_record
 
@@ -67,7 +68,7 @@ Decision = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`.
+    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`, `now` is its clock.
 
     `looks` are rows of that table: those on record, and the new ones.
     """
@@ -75,7 +76,7 @@ class Evidence:
     results: Sequence[Row]
     health: Sequence[Row]
     harmed: Set[Harm]
-    as_of: datetime
+    now: Clock
     looks: Sequence[Row]
 
 
@@ -91,9 +92,7 @@ def decisions(
     for experiment in experiments:
         id_ = experiment.id
         checks = [*health.get(id_, ()), *health.get(_EVERY_EXPERIMENT, ())]
-        own = Evidence(
-            results.get(id_, ()), checks, harmed.get(id_, set()), evidence.as_of, looks.get(id_, ())
-        )
+        own = Evidence(results.get(id_, ()), checks, harmed.get(id_, set()), evidence.now, looks.get(id_, ()))
         decision, reasons = _decide(own, experiment, metrics)
         rows.append({"experiment_id": id_, "decision": decision, "reasons": reasons})
     return rows
@@ -101,7 +100,7 @@ def decisions(
 
 def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision:
     results = _headlines(evidence.results)
-    over = evidence.as_of >= verdict_at(experiment, metrics)
+    over = evidence.now.over(experiment)
     early = not over and not experiment.analysis.sequential
     waiting = _failed(evidence) or (
         _no_verdict(experiment, metrics) if early and not evidence.harmed else None
@@ -167,7 +166,7 @@ def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row])
         for arm in ("control", "treatment"):
             units[row[arm]] = min(row[f"n_{arm}"], units.get(row[arm], row[f"n_{arm}"]))
     days = experiment.max_duration_days
-    used_up = days is not None and evidence.as_of >= experiment.start + timedelta(days=days)
+    used_up = days is not None and evidence.now.as_of >= experiment.start + timedelta(days=days)
     then = "the longest duration is used up" if used_up else "move the end"
     short = [
         f"{variant} has {n:,} units, and no decision is made below {least:,}: {then}."

@@ -36,24 +36,36 @@ ALL_SPENT: Final = 1 - 1e-9
 
 @dataclass(frozen=True)
 class Clock:
-    """What time it is: the run's cut of event time, and when each experiment's last window is over."""
+    """What time it is: the run's cut of event time, and when each experiment's last window is over.
+
+    `started_at` is when the run began. An `as_of` may lie ahead of it; nothing ahead of it is a look, as looks stay on
+    record for good.
+    """
 
     as_of: datetime
     verdicts: Mapping[str, datetime]
+    started_at: datetime
+
+    @property
+    def seen(self) -> datetime:
+        """Up to when looks go: `as_of`, or the run's start where that is earlier."""
+        return min(self.as_of, self.started_at)
 
     def over(self, experiment: Experiment) -> bool:
-        """Whether the experiment and all of its windows are over."""
-        return self.as_of >= self.verdicts[experiment.id]
+        """Whether the experiment and all of its windows are over; where it has looks, not by an `as_of` ahead."""
+        until = self.seen if experiment.analysis.sequential else self.as_of
+        return until >= self.verdicts[experiment.id]
 
     def day_over(self, pair: Comparison) -> bool:
         """Whether nothing more can come to the comparison's day.
 
-        Where there is no day series the run ends the day, but for the last, which has one look: when all is over.
+        Where there is no day series the run ends the day, but for the last, which has one look: when all is over. A run
+        whose `as_of` lies ahead ends none.
         """
         midnight = datetime.combine(pair.day + timedelta(days=1), time(), _zone(pair.experiment))
         daily = pair.experiment.series.enabled and pair.metric.form != QUANTILE
-        ends_here = not daily and pair.day != self.last_day(pair.experiment)
-        return self.as_of >= midnight or self.over(pair.experiment) or ends_here
+        ends_here = not daily and pair.day != self.last_day(pair.experiment) and self.seen == self.as_of
+        return self.seen >= midnight or self.over(pair.experiment) or ends_here
 
     def last_day(self, experiment: Experiment) -> date:
         """The local day on which the experiment's last window is over."""
@@ -61,9 +73,16 @@ class Clock:
         return instant.astimezone(_zone(experiment)).date()
 
 
-def clock(as_of: datetime, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]) -> Clock:
-    """The clock of a run."""
-    return Clock(as_of, {experiment.id: verdict_at(experiment, metrics) for experiment in experiments})
+def clock(
+    as_of: datetime,
+    experiments: Sequence[Experiment],
+    metrics: Mapping[str, Metric],
+    *,
+    started_at: datetime | None = None,
+) -> Clock:
+    """The clock of a run; one that has no `started_at` began at `as_of`."""
+    verdicts = {experiment.id: verdict_at(experiment, metrics) for experiment in experiments}
+    return Clock(as_of, verdicts, as_of if started_at is None else started_at)
 
 
 def all_looks(batch: Batch, earlier: Sequence[Row], now: Clock) -> dict[str, LookSeries]:

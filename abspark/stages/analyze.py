@@ -33,6 +33,7 @@ def analyze(state: RunState) -> None:
             experiments,
             state.project.metrics,
             as_of=state.as_of,
+            started_at=state.started_at,
             quantiles=_quantiles(state),
             looks=_earlier_looks(state),
         )
@@ -43,7 +44,7 @@ def analyze(state: RunState) -> None:
             *covariate_checks(by_day, experiments, state.project.metrics),
             *effect_checks(found.results, experiments, state.project.metrics),
         ]
-        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, state.as_of, found.looks)
+        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, found.now, found.looks)
         decided = decisions(evidence, experiments, state.project.metrics)
         results = [*found.results, *found.since_exposure]
         tables = {"decisions": decided, "results": results, "looks": found.looks, "health": checks}

@@ -25,6 +25,7 @@ from look_world import (
 )
 from scipy import stats
 
+from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.results import analysed
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -219,6 +220,47 @@ def test_an_unfinished_day_is_no_look() -> None:
     )
     assert row["effect"] is not None
     assert row["alpha_spent"] == pytest.approx(pocock(0.3))
+
+
+def test_nothing_ahead_of_the_run_is_a_look() -> None:
+    """A typo of the year on day 3: days that had not come were looks else, the last of which took all of alpha."""
+    effects = {"sales": z_effects(0.5, 1, 1.5, 3, 4, 5, 6, 7, 8, 9)}
+    moments = series(effects)
+    once = found(effects, until=2).looks
+    frozen = [row for row in moments if row["day"] <= day(3)]
+    frozen += [row | {"day": day(n)} for n in range(4, 11) for row in moments if row["day"] == day(3)]
+    started = after(3) + timedelta(hours=6)
+    typo = analysed(frozen, [experiment()], METRICS, as_of=after(375), started_at=started, looks=once)
+    assert typo.looks == found(effects, until=3, looks=once).looks
+    assert column(typo.results, "reason") == [None] * 3 + ["day_not_over"] * 7
+    evidence = Evidence(typo.results, (), typo.harmed, typo.now, typo.looks)
+    [row] = decisions(evidence, [experiment()], METRICS)
+    assert row["decision"] == "keep_running"
+    for until in (4, 7, 10):
+        later = found(effects, until=until, looks=typo.looks)
+        assert later.looks[:3] == typo.looks
+        assert column(later.looks, "day") == [day(n) for n in range(1, until + 1)]
+
+
+def test_a_run_that_looks_ahead_ends_no_day_of_a_metric_without_days() -> None:
+    """Its units count as complete by an instant that has not come."""
+    alone = experiment(series={"enabled": False})
+    moments = [row for row in series({"sales": QUIET[:4]}) if row["day"] == day(4)]
+    noon = after(4) - timedelta(hours=12)
+    now = analysed(moments, [alone], METRICS, as_of=noon, started_at=noon + timedelta(seconds=1))
+    assert column(now.looks, "day") == [day(4)]
+    ahead = analysed(moments, [alone], METRICS, as_of=noon, started_at=noon - timedelta(seconds=1))
+    assert (ahead.looks, column(ahead.results, "reason")) == ([], ["day_not_over"])
+
+
+def test_an_as_of_ahead_ends_what_has_ended_by_the_clock() -> None:
+    """And methods with one look take the windows as over that are over by their as_of, wherever that lies."""
+    given = {"as_of": after(99), "started_at": after(DAYS)}
+    rows = analysed(series({"sales": QUIET}), [experiment()], METRICS, **given)
+    assert rows.looks == found({"sales": QUIET}, until=DAYS).looks
+    fixed = experiment(analysis={"method": "fixed"})
+    early = analysed(series({"sales": QUIET}), [fixed], METRICS, as_of=after(99), started_at=after(3))
+    assert (early.now.over(fixed), early.now.over(experiment())) == (True, False)
 
 
 @pytest.mark.parametrize(

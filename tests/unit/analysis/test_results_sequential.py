@@ -38,7 +38,7 @@ CROSSING = z_effects(0.3, 0.3, 4.0, 0.3, 0.3)
 
 def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: Any) -> tuple[str, list[str]]:
     rows = found(effects, until=until, chosen=chosen, **given)
-    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
     (row,) = decisions(evidence, [chosen], given.get("metrics", METRICS))
     return str(row["decision"]), list(row["reasons"])
 
@@ -376,7 +376,7 @@ def test_two_treatments_wait_until_both_are_lost() -> None:
     third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
     moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
     rows = analysed(moments, [chosen], METRICS, as_of=after(5))
-    evidence = Evidence(rows.results, (), rows.harmed, after(5), rows.looks)
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
     assert column(rows.results, "significant", treatment="b")[-1] is True
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)
