@@ -17,8 +17,8 @@ The first rule that applies decides, over the headline rows of everyone on the l
 5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
    significantly worse at all.
 6. `keep_running`: before the end, methods `group_sequential` and `anytime`, while some treatment may still ship: none
-   of its primary metrics is worse, none is futile at its last look (`ship_when: any`: not all are), and not all of the
-   planned units of a group sequential design have been looked at.
+   of its primary metrics is worse, none is futile at its last look (`ship_when: any`: not all are), and a group
+   sequential design has alpha left to spend.
 7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which. For
    futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
@@ -51,7 +51,7 @@ from typing import Final
 from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
-from abspark.analysis.looks import Clock
+from abspark.analysis.looks import ALL_SPENT, Clock
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided, decided_by, statistics_on_record
 
@@ -135,11 +135,15 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
 
 
 def _plan_fulfilled(experiment: Experiment, results: Sequence[Row]) -> bool:
-    """Whether the looks of all primary metrics (guardrails, without any) have spent what there was to spend."""
+    """Whether the looks of all primary metrics (guardrails, without any) have spent what there was to spend.
+
+    That is not the same as having the planned units: these may be there before the day's look, and a plan that was
+    changed, or an end that was moved, brings no alpha back.
+    """
     deciding = [
         row for row in results if row["role"] == ("primary" if experiment.metrics.primary else "guardrail")
     ]
-    return bool(deciding) and all((row["information_fraction"] or 0.0) >= 1 for row in deciding)
+    return bool(deciding) and all((row["alpha_spent"] or 0.0) >= row["alpha"] * ALL_SPENT for row in deciding)
 
 
 def _failed(evidence: Evidence) -> Decision | None:

@@ -43,6 +43,41 @@ def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: An
     return str(row["decision"]), list(row["reasons"])
 
 
+@pytest.mark.parametrize("change", ["end", "planned_units"])
+def test_nothing_is_awaited_where_no_alpha_is_left(change: str) -> None:
+    """The end is moved after the last look, or more units are planned after all were looked at."""
+    plan = PLAN["group_sequential"] | {"planned_units": 800}
+    changed = {
+        "end": {"end": "2026-01-05T00:00:00Z"},
+        "planned_units": {"analysis": PLAN | {"group_sequential": plan}},
+    }
+    before = found({"sales": QUIET}, until=4, chosen=experiment(**changed[change]))
+    assert column(before.looks, "alpha_spent")[-1] == pytest.approx(0.05)
+    decision, reasons = decided({"sales": QUIET}, 6, experiment(), looks=before.looks)
+    assert decision == "do_not_ship"
+    assert reasons[0].endswith(
+        "None of the error is left, or yet due, for this look: it cannot stop the experiment."
+    )
+
+
+def test_planned_units_are_awaited_until_they_were_looked_at() -> None:
+    """At noon they are there, but the look that spends the rest is that of midnight."""
+    chosen = experiment(
+        analysis=PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 800}}
+    )
+    for as_of, spent, decision in (
+        (after(4) - timedelta(hours=12), False, "keep_running"),
+        (after(4), True, "do_not_ship"),
+    ):
+        rows = analysed(series({"sales": QUIET[:4]}), [chosen], METRICS, as_of=as_of)
+        last = rows.results[-1]
+        assert last["information_fraction"] == 1
+        assert (last["alpha_spent"] == pytest.approx(0.05)) is spent
+        evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
+        (row,) = decisions(evidence, [chosen], METRICS)
+        assert row["decision"] == decision
+
+
 def test_repeated_intervals_are_as_wide_as_the_boundary() -> None:
     rows = found({"sales": QUIET}, until=3).results
     for row in rows:
