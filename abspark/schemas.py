@@ -146,6 +146,12 @@ MOMENTS: Final = Table(
         ("cap_upper", "double", "upper bound of the values of units; NULL: none"),
         ("n_capped", "bigint", "units beyond a bound; NULL without bounds, and on days before the last"),
         _EXPOSURE_DAY,
+        (
+            "complete_until",
+            "timestamp",
+            "up to when the metric's logs were complete, seen from as_of or the run's start, the earlier; NULL on "
+            "days before the last",
+        ),
     ),
 )
 

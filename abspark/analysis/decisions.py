@@ -16,9 +16,9 @@ The first rule that applies decides, over the headline rows of everyone on the l
    guardrail, without one) is named; the configured order decides ties.
 5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
    significantly worse at all.
-6. `keep_running`: before the end, methods `group_sequential` and `anytime`, while some treatment may still ship: none
-   of its primary metrics is worse, none is futile at its last look (`ship_when: any`: not all are), and a group
-   sequential design has alpha left to spend.
+6. `keep_running`: before the end, and while the last look waits for logs, methods `group_sequential` and `anytime`,
+   while some treatment may still ship: none of its primary metrics is worse, none is futile at its last look
+   (`ship_when: any`: not all are), and a group sequential design has alpha left to spend.
 7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which. For
    futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
@@ -126,12 +126,27 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     sentences = [f"{treatment}: {sentence}" for treatment, found in named for sentence in found.sentences]
     if any(found.harmed for found in judged):
         return STOP_FOR_HARM, sentences
+    awaited = _awaited_logs(evidence.now, experiment) if over else []
     may_ship = (
-        not over
+        (not over or bool(awaited))
         and not all(found.lost or found.futile for found in judged)
         and not _plan_fulfilled(experiment, results)
     )
-    return (KEEP_RUNNING if may_ship else DO_NOT_SHIP), sentences
+    return (KEEP_RUNNING, [*sentences, *awaited]) if may_ship else (DO_NOT_SHIP, sentences)
+
+
+def _awaited_logs(now: Clock, experiment: Experiment) -> list[str]:
+    """For which logs the last look of an experiment waits that is over."""
+    if not experiment.analysis.sequential:
+        return []
+    guarded = [given.metric for given in experiment.metrics.guardrails]
+    behind = {name: now.behind.get((experiment.id, name)) for name in experiment.metrics.primary or guarded}
+    return [
+        f"The last look at {name} waits for its logs: they are complete up to {until:%Y-%m-%d %H:%M} UTC, and not to "
+        "the end of its windows. A log that has nothing more to come says so by complete_until."
+        for name, until in behind.items()
+        if until is not None
+    ]
 
 
 def _plan_fulfilled(experiment: Experiment, results: Sequence[Row]) -> bool:

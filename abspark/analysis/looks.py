@@ -8,7 +8,7 @@ again, and no look is put before them. New looks go on from what was recorded. A
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
 from abspark.analysis.futility import enter_futility, planned_statistics
 from abspark.analysis.look_series import RECORDED, Key, LookSeries, key_of, statistics
-from abspark.config import Experiment, Metric
+from abspark.config import Experiment, Metric, windows_over
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.group_sequential import Looks, Plan, information_fraction, look_boundaries
@@ -30,6 +30,9 @@ from abspark.stats.spending import Spending
 DAY_NOT_OVER: Final = "day_not_over"
 NOT_A_LOOK: Final = "not_a_look"
 TOO_FEW_UNITS: Final = "below_min_sample_size"
+LOGS_BEHIND: Final = "logs_behind"
+_SPARSE: Final = timedelta(days=1)
+"""A log that is complete up to so near the end of windows is so up to the end: there is no event at every instant."""
 ALL_SPENT: Final = 1 - 1e-9
 """The share of alpha that counts as all of it."""
 
@@ -39,12 +42,14 @@ class Clock:
     """What time it is: the run's cut of event time, and when each experiment's last window is over.
 
     `started_at` is when the run began. An `as_of` may lie ahead of it; nothing ahead of it is a look, as looks stay on
-    record for good.
+    record for good. `behind` are the metrics, by experiment and name, whose logs do not reach the end of their windows,
+    and up to when these are complete.
     """
 
     as_of: datetime
     verdicts: Mapping[str, datetime]
     started_at: datetime
+    behind: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
     @property
     def seen(self) -> datetime:
@@ -79,10 +84,19 @@ def clock(
     metrics: Mapping[str, Metric],
     *,
     started_at: datetime | None = None,
+    moments: Sequence[Row] = (),
 ) -> Clock:
-    """The clock of a run; one that has no `started_at` began at `as_of`."""
+    """The clock of a run; one that has no `started_at` began at `as_of`. `moments` tell how far logs are complete."""
     verdicts = {experiment.id: verdict_at(experiment, metrics) for experiment in experiments}
-    return Clock(as_of, verdicts, as_of if started_at is None else started_at)
+    known = {(row["experiment_id"], row["metric"]): row.get("complete_until") for row in moments}
+    behind = {
+        (experiment.id, name): until
+        for experiment in experiments
+        for name in experiment.metrics.names
+        if (until := known.get((experiment.id, name))) is not None
+        and until < windows_over(experiment, [metrics[name]]) - _SPARSE
+    }
+    return Clock(as_of, verdicts, as_of if started_at is None else started_at, behind)
 
 
 def all_looks(batch: Batch, earlier: Sequence[Row], now: Clock) -> dict[str, LookSeries]:
@@ -245,10 +259,13 @@ def _no_look(pair: Comparison, smaller: float, now: Clock) -> str:
     """Why the comparison's day is no look; empty where it is one."""
     if not now.day_over(pair):
         return DAY_NOT_OVER
+    last = pair.day == now.last_day(pair.experiment)
+    if last and (pair.experiment.id, pair.metric.name) in now.behind:
+        return LOGS_BEHIND
     if smaller < pair.experiment.min_sample_size:
         return TOO_FEW_UNITS
     plan = pair.experiment.analysis.group_sequential
-    if plan is None or plan.looks == "daily" or pair.day == now.last_day(pair.experiment):
+    if plan is None or plan.looks == "daily" or last:
         return ""
     number = (pair.day - pair.experiment.start.astimezone(_zone(pair.experiment)).date()).days + 1
     due = number % 7 == 0 if plan.looks == "weekly" else number in plan.looks

@@ -20,6 +20,7 @@ from abspark.analysis.guardrails import Harm, guardrail_tests, harmed_guardrails
 from abspark.analysis.look_series import LookSeries
 from abspark.analysis.looks import (
     DAY_NOT_OVER,
+    LOGS_BEHIND,
     NOT_A_LOOK,
     TOO_FEW_UNITS,
     Clock,
@@ -37,7 +38,7 @@ from abspark.stats.moments import Bools, Floats
 
 NOT_FINISHED: Final = "not_finished"
 DESCRIPTIVE: Final = "descriptive"
-_WEAKER: Final = frozenset({DAY_NOT_OVER, NOT_A_LOOK})
+_WEAKER: Final = frozenset({DAY_NOT_OVER, LOGS_BEHIND, NOT_A_LOOK})
 """Reasons that say less than that there are too few units."""
 METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[str, NDArray[Any]]]]] = {
     "fixed": lambda batch, _: fixed_columns(batch),
@@ -78,8 +79,9 @@ def analysed(
     metric, segment value and day; `looks` the rows of that table that count, of the runs committed before. What lies
     ahead of `started_at`, when the run began (default: at `as_of`), is no look.
     """
-    now = clock(as_of, experiments, metrics, started_at=started_at)
     by_day = [row for row in moments if row.get("exposure_day") is None]
+    last_days = [row for row in by_day if row.get("complete_until") is not None]
+    now = clock(as_of, experiments, metrics, started_at=started_at, moments=last_days)
     batch = compared(by_day, experiments, metrics, quantiles=quantiles)
     if batch is None:
         return Found([], look_rows({}, looks, experiments), frozenset(), now)

@@ -34,6 +34,8 @@ from abspark.stats.stagewise import estimates_at_stopping
 Columns = dict[str, NDArray[Any]]
 AllLooks = Mapping[str, LookSeries]
 
+LOOK_ON_RECORD: Final = "look_on_record"
+"""Today's numbers would give another answer at the look than the statistic on record."""
 _STOPPED: Final = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
 
 
@@ -86,6 +88,9 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
             found.of_looks(found.looks.boundary)[at],
             found.looks.reason[found.series][at],
         )
+        restated = found.on_record & (_beyond(found, z) != _beyond(found, found.spread(turned[mine])))
+        silent = reason[mine] == ""
+        reason[mine] = np.where(silent & restated[at], LOOK_ON_RECORD, reason[mine])
         spent[mine] = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1)[at]
         p[mine], crossed[mine] = running_minimum(_repeated(found, z))[at], _crossed(found, z)[at]
         lost[mine], futile[mine] = (grid[at] for grid in _futility(found, z))
@@ -190,12 +195,17 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
 
 def _crossed(found: _Layers, z: Floats) -> Floats:
     """(layers, days): 1 where a look so far crossed its boundary, 0 where none did, NaN where there was none."""
+    tested = np.isfinite(found.of_looks(found.looks.boundary)) & np.isfinite(z)
+    so_far = np.logical_or.accumulate(_beyond(found, z), axis=1).astype(np.float64)
+    return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+
+
+def _beyond(found: _Layers, z: Floats) -> Bools:
+    """(layers, days): whether there is a look whose boundary the statistic is beyond."""
     boundary = found.of_looks(found.looks.boundary)
     two = _each(found.pairs, lambda pair: look_level(pair)[1] == 2)[:, None]
     tested = np.isfinite(boundary) & np.isfinite(z)
-    beyond = tested & (np.where(two, np.abs(z), z) >= boundary)
-    so_far = np.logical_or.accumulate(beyond, axis=1).astype(np.float64)
-    return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+    return np.asarray(tested & (np.where(two, np.abs(z), z) >= boundary))
 
 
 def _futility(found: _Layers, z: Floats) -> tuple[Floats, Floats]:

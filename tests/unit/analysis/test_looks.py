@@ -263,6 +263,81 @@ def test_an_as_of_ahead_ends_what_has_ended_by_the_clock() -> None:
     assert (early.now.over(fixed), early.now.over(experiment())) == (True, False)
 
 
+def behind(until: timedelta, effects: list[float]) -> list[dict[str, Any]]:
+    """Moments after the end, of a log that is complete up to so long after the start."""
+    told = after(0) + until
+    moments = series({"sales": effects})
+    return [row | {"complete_until": told if row["day"] == day(DAYS) else None} for row in moments]
+
+
+@pytest.mark.parametrize("method", ["group_sequential", "anytime"])
+def test_the_last_look_waits_for_the_logs_of_its_metric(method: str) -> None:
+    """The log stops on day 8 at noon and comes to life again: all that is left of alpha is spent on the whole of it."""
+    chosen = experiment(analysis=PLAN if method == "group_sequential" else {"method": method})
+    stalled = [
+        row | {"n": min(row["n"], 8 * PER_DAY)}
+        for row in behind(timedelta(days=7.5), QUIET[:8] + QUIET[7:8] * 2)
+    ]
+    early = analysed(stalled, [chosen], METRICS, as_of=after(38))
+    grown = 8 if method == "group_sequential" else 9
+    spent = column(found({"sales": QUIET}, until=8, chosen=chosen).looks, "alpha_spent")
+    assert column(early.looks, "alpha_spent")[:8] == pytest.approx(spent)
+    assert column(early.looks, "day") == [day(n) for n in range(1, grown + 1)]
+    evidence = Evidence(early.results, (), early.harmed, early.now, early.looks)
+    [row] = decisions(evidence, [chosen], METRICS)
+    assert row["decision"] == "keep_running"
+    assert row["reasons"][-1] == (  # type: ignore[index]
+        "The last look at sales waits for its logs: they are complete up to 2026-01-08 12:00 UTC, and not to the end "
+        "of its windows. A log that has nothing more to come says so by complete_until."
+    )
+    caught_up = behind(timedelta(days=DAYS), QUIET)
+    last = analysed(caught_up, [chosen], METRICS, as_of=after(39), looks=early.looks)
+    assert last.looks[:grown] == early.looks
+    assert column(last.looks, "day") == [day(n) for n in range(1, DAYS + 1)]
+    assert column(last.looks, "information")[-1] == 2 * PER_DAY * DAYS
+    evidence = Evidence(last.results, (), last.harmed, last.now, last.looks)
+    [row] = decisions(evidence, [chosen], METRICS)
+    assert row["decision"] == "do_not_ship"
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"), [(timedelta(days=9), False), (timedelta(days=9, microseconds=-1), True)]
+)
+def test_a_log_is_complete_whose_newest_event_is_of_the_last_day(until: timedelta, *, waits: bool) -> None:
+    rows = analysed(behind(until, QUIET), [experiment()], METRICS, as_of=after(DAYS))
+    assert column(rows.results, "reason")[-1] == ("logs_behind" if waits else None)
+    assert len(rows.looks) == (DAYS - 1 if waits else DAYS)
+
+
+def test_a_metric_waits_for_its_own_windows_alone() -> None:
+    """Those of the other last three days longer."""
+    slow = metric("visits", window={"end": "3d", "start": "0d"})
+    plan = PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 2 * PLANNED}}
+    chosen = experiment(metrics={"primary": ["sales", "visits"]}, analysis=plan)
+    moments = [
+        row | {"complete_until": after(DAYS)}
+        for row in series({"sales": [*QUIET, *[0.01] * 3], "visits": [0.01] * 13})
+    ]
+    rows = analysed(moments, [chosen], METRICS | {"visits": slow}, as_of=after(DAYS + 9))
+    assert column(rows.results, "reason", day=day(13)) == [None, "logs_behind"]
+
+
+def test_the_watch_of_a_method_with_one_look_waits_for_no_log() -> None:
+    fixed = experiment(analysis={"method": "fixed"})
+    rows = analysed(behind(timedelta(days=3), QUIET), [fixed], METRICS, as_of=after(DAYS))
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
+    [row] = decisions(evidence, [fixed], METRICS)
+    assert (row["decision"], column(rows.results, "reason")[-1]) == ("do_not_ship", None)
+
+
+@pytest.mark.parametrize(("then", "today"), [(0.3, 5.0), (5.0, 0.3)])
+def test_a_look_that_today_would_go_otherwise_says_why_it_does_not(then: float, today: float) -> None:
+    once = found({"sales": z_effects(0.3, then)}, until=2).looks
+    rows = found({"sales": z_effects(0.3, today, 0.3)}, until=3, looks=once).results
+    assert column(rows, "reason") == [None, "look_on_record", None]
+    assert column(rows, "significant") == [False, *[then > today] * 2]
+
+
 @pytest.mark.parametrize(
     ("looks", "days"), [("weekly", [7, 10]), ([2, 5], [2, 5, 10]), ("daily", list(range(1, 11)))]
 )
