@@ -232,7 +232,11 @@ RESULTS: Final = Table(
         ("share_complete", "double", "units with a complete window / units, both arms"),
         ("information_fraction", "double", "information so far / information planned"),
         ("boundary", "double", "stopping boundary on the statistic's scale"),
-        ("alpha_spent", "double", "cumulative alpha spent"),
+        (
+            "alpha_spent",
+            "double",
+            "cumulative alpha spent; anytime: by looks of another method or scale before",
+        ),
         (
             "stopped_p_value",
             "double",
@@ -340,6 +344,11 @@ LOOKS: Final = Table(
             "futility_boundary",
             "double",
             "boundary for futility at the look, with the statistic's sign; NULL: never",
+        ),
+        (
+            "scale",
+            "string",
+            "what information counts: units, or relative_precision (of the control mean); NULL before it was recorded",
         ),
     ),
 )

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
 from abspark.analysis.futility import enter_futility, planned_statistics
-from abspark.analysis.look_series import RECORDED, Key, LookSeries, key_of, statistics
+from abspark.analysis.look_series import RECORDED, UNITS, Key, LookSeries, key_of, scale_of, statistics
 from abspark.config import Experiment, Metric, windows_over
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.group_sequential import Looks, Plan, information_fraction, look_boundaries
 from abspark.stats.moments import Bools, Floats
+from abspark.stats.sequential_design import crossing_probabilities
 from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
 from abspark.stats.spending import Spending
 
@@ -125,6 +126,7 @@ def look_rows(
     """
     names = [name for name in LOOKS.names if name != "run_id"]
     known = {experiment.id for experiment in experiments}
+    scales = {experiment.id: scale_of(experiment) for experiment in experiments}
     rows = [{name: row[name] for name in names} for row in earlier if row["experiment_id"] in known]
     for id_, found in series.items():
         new = np.isfinite(found.boundary) & ~found.recorded
@@ -132,7 +134,9 @@ def look_rows(
             for k in np.flatnonzero(new[s]):
                 numbers = {name: _number(getattr(found, name)[s, k]) for name in RECORDED}
                 place = {"experiment_id": id_, "metric": metric, "treatment": treatment, "day": found.days[k]}
-                rows.append(place | numbers | {"backfilled": found.days[k] < found.newest})
+                rows.append(
+                    place | numbers | {"backfilled": found.days[k] < found.newest, "scale": scales[id_]}
+                )
     return rows
 
 
@@ -148,6 +152,15 @@ def look_level(pair: Comparison) -> tuple[float, int]:
     split = settings.method == "group_sequential" and settings.correction != "none" and pair.role == "primary"
     family = len(pair.experiment.metrics.primary) * len(pair.experiment.treatments) if split else 1
     return settings.alpha / family, settings.sides
+
+
+def alpha_left(pair: Comparison, series: LookSeries) -> float:
+    """The level of a comparison's looks less what looks of another kind on record have used of it.
+
+    Never 0, which no test can have; what is left then is half of the share that counts as nothing.
+    """
+    alpha = look_level(pair)[0]
+    return max(alpha - float(series.used[series.keys[key_of(pair)]]), alpha * (1 - ALL_SPENT) / 2)
 
 
 def planned_fraction(batch: Batch) -> Floats:
@@ -168,7 +181,7 @@ def anytime_information(batch: Batch) -> Floats:
 
     With `anytime_scale` squared it makes the mixing variance in units of the squared standard error.
     """
-    by_units = batch.each(lambda pair: pair.experiment.analysis.anytime.tau is None)
+    by_units = batch.each(lambda pair: scale_of(pair.experiment) == UNITS)
     base, variance = batch.effect.control.mean, batch.effect.variance
     relative = np.divide(
         base**2, variance, out=np.full(len(batch), np.nan), where=(base > 0) & (variance > 0)
@@ -195,7 +208,7 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
         _open_intervals(series, fresh, first)
         return series
     designs = []
-    levels = np.array([look_level(first[key]) for key in series.keys])
+    levels = np.array([(alpha_left(first[key], series), look_level(first[key])[1]) for key in series.keys])
     closed = series.recorded[:, -1] & (series.alpha_spent[:, -1] >= levels[:, 0] * ALL_SPENT)
     ending = (fresh[:, -1] | closed) & ended
     for sides in (1, 2):
@@ -210,8 +223,16 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
 
 def _recorded(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
     """The looks that stand, among the days of all comparisons."""
+    first = {key_of(pair): pair for pair in reversed(batch.pairs)}
     keys = {key: s for s, key in enumerate(dict.fromkeys(map(key_of, batch.pairs)))}
-    past = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
+    known = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
+    scale = scale_of(batch.pairs[0].experiment)
+    past = [row for row in known if row["scale"] in (scale, None)]
+    barred = [date.min] * len(keys)
+    for row in known:
+        if row["scale"] not in (scale, None):
+            s = keys[row["metric"], row["treatment"]]
+            barred[s] = max(barred[s], row["day"])
     days = tuple(sorted({pair.day for pair in batch.pairs} | {row["day"] for row in past}))
     shape = (len(keys), len(days))
     blank = {name: np.full(shape, np.nan) for name in (*RECORDED, "fraction")}
@@ -228,9 +249,52 @@ def _recorded(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
         recorded=recorded,
         reason=np.full(shape, NOT_A_LOOK, dtype=object),
         newest=newest,
+        used=_used(known, keys, first),
+        barred=tuple(barred),
         designs=(),
         **blank,
     )
+
+
+def _used(known: Sequence[Row], keys: Mapping[Key, int], pairs: Mapping[Key, Comparison]) -> Floats:
+    """Alpha that looks on record have used for which the method does not account, by row of the series.
+
+    A group sequential test accounts for what is recorded as spent; an anytime test for its looks of the same scale.
+    Looks of an anytime test record no alpha: theirs is how often any of them crosses its boundary under no effect.
+    """
+    used = np.zeros(len(keys))
+    others: dict[tuple[Key, str | None], list[Row]] = {}
+    for row in sorted(known, key=lambda row: row["day"]):
+        key = row["metric"], row["treatment"]
+        anytime = pairs[key].experiment.analysis.method == "anytime"
+        if row["alpha_spent"] is None:
+            if not (anytime and row["scale"] in (scale_of(pairs[key].experiment), None)):
+                others.setdefault((key, row["scale"]), []).append(row)
+        elif anytime:
+            used[keys[key]] = max(used[keys[key]], row["alpha_spent"])
+    for sides in (1, 2):
+        chosen = {place: rows for place, rows in others.items() if look_level(pairs[place[0]])[1] == sides}
+        if chosen:
+            grids = [_grid(list(chosen.values()), name) for name in ("information", "boundary")]
+            crossed = crossing_probabilities(grids[0], grids[1], sides=sides)
+            np.add.at(used, [keys[key] for key, _ in chosen], crossed)
+    family = [s for key, s in keys.items() if _corrected(pairs[key])]
+    used[family] = used[family].sum()
+    return used
+
+
+def _corrected(pair: Comparison) -> bool:
+    """Whether the comparison is of a family that shares one alpha; group sequential ones have their own part of it."""
+    settings = pair.experiment.analysis
+    return settings.method == "anytime" and pair.role == "primary" and settings.correction != "none"
+
+
+def _grid(series: Sequence[Sequence[Row]], name: str) -> Floats:
+    """A number of rows of the table looks as (series, looks), NaN where there is none."""
+    grid = np.full((len(series), max(map(len, series))), np.nan)
+    for s, rows in enumerate(series):
+        grid[s, : len(rows)] = [np.nan if row[name] is None else row[name] for row in rows]
+    return grid
 
 
 def _entered(series: LookSeries, batch: Batch, now: Clock) -> Bools:
@@ -275,10 +339,14 @@ def _no_look(pair: Comparison, smaller: float, now: Clock) -> str:
 def _closed(series: LookSeries, s: int, k: int, pair: Comparison) -> str:
     """Why no look may be added here to those that stand: a later one does, or all of alpha is spent."""
     stands = series.recorded[s]
-    if stands[k:].any():
+    if stands[k:].any() or series.days[k] <= series.barred[s]:
         return NOT_A_LOOK
-    used = np.max(series.alpha_spent[s, stands], initial=0.0)
-    return NO_ALPHA_TO_SPEND if used >= look_level(pair)[0] * ALL_SPENT else ""
+    left = alpha_left(pair, series)
+    if left <= look_level(pair)[0] * (1 - ALL_SPENT):
+        return NO_ALPHA_TO_SPEND
+    by_looks = pair.experiment.analysis.method == "group_sequential"
+    spent = np.fmax.reduce(series.alpha_spent[s, stands], initial=0.0) if by_looks else 0.0
+    return NO_ALPHA_TO_SPEND if spent >= left * ALL_SPENT else ""
 
 
 def _spending(pairs: Mapping[Key, Comparison]) -> Spending:
@@ -305,7 +373,7 @@ def _spent(series: LookSeries, rows: NDArray[np.intp], fresh: Bools, ending: Boo
 def _open_intervals(series: LookSeries, fresh: Bools, pairs: Mapping[Key, Comparison]) -> None:
     """Half-widths of anytime-valid intervals in standard errors, entered as boundaries of the new looks."""
     for key, s in series.keys.items():
-        alpha, sides = look_level(pairs[key])
+        alpha, sides = alpha_left(pairs[key], series), look_level(pairs[key])[1]
         width = confidence_sequence(
             0.0, 1.0, units=series.information[s], rho=anytime_scale(pairs[key]), alpha=alpha, sides=sides
         )

@@ -418,6 +418,105 @@ def test_anytime_looks_have_the_half_width_as_boundary() -> None:
     assert len(again.looks) == 4
 
 
+TUNED = {"method": "anytime", "anytime": {"tuned_at": 1000}}
+TAU = {"method": "anytime", "anytime": {"tau": 0.1}}
+BIG = {"sales": z_effects(0.5, 1, 1.5, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(("before", "scale"), [(TUNED, "units"), (TAU, "relative_precision")])
+def test_a_group_sequential_test_goes_on_with_the_alpha_that_an_anytime_test_left(
+    before: dict[str, Any], scale: str
+) -> None:
+    """How often the looks before err, by the normal distribution of all three; information grows as 1, 2, 3."""
+    once = found(BIG, until=3, chosen=experiment(analysis=before)).looks
+    assert column(once, "scale") == [scale] * 3
+    bounds = np.array(column(once, "boundary"))
+    growth = [np.sqrt(min(a, b) / max(a, b)) for a in (1, 2, 3) for b in (1, 2, 3)]
+    joint = stats.multivariate_normal(cov=np.reshape(growth, (3, 3)), abseps=1e-9, releps=1e-9, maxpts=10**6)
+    used = 1 - joint.cdf(bounds, lower_limit=-bounds)
+    later = found(BIG, until=6, looks=once)
+    assert later.looks[:3] == once
+    assert column(later.looks, "day") == [day(n) for n in range(1, 7)]
+    assert column(later.looks, "scale") == [scale] * 3 + ["units"] * 3
+    assert column(later.results, "alpha") == pytest.approx([0.05 - used] * 6, abs=1e-6)
+    assert column(later.looks, "alpha_spent")[3:] == pytest.approx(
+        [pocock(n / 10, 0.05 - used) for n in (4, 5, 6)], abs=1e-6
+    )
+    assert column(later.results, "reason") == (
+        [None] * 6 if scale == "units" else ["not_a_look"] * 3 + [None] * 3
+    )
+    assert column(later.results, "significant")[3:] == [True] * 3
+    # the first look of the new scale stands alone
+    first = column(later.looks, "boundary")[3]
+    assert scale == "units" or first == pytest.approx(stats.norm.isf(pocock(0.4, 0.05 - used) / 2), abs=1e-5)
+
+
+@pytest.mark.parametrize("then", [TUNED, TAU])
+def test_an_anytime_test_goes_on_with_the_alpha_that_a_group_sequential_one_left(
+    then: dict[str, Any],
+) -> None:
+    once = found(BIG, until=3).looks
+    chosen = experiment(analysis=then)
+    later, alone = (found(BIG, until=6, chosen=chosen, looks=looks) for looks in (once, ()))
+    spent = pocock(0.3)
+    assert column(later.results, "alpha_spent") == pytest.approx([spent] * 6)
+    assert column(alone.results, "alpha_spent") == [None] * 6
+    larger = [min(p * 0.05 / (0.05 - spent), 1) for p in column(alone.results, "p_value")]
+    assert column(later.results, "p_value") == pytest.approx(larger)
+    for row in later.results:
+        assert (row["p_value"] < 0.05) == row["significant"]
+    outside = [row["effect_low"] > 0 for row in later.results]
+    assert outside == column(later.results, "significant") == [False] * 4 + [True] * 2
+    assert column(later.looks, "scale") == ["units"] * 3 + [column(alone.looks, "scale")[0]] * 3
+
+
+def test_nothing_is_left_for_an_anytime_test_after_the_last_look_of_a_group_sequential_one() -> None:
+    plan = experiment(analysis=PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 800}})
+    once = found(BIG, until=4, chosen=plan).looks
+    assert column(once, "alpha_spent")[-1] == pytest.approx(0.05)
+    chosen = experiment(analysis=TUNED)
+    later = found(BIG, until=6, chosen=chosen, looks=once)
+    assert later.looks == once
+    assert column(later.results, "significant") == [False] * 6
+    assert column(later.results, "reason") == ["no_alpha_to_spend"] * 6
+    [row] = decisions(Evidence(later.results, (), later.harmed, later.now, later.looks), [chosen], METRICS)
+    assert row["decision"] == "do_not_ship"
+
+
+def test_a_family_of_anytime_tests_shares_what_all_of_its_metrics_left() -> None:
+    two = {"primary": ["sales", "visits"], "secondary": ["speed"]}
+    effects = dict.fromkeys(("sales", "visits", "speed"), QUIET)
+    once = found(effects, until=3, chosen=experiment(metrics=two)).looks
+    later = found(effects, until=4, chosen=experiment(metrics=two, analysis=TUNED), looks=once).results
+    spent = {name: column(later, "alpha_spent", metric=name)[-1] for name in effects}
+    assert spent == pytest.approx({name: pocock(0.3) for name in effects})
+    alone = found(
+        effects, until=4, chosen=experiment(metrics=two, analysis=TUNED | {"correction": "none"}), looks=once
+    )
+    assert column(alone.results, "alpha_spent", metric="sales")[-1] == pytest.approx(pocock(0.3, 0.025))
+
+
+def test_an_anytime_test_of_another_scale_begins_after_the_looks_of_the_first() -> None:
+    once = found(BIG, until=3, chosen=experiment(analysis=TUNED)).looks
+    chosen = experiment(analysis=TAU)
+    later, alone = (found(BIG, until=6, chosen=chosen, looks=looks) for looks in (once, ()))
+    assert column(later.looks, "scale") == ["units"] * 3 + ["relative_precision"] * 3
+    assert column(later.looks, "information")[3:] == column(alone.looks, "information")[3:]
+    [used] = set(column(later.results, "alpha_spent"))
+    assert 0 < used < 0.01
+    raised = [min(p * 0.05 / (0.05 - used), 1) for p in column(alone.results, "p_value")]
+    assert column(later.results, "p_value") == pytest.approx(raised)
+
+
+def test_looks_of_lakes_that_tell_no_scale_count() -> None:
+    once = found(BIG, until=3).looks
+    old = [row | {"scale": None} for row in once]
+    later = found(BIG, until=6, looks=old)
+    assert later.looks[:3] == old
+    assert later.looks[3:] == found(BIG, until=6, looks=once).looks[3:]
+    assert later.results == found(BIG, until=6, looks=once).results
+
+
 def test_looks_of_a_metric_that_is_gone_stay_on_record() -> None:
     once = found(
         {"sales": QUIET, "visits": QUIET},
