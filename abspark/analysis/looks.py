@@ -105,16 +105,21 @@ def all_looks(batch: Batch, earlier: Sequence[Row], now: Clock) -> dict[str, Loo
 
     `earlier` are rows of the table looks, each experiment's of its committed run.
     """
+    past: dict[str, list[Row]] = {}
+    for row in earlier:
+        past.setdefault(row["experiment_id"], []).append(row)
     return {
-        id_: _series(batch.take(mine), [row for row in earlier if row["experiment_id"] == id_], now)
-        for id_, mine in by_experiment(batch).items()
+        id_: _series(batch.take(mine), past.get(id_, []), now) for id_, mine in by_experiment(batch).items()
     }
 
 
-def by_experiment(batch: Batch) -> dict[str, Bools]:
-    """Which comparisons are of each sequential experiment."""
-    ids = batch.each(lambda pair: pair.experiment.id if pair.experiment.analysis.sequential else "")
-    return {id_: ids == id_ for id_ in dict.fromkeys(ids.tolist()) if id_}
+def by_experiment(batch: Batch) -> dict[str, NDArray[np.intp]]:
+    """The places of the comparisons of each sequential experiment, from one pass over all of them."""
+    places: dict[str, list[int]] = {}
+    for place, pair in enumerate(batch.pairs):
+        if pair.experiment.analysis.sequential:
+            places.setdefault(pair.experiment.id, []).append(place)
+    return {id_: np.array(mine, dtype=np.intp) for id_, mine in places.items()}
 
 
 def look_rows(
