@@ -145,6 +145,26 @@ def look_rows(
     return rows
 
 
+def begun_anew(
+    earlier: Sequence[Row], experiments: Sequence[Experiment]
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Primary metrics of sequential experiments that have no looks on record while metrics have that are gone.
+
+    By experiment: those, and the metrics that are gone. One may be the other under a new name, whose test begins anew.
+    """
+    looked: dict[str, list[str]] = {}
+    for row in earlier:
+        looked.setdefault(row["experiment_id"], []).append(row["metric"])
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for experiment in experiments:
+        known = dict.fromkeys(looked.get(experiment.id, ()))
+        gone = [name for name in known if name not in experiment.metrics.names]
+        new = [name for name in experiment.metrics.primary if name not in known]
+        if experiment.analysis.sequential and gone and new:
+            found[experiment.id] = (new, gone)
+    return found
+
+
 def look_level(pair: Comparison) -> tuple[float, int]:
     """Alpha and sides of a comparison's looks.
 

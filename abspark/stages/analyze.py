@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
+from abspark.analysis.looks import begun_anew
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
@@ -28,6 +29,12 @@ def analyze(state: RunState) -> None:
         moments = state.rows_of("moments")
         if state.settled is not None:
             state.settled.result()
+        earlier = _earlier_looks(state)
+        for id_, (new, gone) in begun_anew(earlier, experiments).items():
+            state.progress.say(
+                f"  {id_}: {', '.join(new)} had no looks before, and those of {', '.join(gone)}, no metric of it any "
+                "more, stay on record: a metric that is renamed or replaced is tested anew, with alpha of its own"
+            )
         found = analysed(
             moments,
             experiments,
@@ -35,7 +42,7 @@ def analyze(state: RunState) -> None:
             as_of=state.as_of,
             started_at=state.started_at,
             quantiles=_quantiles(state),
-            looks=_earlier_looks(state),
+            looks=earlier,
         )
         by_day = [row for row in moments if row["exposure_day"] is None]
         found_before = state.rows_of("health")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import jobs.analyze
 import jobs.assignments
 import jobs.moments
 from abspark import queries, runner
+from abspark.progress import Progress
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
@@ -65,6 +67,14 @@ def test_the_last_look_waits_for_the_log(
     assert {day: last["looks"][day] for day in at_once["looks"]} == at_once["looks"]
     assert max(last["looks"].values()) == pytest.approx(0.05)
     assert last["complete_until"] == {VERDICT}
+    tiny.edit("experiments/button.yaml", "primary: [conversion], secondary: [revenue]", "primary: [bought]")
+    tiny.edit("metrics/tiny.yaml", "metrics:\n", "metrics:\n  - {name: bought, extends: conversion}\n")
+    out = io.StringIO()
+    runner.run(spark, tiny.load(), experiments=["button"], as_of=AS_OF_INSTANT, progress=Progress(stream=out))
+    assert [line for line in out.getvalue().splitlines() if "looks" in line] == [
+        "  button: bought had no looks before, and those of conversion, revenue, no metric of it any more, stay on "
+        "record: a metric that is renamed or replaced is tested anew, with alpha of its own"
+    ]
 
 
 def counted(spark: SparkSession, project: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from scipy import stats
 
 from abspark.analysis.comparisons import Batch, compared
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.looks import all_looks, by_experiment, clock
+from abspark.analysis.looks import all_looks, begun_anew, by_experiment, clock
 from abspark.analysis.results import analysed
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -530,6 +530,22 @@ def test_looks_of_a_metric_that_is_gone_stay_on_record() -> None:
     assert column(later.looks, "metric") == ["sales", "sales", "visits", "visits", "sales"]
     nothing = analysed([], [experiment()], METRICS, as_of=after(3), looks=once.looks)
     assert nothing.looks == once.looks
+
+
+def test_a_metric_under_a_new_name_is_told_of() -> None:
+    once = found({"sales": QUIET}, until=2).looks
+    renamed = experiment(metrics={"primary": ["visits"], "secondary": ["speed"]})
+    assert begun_anew(once, [renamed]) == {"e": (["visits"], ["sales"])}
+    for nothing_new in (
+        experiment(),
+        experiment(metrics={"primary": ["visits"], "secondary": ["sales"]}),
+        experiment(metrics={"primary": ["sales"], "secondary": ["visits"]}),
+        experiment(metrics={"primary": ["visits"]}, analysis={"method": "fixed"}),
+        experiment(id="f", metrics={"primary": ["visits"]}),
+    ):
+        assert begun_anew(once, [nothing_new]) == {}
+    both = found({"visits": QUIET}, until=3, chosen=renamed, looks=once).looks
+    assert begun_anew(both, [renamed]) == {}
 
 
 def test_looks_of_other_methods_are_none() -> None:
