@@ -11,6 +11,8 @@ RESULTS: Final = {
     **reasons.SENTENCES,
     "day_not_over": "The day is not over, so it has no look yet.",
     "not_a_look": "The day is none of the planned looks.",
+    "logs_behind": "The metric's logs do not reach the end of its windows, so the last look waits for them.",
+    "look_on_record": "The look of the day is on record with another statistic, by which it is judged.",
     "not_finished": "The experiment or its last window has not ended, so there is no verdict yet.",
     "descriptive": "By days since exposure the effect is described, with the interval of a single look; no verdict "
     "is made of it.",

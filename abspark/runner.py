@@ -109,7 +109,8 @@ def begin(
     progress = _metered(progress, spark)
     if as_of is not None and as_of > now:
         progress.say(
-            f"  as_of {as_of:%Y-%m-%d %H:%M} UTC lies ahead: windows count as over that are over by then"
+            f"  as_of {as_of:%Y-%m-%d %H:%M} UTC lies ahead: windows count as over that are over by then, "
+            "but looks of sequential experiments end with the present"
         )
     run_id = new_run_id(now)
     with progress.stage("look at the lake"):

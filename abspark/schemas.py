@@ -146,6 +146,12 @@ MOMENTS: Final = Table(
         ("cap_upper", "double", "upper bound of the values of units; NULL: none"),
         ("n_capped", "bigint", "units beyond a bound; NULL without bounds, and on days before the last"),
         _EXPOSURE_DAY,
+        (
+            "complete_until",
+            "timestamp",
+            "up to when the metric's logs were complete, seen from as_of or the run's start, the earlier; NULL on "
+            "days before the last",
+        ),
     ),
 )
 
@@ -231,7 +237,11 @@ RESULTS: Final = Table(
         ("share_complete", "double", "units with a complete window / units, both arms"),
         ("information_fraction", "double", "information so far / information planned"),
         ("boundary", "double", "stopping boundary on the statistic's scale"),
-        ("alpha_spent", "double", "cumulative alpha spent"),
+        (
+            "alpha_spent",
+            "double",
+            "cumulative alpha spent; anytime: by looks of another method or scale before",
+        ),
         (
             "stopped_p_value",
             "double",
@@ -339,6 +349,11 @@ LOOKS: Final = Table(
             "futility_boundary",
             "double",
             "boundary for futility at the look, with the statistic's sign; NULL: never",
+        ),
+        (
+            "scale",
+            "string",
+            "what information counts: units, or relative_precision (of the control mean); NULL before it was recorded",
         ),
     ),
 )

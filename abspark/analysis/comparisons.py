@@ -89,10 +89,10 @@ class Batch:
         """Comparisons in the batch."""
         return len(self.pairs)
 
-    def take(self, mask: Bools) -> Batch:
-        """The comparisons for which the mask holds."""
-        pairs = [pair for pair, chosen in zip(self.pairs, mask, strict=True) if chosen]
-        return Batch(pairs, self.effect.take(mask))
+    def take(self, chosen: Bools | NDArray[np.intp]) -> Batch:
+        """The comparisons that a mask or places name."""
+        places = np.arange(len(self))[chosen]
+        return Batch([self.pairs[place] for place in places], self.effect.take(places))
 
     def each(self, setting: Callable[[Comparison], Any]) -> NDArray[Any]:
         """A value per comparison."""

@@ -16,9 +16,9 @@ The first rule that applies decides, over the headline rows of everyone on the l
    guardrail, without one) is named; the configured order decides ties.
 5. `stop_for_harm`: a guardrail of a treatment is harmed: significantly worse than its margin, or without a margin
    significantly worse at all.
-6. `keep_running`: before the end, methods `group_sequential` and `anytime`, while some treatment may still ship: none
-   of its primary metrics is worse, none is futile at its last look (`ship_when: any`: not all are), and not all of the
-   planned units of a group sequential design have been looked at.
+6. `keep_running`: before the end, and while the last look waits for logs, methods `group_sequential` and `anytime`,
+   while some treatment may still ship: none of its primary metrics is worse, none is futile at its last look
+   (`ship_when: any`: not all are), and a group sequential design has alpha left to spend.
 7. `do_not_ship`: everything else. Not shown to be better is not shown to be no better: the reasons tell which. For
    futility it is advice: the experiment may go on, its alpha holds, and a later look may decide otherwise.
 
@@ -45,12 +45,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
+from abspark.analysis.looks import ALL_SPENT, Clock
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided, decided_by, statistics_on_record
 
@@ -67,7 +68,7 @@ Decision = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`.
+    """What one run found, of any experiments; `harmed` are those of `analysis.guardrails`, `now` is its clock.
 
     `looks` are rows of that table: those on record, and the new ones.
     """
@@ -75,7 +76,7 @@ class Evidence:
     results: Sequence[Row]
     health: Sequence[Row]
     harmed: Set[Harm]
-    as_of: datetime
+    now: Clock
     looks: Sequence[Row]
 
 
@@ -91,9 +92,7 @@ def decisions(
     for experiment in experiments:
         id_ = experiment.id
         checks = [*health.get(id_, ()), *health.get(_EVERY_EXPERIMENT, ())]
-        own = Evidence(
-            results.get(id_, ()), checks, harmed.get(id_, set()), evidence.as_of, looks.get(id_, ())
-        )
+        own = Evidence(results.get(id_, ()), checks, harmed.get(id_, set()), evidence.now, looks.get(id_, ()))
         decision, reasons = _decide(own, experiment, metrics)
         rows.append({"experiment_id": id_, "decision": decision, "reasons": reasons})
     return rows
@@ -101,7 +100,7 @@ def decisions(
 
 def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Metric]) -> Decision:
     results = _headlines(evidence.results)
-    over = evidence.as_of >= verdict_at(experiment, metrics)
+    over = evidence.now.over(experiment)
     early = not over and not experiment.analysis.sequential
     waiting = _failed(evidence) or (
         _no_verdict(experiment, metrics) if early and not evidence.harmed else None
@@ -127,20 +126,39 @@ def _decide(evidence: Evidence, experiment: Experiment, metrics: Mapping[str, Me
     sentences = [f"{treatment}: {sentence}" for treatment, found in named for sentence in found.sentences]
     if any(found.harmed for found in judged):
         return STOP_FOR_HARM, sentences
+    awaited = _awaited_logs(evidence.now, experiment) if over else []
     may_ship = (
-        not over
+        (not over or bool(awaited))
         and not all(found.lost or found.futile for found in judged)
         and not _plan_fulfilled(experiment, results)
     )
-    return (KEEP_RUNNING if may_ship else DO_NOT_SHIP), sentences
+    return (KEEP_RUNNING, [*sentences, *awaited]) if may_ship else (DO_NOT_SHIP, sentences)
+
+
+def _awaited_logs(now: Clock, experiment: Experiment) -> list[str]:
+    """For which logs the last look of an experiment waits that is over."""
+    if not experiment.analysis.sequential:
+        return []
+    guarded = [given.metric for given in experiment.metrics.guardrails]
+    behind = {name: now.behind.get((experiment.id, name)) for name in experiment.metrics.primary or guarded}
+    return [
+        f"The last look at {name} waits for its logs: they are complete up to {until:%Y-%m-%d %H:%M} UTC, and not to "
+        "the end of its windows. A log that has nothing more to come says so by complete_until."
+        for name, until in behind.items()
+        if until is not None
+    ]
 
 
 def _plan_fulfilled(experiment: Experiment, results: Sequence[Row]) -> bool:
-    """Whether the looks of all primary metrics (guardrails, without any) have spent what there was to spend."""
+    """Whether the looks of all primary metrics (guardrails, without any) have spent what there was to spend.
+
+    That is not the same as having the planned units: these may be there before the day's look, and a plan that was
+    changed, or an end that was moved, brings no alpha back.
+    """
     deciding = [
         row for row in results if row["role"] == ("primary" if experiment.metrics.primary else "guardrail")
     ]
-    return bool(deciding) and all((row["information_fraction"] or 0.0) >= 1 for row in deciding)
+    return bool(deciding) and all((row["alpha_spent"] or 0.0) >= row["alpha"] * ALL_SPENT for row in deciding)
 
 
 def _failed(evidence: Evidence) -> Decision | None:
@@ -167,7 +185,7 @@ def _too_few(evidence: Evidence, experiment: Experiment, results: Sequence[Row])
         for arm in ("control", "treatment"):
             units[row[arm]] = min(row[f"n_{arm}"], units.get(row[arm], row[f"n_{arm}"]))
     days = experiment.max_duration_days
-    used_up = days is not None and evidence.as_of >= experiment.start + timedelta(days=days)
+    used_up = days is not None and evidence.now.as_of >= experiment.start + timedelta(days=days)
     then = "the longest duration is used up" if used_up else "move the end"
     short = [
         f"{variant} has {n:,} units, and no decision is made below {least:,}: {then}."

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import Batch, Comparison
+from abspark.config import Experiment
 from abspark.stats.group_sequential import Looks
 from abspark.stats.moments import Bools, Floats
 
+UNITS: Final = "units"
+RELATIVE_PRECISION: Final = "relative_precision"
 RECORDED: Final = (
     "information", "alpha_spent", "boundary", "statistic", "planned_statistic", "beta_spent", "futility_boundary",
 )  # fmt: skip
@@ -30,7 +33,9 @@ class LookSeries:
     Numbers are (s, k), NaN where a row has no look that day; `reason` says why not. `statistic` is effect / standard
     error, `boundary` positive; `planned_statistic` and `futility_boundary` have the sign of `statistic`, and are NaN
     with `beta_spent` where no futility is configured. `recorded` are looks of an earlier run, `newest` is the last day
-    that is over. `designs` are the group sequential designs, each with the rows it is of; empty for method anytime.
+    that is over. `used` (s,) is the alpha that other looks on record have used: those of another method, or with
+    information of another scale. No look is made up to the day `barred` (s,) of the last of another scale.
+    `designs` are the group sequential designs, each with the rows it is of; empty for method anytime.
     """
 
     keys: Mapping[Key, int]
@@ -46,7 +51,15 @@ class LookSeries:
     fraction: Floats
     reason: NDArray[np.object_]
     newest: date
+    used: Floats
+    barred: tuple[date, ...]
     designs: Sequence[tuple[NDArray[np.intp], Looks]]
+
+
+def scale_of(experiment: Experiment) -> str:
+    """What the information of an experiment's looks is counted in; numbers of two scales can't be compared."""
+    settings = experiment.analysis
+    return RELATIVE_PRECISION if settings.method == "anytime" and settings.anytime.tau is not None else UNITS
 
 
 def statistics(batch: Batch) -> Floats:

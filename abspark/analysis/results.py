@@ -20,6 +20,7 @@ from abspark.analysis.guardrails import Harm, guardrail_tests, harmed_guardrails
 from abspark.analysis.look_series import LookSeries
 from abspark.analysis.looks import (
     DAY_NOT_OVER,
+    LOGS_BEHIND,
     NOT_A_LOOK,
     TOO_FEW_UNITS,
     Clock,
@@ -37,7 +38,7 @@ from abspark.stats.moments import Bools, Floats
 
 NOT_FINISHED: Final = "not_finished"
 DESCRIPTIVE: Final = "descriptive"
-_WEAKER: Final = frozenset({DAY_NOT_OVER, NOT_A_LOOK})
+_WEAKER: Final = frozenset({DAY_NOT_OVER, LOGS_BEHIND, NOT_A_LOOK})
 """Reasons that say less than that there are too few units."""
 METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[str, NDArray[Any]]]]] = {
     "fixed": lambda batch, _: fixed_columns(batch),
@@ -50,7 +51,7 @@ METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of the tables results and looks (all columns but run_id), and the guardrails that are harmed.
+    """Rows of the tables results and looks (all columns but run_id), the guardrails that are harmed, and the clock.
 
     `results` are those by day; `since_exposure` are rows of the same table by days since exposure.
     """
@@ -58,6 +59,7 @@ class Found:
     results: list[dict[str, Any]]
     looks: list[dict[str, Any]]
     harmed: frozenset[Harm]
+    now: Clock
     since_exposure: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -67,19 +69,22 @@ def analysed(
     metrics: Mapping[str, Metric],
     *,
     as_of: datetime,
+    started_at: datetime | None = None,
     quantiles: Sequence[Row] = (),
     looks: Sequence[Row] = (),
 ) -> Found:
     """What a run finds, ordered as experiments, metrics by role, segments and days, treatments, estimators.
 
     `moments` and `quantiles` are the run's rows of those tables, with one row per variant for each experiment,
-    metric, segment value and day; `looks` the rows of that table that count, of the runs committed before.
+    metric, segment value and day; `looks` the rows of that table that count, of the runs committed before. What lies
+    ahead of `started_at`, when the run began (default: at `as_of`), is no look.
     """
-    now = clock(as_of, experiments, metrics)
     by_day = [row for row in moments if row.get("exposure_day") is None]
+    last_days = [row for row in by_day if row.get("complete_until") is not None]
+    now = clock(as_of, experiments, metrics, started_at=started_at, moments=last_days)
     batch = compared(by_day, experiments, metrics, quantiles=quantiles)
     if batch is None:
-        return Found([], look_rows({}, looks, experiments), frozenset())
+        return Found([], look_rows({}, looks, experiments), frozenset(), now)
     series = all_looks(batch, looks, now)
     columns = _common(batch) | _by_method(batch, series)
     columns["p_adjusted"] = _adjusted(batch, columns["p_value"])
@@ -92,6 +97,7 @@ def analysed(
         _as_rows(columns, len(batch)),
         look_rows(series, looks, experiments),
         harmed_guardrails(batch, tests),
+        now,
         _since_exposure(moments, experiments, metrics, as_of),
     )
 

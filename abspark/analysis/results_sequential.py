@@ -18,6 +18,7 @@ from abspark.analysis.comparisons import Batch, Comparison
 from abspark.analysis.look_series import LookSeries, key_of, statistics
 from abspark.analysis.looks import (
     ALL_SPENT,
+    alpha_left,
     anytime_information,
     anytime_scale,
     by_experiment,
@@ -29,11 +30,14 @@ from abspark.stats.group_sequential import Looks, first_crossing
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.repeated import repeated_p_values
 from abspark.stats.running import latest, running_minimum
+from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
 from abspark.stats.stagewise import estimates_at_stopping
 
 Columns = dict[str, NDArray[Any]]
 AllLooks = Mapping[str, LookSeries]
 
+LOOK_ON_RECORD: Final = "look_on_record"
+"""Today's numbers would give another answer at the look than the statistic on record."""
 _STOPPED: Final = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
 
 
@@ -86,6 +90,9 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
             found.of_looks(found.looks.boundary)[at],
             found.looks.reason[found.series][at],
         )
+        restated = found.on_record & (_beyond(found, z) != _beyond(found, found.spread(turned[mine])))
+        silent = reason[mine] == ""
+        reason[mine] = np.where(silent & restated[at], LOOK_ON_RECORD, reason[mine])
         spent[mine] = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1)[at]
         p[mine], crossed[mine] = running_minimum(_repeated(found, z))[at], _crossed(found, z)[at]
         lost[mine], futile[mine] = (grid[at] for grid in _futility(found, z))
@@ -96,7 +103,7 @@ def group_sequential_columns(batch: Batch, looks: AllLooks) -> Columns:
         _intervals(batch, usable)
         | stopped
         | {
-            "alpha": batch.each(lambda pair: look_level(pair)[0]),
+            "alpha": batch.each(lambda pair: alpha_left(pair, looks[pair.experiment.id])),
             "boundary": boundary,
             "alpha_spent": spent,
             "information_fraction": planned_fraction(batch),
@@ -115,18 +122,22 @@ def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
     The test begins with `min_sample_size` units in each arm: a smaller day has its interval, but counts with p = 1.
     """
     turned = statistics(batch) * batch.direction
-    width, p = _always_valid(turned, anytime_information(batch), batch.pairs)
+    width, p = _always_valid(turned, anytime_information(batch), batch.pairs, looks)
     p[batch.too_small & ~np.isnan(p)] = 1.0
     for id_, mine in by_experiment(batch).items():
         found = _layers(batch.take(mine), looks[id_])
         z = found.of_looks(found.looks.statistic) * _each(found.pairs, lambda pair: pair.direction)[:, None]
-        on_record = _always_valid(z, found.of_looks(found.looks.information), found.pairs)[1]
+        on_record = _always_valid(z, found.of_looks(found.looks.information), found.pairs, looks)[1]
         grid = np.where(found.on_record, on_record, found.spread(p[mine]))
         p[mine] = running_minimum(grid)[found.layer, found.column]
+    level = batch.each(lambda pair: look_level(pair)[0])
+    used = level - batch.each(lambda pair: alpha_left(pair, looks[pair.experiment.id]))
+    reason = np.where(used >= level * ALL_SPENT, NO_ALPHA_TO_SPEND, "").astype(object)
     return _intervals(batch, width) | {
         "boundary": width,
+        "alpha_spent": np.where(used > 0, used, np.nan),
         "p_value": p,
-        "reason": _reasons(batch, np.full(len(batch), "", dtype=object)),
+        "reason": _reasons(batch, reason),
     }
 
 
@@ -190,12 +201,17 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
 
 def _crossed(found: _Layers, z: Floats) -> Floats:
     """(layers, days): 1 where a look so far crossed its boundary, 0 where none did, NaN where there was none."""
+    tested = np.isfinite(found.of_looks(found.looks.boundary)) & np.isfinite(z)
+    so_far = np.logical_or.accumulate(_beyond(found, z), axis=1).astype(np.float64)
+    return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+
+
+def _beyond(found: _Layers, z: Floats) -> Bools:
+    """(layers, days): whether there is a look whose boundary the statistic is beyond."""
     boundary = found.of_looks(found.looks.boundary)
     two = _each(found.pairs, lambda pair: look_level(pair)[1] == 2)[:, None]
     tested = np.isfinite(boundary) & np.isfinite(z)
-    beyond = tested & (np.where(two, np.abs(z), z) >= boundary)
-    so_far = np.logical_or.accumulate(beyond, axis=1).astype(np.float64)
-    return np.where(np.logical_or.accumulate(tested, axis=1), so_far, np.nan)
+    return np.asarray(tested & (np.where(two, np.abs(z), z) >= boundary))
 
 
 def _futility(found: _Layers, z: Floats) -> tuple[Floats, Floats]:
@@ -207,24 +223,32 @@ def _futility(found: _Layers, z: Floats) -> tuple[Floats, Floats]:
     own = found.own[:, None] & np.isfinite(found.of_looks(found.looks.beta_spent))
     boundary = np.where(own, found.of_looks(found.looks.futility_boundary), np.nan)
     futile = np.where(own & np.isfinite(z), z <= direction * boundary, np.nan)
-    level = _each(found.pairs, lambda pair: look_level(pair)[0])[:, None]
+    level = _each(found.pairs, lambda pair: alpha_left(pair, found.looks))[:, None]
     ended = np.fmax.accumulate(found.of_looks(found.looks.alpha_spent), axis=1) >= level * ALL_SPENT
     return boundary, np.where(ended, np.nan, latest(futile))
 
 
-def _always_valid(z: Floats, information: Floats, pairs: Sequence[Comparison]) -> tuple[Floats, Floats]:
-    """Half-width in standard errors, and p, of statistics whose first axis is the pairs; positive is better."""
+def _always_valid(
+    z: Floats, information: Floats, pairs: Sequence[Comparison], looks: AllLooks
+) -> tuple[Floats, Floats]:
+    """Half-width in standard errors, and p, of statistics whose first axis is the pairs; positive is better.
+
+    Where looks of another kind have used some of alpha, p is larger by so much that it is below alpha where the test
+    at what is left rejects.
+    """
     width, p = np.empty(z.shape), np.empty(z.shape)
     levels = np.array([look_level(pair) for pair in pairs])
+    left = np.array([alpha_left(pair, looks[pair.experiment.id]) for pair in pairs])
     rho = _each(pairs, anytime_scale)
     column = (slice(None),) + (None,) * (z.ndim - 1)
     for sides in (1, 2):
         rows = levels[:, 1] == sides
         sequence = confidence_sequence(
             z[rows], np.ones(z[rows].shape), units=information[rows],
-            rho=rho[rows][column], alpha=levels[rows, 0][column], sides=sides,
+            rho=rho[rows][column], alpha=left[rows][column], sides=sides,
         )  # fmt: skip
-        width[rows], p[rows] = z[rows] - sequence.low, sequence.p_value
+        width[rows] = z[rows] - sequence.low
+        p[rows] = np.minimum(sequence.p_value * (levels[:, 0] / left)[rows][column], 1.0)
     return width, p
 
 

@@ -14,6 +14,7 @@ from abspark.analysis.health_ledger import drops_balanced
 from abspark.analysis.health_row import skipped
 from abspark.analysis.health_several import several_variants_checks
 from abspark.analysis.health_srm import ratio_check
+from abspark.analysis.looks import clock
 from abspark.analysis.results import results
 from abspark.analysis.sample_cleaning import Sample
 from abspark.config import Experiment, Metric
@@ -82,7 +83,7 @@ def two_samples(
         *_several(shared, control.units + treatment.units, experiment),
         *drops_balanced(drops, rows, experiment),
     ]
-    evidence = Evidence(found, health, frozenset(), now, ())
+    evidence = Evidence(found, health, frozenset(), clock(now, [experiment], {metric: defined}), ())
     [decision] = decisions(evidence, [experiment], {metric: defined})
     undated = [row | {"day": None} for row in found]
     return Compared(experiment, defined, undated, health, drops, decision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, reduce
 
 from pyspark.sql import DataFrame
@@ -28,7 +29,7 @@ from abspark.pipeline.pseudonyms import pseudonymised
 from abspark.pipeline.segments import SegmentValue, with_segments
 from abspark.pipeline.spreading import Spread, spread_events, spread_units
 from abspark.pipeline.study import Study
-from abspark.pipeline.time import epoch_micros
+from abspark.pipeline.time import epoch_micros, instant
 from abspark.pipeline.unit_metrics import unit_metrics
 
 
@@ -133,6 +134,12 @@ class Analysis:
     def cutoffs(self) -> Cutoffs:
         """Last complete anchor per experiment and metric."""
         return cutoffs(self.study, self.calendars, self.fresh)
+
+    def complete_until(self, m: int, seen: datetime) -> datetime:
+        """Up to when all logs that close windows of a metric, by its code, were complete at an instant."""
+        names = [slot.want.source for slot in self.study.plans[m].closing_slots]
+        until = epoch_micros(seen)
+        return instant(min(until, *(self.fresh[name].complete_until(until) for name in names)))
 
     @cached_property
     def units(self) -> DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -29,9 +29,12 @@ _EVERYONE: _Slice = (-1, -1)
 _NO_UNITS: Mapping[str, Any] = defaultdict(lambda: None)
 
 
-def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]]:
+def moments_rows(
+    rows: Iterable[Row], analysis: Analysis, *, started_at: datetime | None = None
+) -> list[dict[str, Any]]:
     """Rows of `moments` (all columns but run_id) from the rows of an analysis' `summary`.
 
+    `started_at` is when the run began, beyond which no log is complete (default: at as_of).
     Every variant has a row for each metric and each segment value that any variant has, with n = 0 where it has none.
     Everyone has a row for each day of a metric that has a series, else for the last day; segments for the last day.
     Where there is a series by days since exposure, everyone has a row for each of those, too.
@@ -42,17 +45,20 @@ def moments_rows(rows: Iterable[Row], analysis: Analysis) -> list[dict[str, Any]
     for x, m, piece, _ in found:
         slices.setdefault((x, m), {})[piece] = None
     values = {(k.x, k.p, k.code): k.value for k in analysis.kept}
+    seen = study.as_of if started_at is None else min(study.as_of, started_at)
     made = []
     for x, experiment in enumerate(study.experiments):
         for m in study.codes_of(experiment):
             pieces = sorted({_EVERYONE, *(piece for piece in slices.get((x, m), {}) if piece[0] >= 0)})
             variants = range(len(experiment.variants))
+            until = {"complete_until": analysis.complete_until(m, seen)}
             made += [row for v in variants for row in _days_before(found, analysis, (x, m), v)]
             made += [row for v in variants for row in _since_exposure(found, analysis, (x, m), v)]
             for piece in pieces:
                 segment = _segment(study, x, piece, values)
                 made += [
-                    _last_row(found.get((x, m, piece, v)), analysis, (x, m), v, segment) for v in variants
+                    _last_row(found.get((x, m, piece, v)), analysis, (x, m), v, segment) | until
+                    for v in variants
                 ]
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
+from abspark.analysis.looks import begun_anew
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
@@ -25,13 +26,20 @@ def analyze(state: RunState) -> None:
         moments = state.rows_of("moments")
         if state.settled is not None:
             state.settled.result()
+        earlier = _earlier_looks(state)
+        for id_, (new, gone) in begun_anew(earlier, experiments).items():
+            state.progress.say(
+                f"  {id_}: {', '.join(new)} had no looks before, and those of {', '.join(gone)}, no metric of it any "
+                "more, stay on record: a metric that is renamed or replaced is tested anew, with alpha of its own"
+            )
         found = analysed(
             moments,
             experiments,
             state.project.metrics,
             as_of=state.as_of,
+            started_at=state.started_at,
             quantiles=_quantiles(state),
-            looks=_earlier_looks(state),
+            looks=earlier,
         )
         by_day = [row for row in moments if row["exposure_day"] is None]
         found_before = state.rows_of("health")
@@ -40,7 +48,7 @@ def analyze(state: RunState) -> None:
             *covariate_checks(by_day, experiments, state.project.metrics),
             *effect_checks(found.results, experiments, state.project.metrics),
         ]
-        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, state.as_of, found.looks)
+        evidence = Evidence(found.results, [*found_before, *checks], found.harmed, found.now, found.looks)
         decided = decisions(evidence, experiments, state.project.metrics)
         results = [*found.results, *found.since_exposure]
         tables = {"decisions": decided, "results": results, "looks": found.looks, "health": checks}

@@ -55,7 +55,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
         with _held(state, analysis) as analysis:
             with state.progress.stage("moments") as stage:
                 rows = analysis.summary.collect()
-                moments = moments_rows(rows, analysis)
+                moments = moments_rows(rows, analysis, started_at=state.started_at)
                 stage.rows = len(moments)
             quantiles = _quantiles(state, analysis, rows)
             if state.project.environment is not None and state.project.environment.keep_unit_metrics:

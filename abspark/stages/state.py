@@ -142,7 +142,11 @@ class RunState:
         if self.kept is not None:
             return list(self.kept.get(table, []))
         self.aside.wait()
-        return [row.asDict(recursive=True) for row in self.lake.read_run(table, self.run_id).collect()]
+        # a collected timestamp has no offset, and is of this process's time zone
+        times = [column.name for column in TABLES[table].columns if column.type == "timestamp"]
+        frame = self.lake.read_run(table, self.run_id).withColumns({n: F.unix_micros(n) for n in times})
+        rows = [row.asDict(recursive=True) for row in frame.collect()]
+        return [row | {n: None if row[n] is None else instant(row[n]) for n in times} for row in rows]
 
     def record(self, status: str, *, finished: bool = False) -> None:
         """Append the run's present state to `runs`."""

@@ -162,6 +162,11 @@ def _counted(information: Floats, closing: Bools) -> Bools:
     return counted
 
 
+def counted_looks(information: Floats) -> Bools:
+    """(r, K): the looks whose information has grown enough, none of which is the last; NaN where there is none."""
+    return _counted(information, np.zeros(information.shape, dtype=bool))
+
+
 def merged_design(looks: Looks) -> tuple[Floats, Bools]:
     """Information and counted looks (r, K), with a re-tested look carried out at the closing one.
 

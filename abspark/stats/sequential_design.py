@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
-from abspark.stats.boundaries import Bools, dense_design
-from abspark.stats.group_sequential import Looks, Plan, look_boundaries
+from abspark.stats.boundaries import Bools, chunks, dense_design
+from abspark.stats.group_sequential import Looks, Plan, counted_looks, look_boundaries
 from abspark.stats.recursion import REACH, Floats, Stage, next_stage, tail_probability, upper_boundary
 from abspark.stats.roots import increasing_root
 from abspark.stats.running import latest
@@ -62,6 +62,27 @@ def exit_probabilities(
             stage = next_stage(stage, now, bounds, information[:, look + 1])
             running = np.sum(stage.mass, axis=1)
     return below, above
+
+
+def crossing_probabilities(information: Floats, boundary: Floats, *, sides: int) -> Floats:
+    """P(any look is beyond its boundary), (r,), under no effect; information and boundary are (r, K), NaN for no look.
+
+    A look whose information has not grown adds what it would err alone, which is an upper bound.
+    """
+    given = np.isfinite(information) & (information > 0) & ~np.isnan(boundary)
+    seen = np.where(given, information, np.nan)
+    counted = counted_looks(seen)
+    alone = np.where(given & ~counted, sides * ndtr(-np.where(given, boundary, np.inf)), 0.0)
+    amount, _, order = dense_design(np.where(counted, seen, 1.0), np.zeros(seen.shape), counted)
+    upper = np.take_along_axis(np.where(counted, boundary, np.inf), order, axis=1)
+    designs, index = np.unique(np.hstack([amount, upper]), axis=0, return_inverse=True)
+    looks, found = seen.shape[1], np.empty(len(designs))
+    for rows in chunks(designs[:, :looks]):
+        high = designs[rows, looks:]
+        low = -high if sides == 2 else np.full(high.shape, -np.inf)
+        below, above = exit_probabilities(designs[rows, :looks], low, high, np.zeros(len(high)))
+        found[rows] = above.sum(axis=1) + (below.sum(axis=1) if sides == 2 else 0.0)
+    return np.asarray(found[index.reshape(-1)] + alone.sum(axis=1))
 
 
 def inflation_factor(

@@ -65,6 +65,13 @@ def test_older_runs_name_what_they_replace(spark: SparkSession, tiny: TinyProjec
     assert said(spark, tiny, None) == []
 
 
+def test_an_as_of_ahead_is_told_of(spark: SparkSession, tiny: TinyProject) -> None:
+    assert said(spark, tiny, datetime(9000, 1, 1, tzinfo=UTC)) == [
+        "  as_of 9000-01-01 00:00 UTC lies ahead: windows count as over that are over by then, but looks of sequential "
+        "experiments end with the present"
+    ]
+
+
 def test_many_experiments_are_counted() -> None:
     line = runner._replaced(NEWER, NEWEST, [f"e{n}" for n in range(8)])
     assert "that of the results of e0, e1, e2, e3, e4, 3 more, which" in line

@@ -59,7 +59,7 @@ def shipped(
     experiments = [base.model_copy(update={"id": str(number)}) for number in range(EXPERIMENTS)]
     moments = _moments(np.random.default_rng(seed), effects, keys)
     found = analysed(moments, experiments, METRICS, as_of=AFTER)
-    evidence = Evidence(found.results, (), found.harmed, AFTER, found.looks)
+    evidence = Evidence(found.results, (), found.harmed, found.now, found.looks)
     decided = decisions(evidence, experiments, METRICS)
     assert len(decided) == EXPERIMENTS
     return sum(row["decision"] == "ship" for row in decided) / EXPERIMENTS

@@ -36,6 +36,7 @@ METRICS = {name: METRIC.model_copy(update={"name": name}) for name in NAMES}
 PLANS: dict[str, dict[str, Any]] = {
     "group_sequential": {"group_sequential": {"planned_units": 2 * PER_DAY * DAYS, "spending": "pocock"}},
     "anytime": {"anytime": {"tuned_at": 1000}},
+    "anytime by tau": {"anytime": {"tau": 0.01}},
     "fixed": {},
 }
 
@@ -46,7 +47,7 @@ def experiment(method: str, roles: dict[str, Any]) -> Experiment:
             "id": "e", "control": "a", "exposures": "x", "metrics": roles,
             "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}],
             "start": "2026-01-01T00:00:00Z", "end": f"2026-01-{DAYS + 1:02}T00:00:00Z",
-            "analysis": {"method": method, **PLANS[method]},
+            "analysis": {"method": method.split()[0], **PLANS[method]},
         }
     )  # fmt: skip
 
@@ -68,7 +69,7 @@ def rows(means: np.ndarray) -> list[dict[str, Any]]:
     for day, of_day in enumerate(means.tolist()):
         n = PER_DAY * (day + 1)
         common = blank | {"day": date(2026, 1, 1) + timedelta(days=day), "n": n, "n_complete": n}
-        for name, pair in zip(NAMES, of_day, strict=True):
+        for name, pair in zip(NAMES[: len(of_day)], of_day, strict=True):
             for variant, mean in zip("ab", pair, strict=True):
                 made.append(common | {"metric": name, "variant": variant, "mean_num": mean})
     return made
@@ -103,6 +104,36 @@ def test_group_sequential_runs_keep_their_level() -> None:
 def test_anytime_runs_stay_below_their_level() -> None:
     last = at_the_end_of(DAYS, daily_means(2), experiment("anytime", {"secondary": NAMES}))
     assert 0.002 < significant(last, DAYS) < band(0.05)[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("anytime", "group_sequential"),
+        ("anytime by tau", "group_sequential"),
+        ("group_sequential", "anytime"),
+        ("group_sequential", "anytime by tau"),
+        ("anytime", "anytime by tau"),
+    ],
+)
+def test_a_method_that_is_changed_leaves_the_level(first: str, then: str) -> None:
+    """Whatever rejects counts: each day's run by the first method, or by the other one after day 3.
+
+    Where each metric has looks with information of its own, each has its own boundaries, so there are fewer of them.
+    """
+    names = NAMES[:1_000] if first == "anytime by tau" else NAMES
+    means, roles = daily_means(5)[:, : len(names)], {"secondary": names}
+    before, after = experiment(first, roles), experiment(then, roles)
+    rejected = np.zeros(len(names), dtype=bool)
+    looks: list[dict[str, Any]] = []
+    for day in range(1, DAYS + 1):
+        found = at_the_end_of(day, means, before if day <= 3 else after, looks)
+        looks = found.looks
+        last = date(2026, 1, 1) + timedelta(days=day - 1)
+        rejected |= np.array([row["significant"] for row in found.results if row["day"] == last], dtype=bool)
+    assert len(looks) == DAYS * len(names)
+    assert rejected.mean() < band(0.05, len(names))[1]
+    assert rejected.mean() > (0.03 if then == "group_sequential" else 0.002)
 
 
 def test_harm_is_called_early_less_often_than_half_of_alpha() -> None:

@@ -77,7 +77,7 @@ def decided(
     metrics: Mapping[str, Metric] = METRICS,
 ) -> tuple[str, list[str]]:
     found = analysed(moments, [chosen], metrics, as_of=as_of)
-    evidence = Evidence(found.results, health, found.harmed, as_of, found.looks)
+    evidence = Evidence(found.results, health, found.harmed, found.now, found.looks)
     (row,) = decisions(evidence, [chosen], metrics)
     assert set(row) == set(DECISIONS.names) - {"run_id"}
     assert row["experiment_id"] == "e"
@@ -386,11 +386,12 @@ def test_what_only_the_correction_takes_away_is_told() -> None:
 def test_no_reason_is_a_code() -> None:
     """Each code of the tables, in a row that has one: not in the sentence, which has no underscore but in names."""
     chosen = experiment(metrics={"primary": ["sales"]})
-    [found] = analysed(rows({"sales": (NULL,)}), [chosen], METRICS, as_of=AFTER).results
+    found = analysed(rows({"sales": (NULL,)}), [chosen], METRICS, as_of=AFTER)
+    [only] = found.results
     for code in RESULTS:
         for blank in ({}, {"effect": None}):
-            row = found | {"reason": code or None} | blank
-            [told] = decisions(Evidence([row], (), frozenset(), AFTER, ()), [chosen], METRICS)
+            row = only | {"reason": code or None} | blank
+            [told] = decisions(Evidence([row], (), frozenset(), found.now, ()), [chosen], METRICS)
             assert isinstance(told["reasons"], list)
             assert "_" not in " ".join(told["reasons"]).replace("min_sample_size", "")
 
@@ -408,9 +409,9 @@ def test_segments_other_estimators_and_earlier_days_do_not_decide() -> None:
     harm = [*rows(slow, segment_name="country", segment_value="DE"), *rows(slow, day=date(2026, 1, 20))]
     moments = rows({"sales": (BETTER,), "speed": (NULL,)})
     assert decided([*moments, *harm], experiment(**guarded(None)))[0] == "ship"
-    found = analysed(good, [experiment()], METRICS, as_of=AFTER).results
-    plain = [row | {"headline": False, "significant": False, "estimator": "x"} for row in found]
-    evidence = Evidence([*found, *plain], (), frozenset(), AFTER, ())
+    found = analysed(good, [experiment()], METRICS, as_of=AFTER)
+    plain = [row | {"headline": False, "significant": False, "estimator": "x"} for row in found.results]
+    evidence = Evidence([*found.results, *plain], (), frozenset(), found.now, ())
     assert decisions(evidence, [experiment()], METRICS)[0]["decision"] == "ship"
 
 

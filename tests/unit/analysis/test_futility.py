@@ -43,8 +43,8 @@ def chosen(**given: Any) -> Experiment:
     return experiment(analysis=plan(), **given)
 
 
-def decided(rows: Found, experiment: Experiment, until: int) -> tuple[str, list[str]]:
-    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
+def decided(rows: Found, experiment: Experiment) -> tuple[str, list[str]]:
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
     (row,) = decisions(evidence, [experiment], METRICS)
     return str(row["decision"]), list(row["reasons"])
 
@@ -104,7 +104,7 @@ def test_futility_does_not_bind() -> None:
     for name in ("boundary", "alpha_spent", "p_value", "significant", "effect_low", "stopped_effect"):
         assert column(told.results, name) == column(plain.results, name)
     assert column(told.results, "futile") == [True, True, True, False, False]
-    assert decided(told, chosen(), 5)[0] == "ship"
+    assert decided(told, chosen())[0] == "ship"
 
 
 def test_the_last_look_says_whether_going_on_is_futile() -> None:
@@ -191,20 +191,20 @@ def test_at_the_end_nothing_is_futile_any_more() -> None:
     rows = found({"sales": FLAT}, until=DAYS, chosen=chosen())
     assert column(rows.looks, "futility_boundary")[-1] == column(rows.looks, "boundary")[-1]
     assert column(rows.results, "futile") == [True] * (DAYS - 1) + [None]
-    assert decided(rows, chosen(), DAYS)[0] == "do_not_ship"
-    assert not any("futile" in reason for reason in decided(rows, chosen(), DAYS)[1])
+    assert decided(rows, chosen())[0] == "do_not_ship"
+    assert not any("futile" in reason for reason in decided(rows, chosen())[1])
 
 
 def test_the_decision_gives_up_and_says_that_it_is_advice() -> None:
     flat = {"sales": FLAT}
-    assert decided(found(flat, until=5), experiment(), 5)[0] == "keep_running"
-    decision, reasons = decided(found(flat, until=5, chosen=chosen()), chosen(), 5)
+    assert decided(found(flat, until=5), experiment())[0] == "keep_running"
+    decision, reasons = decided(found(flat, until=5, chosen=chosen()), chosen())
     assert decision == "do_not_ship"
     assert reasons[1] == (
         "b: sales is futile: at its last look it fell short of what a planned improvement of 0.05, relative, would "
         "show. Stopping is advised, not required: going on keeps alpha."
     )
-    steady = decided(found({"sales": STEADY}, until=5, chosen=chosen()), chosen(), 5)
+    steady = decided(found({"sales": STEADY}, until=5, chosen=chosen()), chosen())
     assert steady[0] == "keep_running"
     assert not any("futile" in reason for reason in steady[1])
 
@@ -215,6 +215,6 @@ def test_one_futile_metric_of_two(when: str, decision: str) -> None:
     given = experiment(metrics=roles, analysis=plan() | {"ship_when": when})
     rows = found({"sales": FLAT, "visits": STEADY}, until=5, chosen=given)
     assert column(rows.results, "futile", day=day(5)) == [True, False]
-    assert decided(rows, given, 5)[0] == decision
+    assert decided(rows, given)[0] == decision
     both = found({"sales": FLAT, "visits": FLAT}, until=5, chosen=given)
-    assert decided(both, given, 5)[0] == "do_not_ship"
+    assert decided(both, given)[0] == "do_not_ship"

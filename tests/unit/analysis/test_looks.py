@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -25,6 +26,9 @@ from look_world import (
 )
 from scipy import stats
 
+from abspark.analysis.comparisons import Batch, compared
+from abspark.analysis.decisions import Evidence, decisions
+from abspark.analysis.looks import all_looks, begun_anew, by_experiment, clock
 from abspark.analysis.results import analysed
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -221,6 +225,122 @@ def test_an_unfinished_day_is_no_look() -> None:
     assert row["alpha_spent"] == pytest.approx(pocock(0.3))
 
 
+def test_nothing_ahead_of_the_run_is_a_look() -> None:
+    """A typo of the year on day 3: days that had not come were looks else, the last of which took all of alpha."""
+    effects = {"sales": z_effects(0.5, 1, 1.5, 3, 4, 5, 6, 7, 8, 9)}
+    moments = series(effects)
+    once = found(effects, until=2).looks
+    frozen = [row for row in moments if row["day"] <= day(3)]
+    frozen += [row | {"day": day(n)} for n in range(4, 11) for row in moments if row["day"] == day(3)]
+    started = after(3) + timedelta(hours=6)
+    typo = analysed(frozen, [experiment()], METRICS, as_of=after(375), started_at=started, looks=once)
+    assert typo.looks == found(effects, until=3, looks=once).looks
+    assert column(typo.results, "reason") == [None] * 3 + ["day_not_over"] * 7
+    evidence = Evidence(typo.results, (), typo.harmed, typo.now, typo.looks)
+    [row] = decisions(evidence, [experiment()], METRICS)
+    assert row["decision"] == "keep_running"
+    for until in (4, 7, 10):
+        later = found(effects, until=until, looks=typo.looks)
+        assert later.looks[:3] == typo.looks
+        assert column(later.looks, "day") == [day(n) for n in range(1, until + 1)]
+
+
+def test_a_run_that_looks_ahead_ends_no_day_of_a_metric_without_days() -> None:
+    """Its units count as complete by an instant that has not come."""
+    alone = experiment(series={"enabled": False})
+    moments = [row for row in series({"sales": QUIET[:4]}) if row["day"] == day(4)]
+    noon = after(4) - timedelta(hours=12)
+    now = analysed(moments, [alone], METRICS, as_of=noon, started_at=noon + timedelta(seconds=1))
+    assert column(now.looks, "day") == [day(4)]
+    ahead = analysed(moments, [alone], METRICS, as_of=noon, started_at=noon - timedelta(seconds=1))
+    assert (ahead.looks, column(ahead.results, "reason")) == ([], ["day_not_over"])
+
+
+def test_an_as_of_ahead_ends_what_has_ended_by_the_clock() -> None:
+    """And methods with one look take the windows as over that are over by their as_of, wherever that lies."""
+    given = {"as_of": after(99), "started_at": after(DAYS)}
+    rows = analysed(series({"sales": QUIET}), [experiment()], METRICS, **given)
+    assert rows.looks == found({"sales": QUIET}, until=DAYS).looks
+    fixed = experiment(analysis={"method": "fixed"})
+    early = analysed(series({"sales": QUIET}), [fixed], METRICS, as_of=after(99), started_at=after(3))
+    assert (early.now.over(fixed), early.now.over(experiment())) == (True, False)
+
+
+def behind(until: timedelta, effects: list[float]) -> list[dict[str, Any]]:
+    """Moments after the end, of a log that is complete up to so long after the start."""
+    told = after(0) + until
+    moments = series({"sales": effects})
+    return [row | {"complete_until": told if row["day"] == day(DAYS) else None} for row in moments]
+
+
+@pytest.mark.parametrize("method", ["group_sequential", "anytime"])
+def test_the_last_look_waits_for_the_logs_of_its_metric(method: str) -> None:
+    """The log stops on day 8 at noon and comes to life again: all that is left of alpha is spent on the whole of it."""
+    chosen = experiment(analysis=PLAN if method == "group_sequential" else {"method": method})
+    stalled = [
+        row | {"n": min(row["n"], 8 * PER_DAY)}
+        for row in behind(timedelta(days=7.5), QUIET[:8] + QUIET[7:8] * 2)
+    ]
+    early = analysed(stalled, [chosen], METRICS, as_of=after(38))
+    grown = 8 if method == "group_sequential" else 9
+    spent = column(found({"sales": QUIET}, until=8, chosen=chosen).looks, "alpha_spent")
+    assert column(early.looks, "alpha_spent")[:8] == pytest.approx(spent)
+    assert column(early.looks, "day") == [day(n) for n in range(1, grown + 1)]
+    evidence = Evidence(early.results, (), early.harmed, early.now, early.looks)
+    [row] = decisions(evidence, [chosen], METRICS)
+    assert row["decision"] == "keep_running"
+    assert row["reasons"][-1] == (  # type: ignore[index]
+        "The last look at sales waits for its logs: they are complete up to 2026-01-08 12:00 UTC, and not to the end "
+        "of its windows. A log that has nothing more to come says so by complete_until."
+    )
+    caught_up = behind(timedelta(days=DAYS), QUIET)
+    last = analysed(caught_up, [chosen], METRICS, as_of=after(39), looks=early.looks)
+    assert last.looks[:grown] == early.looks
+    assert column(last.looks, "day") == [day(n) for n in range(1, DAYS + 1)]
+    assert column(last.looks, "information")[-1] == 2 * PER_DAY * DAYS
+    evidence = Evidence(last.results, (), last.harmed, last.now, last.looks)
+    [row] = decisions(evidence, [chosen], METRICS)
+    assert row["decision"] == "do_not_ship"
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"), [(timedelta(days=9), False), (timedelta(days=9, microseconds=-1), True)]
+)
+def test_a_log_is_complete_whose_newest_event_is_of_the_last_day(until: timedelta, *, waits: bool) -> None:
+    rows = analysed(behind(until, QUIET), [experiment()], METRICS, as_of=after(DAYS))
+    assert column(rows.results, "reason")[-1] == ("logs_behind" if waits else None)
+    assert len(rows.looks) == (DAYS - 1 if waits else DAYS)
+
+
+def test_a_metric_waits_for_its_own_windows_alone() -> None:
+    """Those of the other last three days longer."""
+    slow = metric("visits", window={"end": "3d", "start": "0d"})
+    plan = PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 2 * PLANNED}}
+    chosen = experiment(metrics={"primary": ["sales", "visits"]}, analysis=plan)
+    moments = [
+        row | {"complete_until": after(DAYS)}
+        for row in series({"sales": [*QUIET, *[0.01] * 3], "visits": [0.01] * 13})
+    ]
+    rows = analysed(moments, [chosen], METRICS | {"visits": slow}, as_of=after(DAYS + 9))
+    assert column(rows.results, "reason", day=day(13)) == [None, "logs_behind"]
+
+
+def test_the_watch_of_a_method_with_one_look_waits_for_no_log() -> None:
+    fixed = experiment(analysis={"method": "fixed"})
+    rows = analysed(behind(timedelta(days=3), QUIET), [fixed], METRICS, as_of=after(DAYS))
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
+    [row] = decisions(evidence, [fixed], METRICS)
+    assert (row["decision"], column(rows.results, "reason")[-1]) == ("do_not_ship", None)
+
+
+@pytest.mark.parametrize(("then", "today"), [(0.3, 5.0), (5.0, 0.3)])
+def test_a_look_that_today_would_go_otherwise_says_why_it_does_not(then: float, today: float) -> None:
+    once = found({"sales": z_effects(0.3, then)}, until=2).looks
+    rows = found({"sales": z_effects(0.3, today, 0.3)}, until=3, looks=once).results
+    assert column(rows, "reason") == [None, "look_on_record", None]
+    assert column(rows, "significant") == [False, *[then > today] * 2]
+
+
 @pytest.mark.parametrize(
     ("looks", "days"), [("weekly", [7, 10]), ([2, 5], [2, 5, 10]), ("daily", list(range(1, 11)))]
 )
@@ -301,6 +421,105 @@ def test_anytime_looks_have_the_half_width_as_boundary() -> None:
     assert len(again.looks) == 4
 
 
+TUNED = {"method": "anytime", "anytime": {"tuned_at": 1000}}
+TAU = {"method": "anytime", "anytime": {"tau": 0.1}}
+BIG = {"sales": z_effects(0.5, 1, 1.5, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(("before", "scale"), [(TUNED, "units"), (TAU, "relative_precision")])
+def test_a_group_sequential_test_goes_on_with_the_alpha_that_an_anytime_test_left(
+    before: dict[str, Any], scale: str
+) -> None:
+    """How often the looks before err, by the normal distribution of all three; information grows as 1, 2, 3."""
+    once = found(BIG, until=3, chosen=experiment(analysis=before)).looks
+    assert column(once, "scale") == [scale] * 3
+    bounds = np.array(column(once, "boundary"))
+    growth = [np.sqrt(min(a, b) / max(a, b)) for a in (1, 2, 3) for b in (1, 2, 3)]
+    joint = stats.multivariate_normal(cov=np.reshape(growth, (3, 3)), abseps=1e-9, releps=1e-9, maxpts=10**6)
+    used = 1 - joint.cdf(bounds, lower_limit=-bounds)
+    later = found(BIG, until=6, looks=once)
+    assert later.looks[:3] == once
+    assert column(later.looks, "day") == [day(n) for n in range(1, 7)]
+    assert column(later.looks, "scale") == [scale] * 3 + ["units"] * 3
+    assert column(later.results, "alpha") == pytest.approx([0.05 - used] * 6, abs=1e-6)
+    assert column(later.looks, "alpha_spent")[3:] == pytest.approx(
+        [pocock(n / 10, 0.05 - used) for n in (4, 5, 6)], abs=1e-6
+    )
+    assert column(later.results, "reason") == (
+        [None] * 6 if scale == "units" else ["not_a_look"] * 3 + [None] * 3
+    )
+    assert column(later.results, "significant")[3:] == [True] * 3
+    # the first look of the new scale stands alone
+    first = column(later.looks, "boundary")[3]
+    assert scale == "units" or first == pytest.approx(stats.norm.isf(pocock(0.4, 0.05 - used) / 2), abs=1e-5)
+
+
+@pytest.mark.parametrize("then", [TUNED, TAU])
+def test_an_anytime_test_goes_on_with_the_alpha_that_a_group_sequential_one_left(
+    then: dict[str, Any],
+) -> None:
+    once = found(BIG, until=3).looks
+    chosen = experiment(analysis=then)
+    later, alone = (found(BIG, until=6, chosen=chosen, looks=looks) for looks in (once, ()))
+    spent = pocock(0.3)
+    assert column(later.results, "alpha_spent") == pytest.approx([spent] * 6)
+    assert column(alone.results, "alpha_spent") == [None] * 6
+    larger = [min(p * 0.05 / (0.05 - spent), 1) for p in column(alone.results, "p_value")]
+    assert column(later.results, "p_value") == pytest.approx(larger)
+    for row in later.results:
+        assert (row["p_value"] < 0.05) == row["significant"]
+    outside = [row["effect_low"] > 0 for row in later.results]
+    assert outside == column(later.results, "significant") == [False] * 4 + [True] * 2
+    assert column(later.looks, "scale") == ["units"] * 3 + [column(alone.looks, "scale")[0]] * 3
+
+
+def test_nothing_is_left_for_an_anytime_test_after_the_last_look_of_a_group_sequential_one() -> None:
+    plan = experiment(analysis=PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 800}})
+    once = found(BIG, until=4, chosen=plan).looks
+    assert column(once, "alpha_spent")[-1] == pytest.approx(0.05)
+    chosen = experiment(analysis=TUNED)
+    later = found(BIG, until=6, chosen=chosen, looks=once)
+    assert later.looks == once
+    assert column(later.results, "significant") == [False] * 6
+    assert column(later.results, "reason") == ["no_alpha_to_spend"] * 6
+    [row] = decisions(Evidence(later.results, (), later.harmed, later.now, later.looks), [chosen], METRICS)
+    assert row["decision"] == "do_not_ship"
+
+
+def test_a_family_of_anytime_tests_shares_what_all_of_its_metrics_left() -> None:
+    two = {"primary": ["sales", "visits"], "secondary": ["speed"]}
+    effects = dict.fromkeys(("sales", "visits", "speed"), QUIET)
+    once = found(effects, until=3, chosen=experiment(metrics=two)).looks
+    later = found(effects, until=4, chosen=experiment(metrics=two, analysis=TUNED), looks=once).results
+    spent = {name: column(later, "alpha_spent", metric=name)[-1] for name in effects}
+    assert spent == pytest.approx({name: pocock(0.3) for name in effects})
+    alone = found(
+        effects, until=4, chosen=experiment(metrics=two, analysis=TUNED | {"correction": "none"}), looks=once
+    )
+    assert column(alone.results, "alpha_spent", metric="sales")[-1] == pytest.approx(pocock(0.3, 0.025))
+
+
+def test_an_anytime_test_of_another_scale_begins_after_the_looks_of_the_first() -> None:
+    once = found(BIG, until=3, chosen=experiment(analysis=TUNED)).looks
+    chosen = experiment(analysis=TAU)
+    later, alone = (found(BIG, until=6, chosen=chosen, looks=looks) for looks in (once, ()))
+    assert column(later.looks, "scale") == ["units"] * 3 + ["relative_precision"] * 3
+    assert column(later.looks, "information")[3:] == column(alone.looks, "information")[3:]
+    [used] = set(column(later.results, "alpha_spent"))
+    assert 0 < used < 0.01
+    raised = [min(p * 0.05 / (0.05 - used), 1) for p in column(alone.results, "p_value")]
+    assert column(later.results, "p_value") == pytest.approx(raised)
+
+
+def test_looks_of_lakes_that_tell_no_scale_count() -> None:
+    once = found(BIG, until=3).looks
+    old = [row | {"scale": None} for row in once]
+    later = found(BIG, until=6, looks=old)
+    assert later.looks[:3] == old
+    assert later.looks[3:] == found(BIG, until=6, looks=once).looks[3:]
+    assert later.results == found(BIG, until=6, looks=once).results
+
+
 def test_looks_of_a_metric_that_is_gone_stay_on_record() -> None:
     once = found(
         {"sales": QUIET, "visits": QUIET},
@@ -313,9 +532,52 @@ def test_looks_of_a_metric_that_is_gone_stay_on_record() -> None:
     assert nothing.looks == once.looks
 
 
+def test_a_metric_under_a_new_name_is_told_of() -> None:
+    once = found({"sales": QUIET}, until=2).looks
+    renamed = experiment(metrics={"primary": ["visits"], "secondary": ["speed"]})
+    assert begun_anew(once, [renamed]) == {"e": (["visits"], ["sales"])}
+    for nothing_new in (
+        experiment(),
+        experiment(metrics={"primary": ["visits"], "secondary": ["sales"]}),
+        experiment(metrics={"primary": ["sales"], "secondary": ["visits"]}),
+        experiment(metrics={"primary": ["visits"]}, analysis={"method": "fixed"}),
+        experiment(id="f", metrics={"primary": ["visits"]}),
+    ):
+        assert begun_anew(once, [nothing_new]) == {}
+    both = found({"visits": QUIET}, until=3, chosen=renamed, looks=once).looks
+    assert begun_anew(both, [renamed]) == {}
+
+
 def test_looks_of_other_methods_are_none() -> None:
     fixed = experiment(analysis={"method": "fixed"})
     assert found({"sales": QUIET}, until=3, chosen=fixed).looks == []
+
+
+class Passes(list[Any]):
+    """A list that counts how often somebody goes through the whole of it."""
+
+    made = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.made += 1
+        return super().__iter__()
+
+
+def test_many_experiments_are_told_apart_in_one_pass() -> None:
+    """A pass over all comparisons for each experiment would take four times as long for twice as many."""
+    chosen = [experiment(id=f"e{number}") for number in range(30)]
+    moments = [row | {"experiment_id": each.id} for each in chosen for row in series({"sales": QUIET[:2]})]
+    whole = compared(moments, chosen, METRICS)
+    assert whole is not None
+    batch = Batch(Passes(whole.pairs), whole.effect)
+    assert {id_: list(places) for id_, places in by_experiment(batch).items()} == {
+        each.id: [2 * number, 2 * number + 1] for number, each in enumerate(chosen)
+    }
+    looks = analysed(moments, chosen, METRICS, as_of=after(2)).looks
+    earlier = Passes(looks)
+    found = all_looks(batch, earlier, clock(after(2), chosen, METRICS))
+    assert [each.recorded.all() for each in found.values()] == [True] * 30
+    assert (batch.pairs.made, earlier.made) == (2, 1)  # type: ignore[attr-defined]
 
 
 def test_experiments_of_one_run_have_their_own_days() -> None:

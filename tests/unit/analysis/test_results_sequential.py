@@ -38,9 +38,44 @@ CROSSING = z_effects(0.3, 0.3, 4.0, 0.3, 0.3)
 
 def decided(effects: dict[str, Any], until: int, chosen: Experiment, **given: Any) -> tuple[str, list[str]]:
     rows = found(effects, until=until, chosen=chosen, **given)
-    evidence = Evidence(rows.results, (), rows.harmed, after(until), rows.looks)
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
     (row,) = decisions(evidence, [chosen], given.get("metrics", METRICS))
     return str(row["decision"]), list(row["reasons"])
+
+
+@pytest.mark.parametrize("change", ["end", "planned_units"])
+def test_nothing_is_awaited_where_no_alpha_is_left(change: str) -> None:
+    """The end is moved after the last look, or more units are planned after all were looked at."""
+    plan = PLAN["group_sequential"] | {"planned_units": 800}
+    changed = {
+        "end": {"end": "2026-01-05T00:00:00Z"},
+        "planned_units": {"analysis": PLAN | {"group_sequential": plan}},
+    }
+    before = found({"sales": QUIET}, until=4, chosen=experiment(**changed[change]))
+    assert column(before.looks, "alpha_spent")[-1] == pytest.approx(0.05)
+    decision, reasons = decided({"sales": QUIET}, 6, experiment(), looks=before.looks)
+    assert decision == "do_not_ship"
+    assert reasons[0].endswith(
+        "None of the error is left, or yet due, for this look: it cannot stop the experiment."
+    )
+
+
+def test_planned_units_are_awaited_until_they_were_looked_at() -> None:
+    """At noon they are there, but the look that spends the rest is that of midnight."""
+    chosen = experiment(
+        analysis=PLAN | {"group_sequential": PLAN["group_sequential"] | {"planned_units": 800}}
+    )
+    for as_of, spent, decision in (
+        (after(4) - timedelta(hours=12), False, "keep_running"),
+        (after(4), True, "do_not_ship"),
+    ):
+        rows = analysed(series({"sales": QUIET[:4]}), [chosen], METRICS, as_of=as_of)
+        last = rows.results[-1]
+        assert last["information_fraction"] == 1
+        assert (last["alpha_spent"] == pytest.approx(0.05)) is spent
+        evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
+        (row,) = decisions(evidence, [chosen], METRICS)
+        assert row["decision"] == decision
 
 
 def test_repeated_intervals_are_as_wide_as_the_boundary() -> None:
@@ -376,7 +411,7 @@ def test_two_treatments_wait_until_both_are_lost() -> None:
     third = [row | {"variant": "c"} for row in series({"sales": QUIET[:5]}) if row["variant"] == "b"]
     moments = [*series({"sales": [-effect for effect in CROSSING]}), *third]
     rows = analysed(moments, [chosen], METRICS, as_of=after(5))
-    evidence = Evidence(rows.results, (), rows.harmed, after(5), rows.looks)
+    evidence = Evidence(rows.results, (), rows.harmed, rows.now, rows.looks)
     assert decisions(evidence, [chosen], METRICS)[0]["decision"] == "keep_running"
     assert column(rows.results, "significant", treatment="b")[-1] is True
     assert column(rows.results, "information_fraction", treatment="c")[-1] == pytest.approx(0.5)

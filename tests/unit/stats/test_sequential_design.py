@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal, norm
 from abspark.stats.group_sequential import Plan, look_boundaries
 from abspark.stats.sequential_design import (
     Futility,
+    crossing_probabilities,
     exit_probabilities,
     futility_boundaries,
     inflation_factor,
@@ -33,6 +34,24 @@ def test_the_default_design_of_gsdesign():
     lost, won = exit_probabilities(looks.information, futile, looks.boundary, np.zeros(1))
     np.testing.assert_allclose(lost, [[0.4057, 0.4290, 0.1420]], atol=5e-5)
     np.testing.assert_allclose(won, [[0.0013, 0.0049, 0.0171]], atol=5e-5)
+
+
+def test_how_often_looks_of_any_boundary_err():
+    """By simulation of two designs, one of which has a look without and one with too little information."""
+    information = np.array([[1.0, 2.0, 4.0, np.nan], [3.0, 3.0, 5.0, 9.0]])
+    boundary = np.array([[2.0, 2.5, 1.8, 0.0], [2.2, 2.2, np.inf, 2.0]])
+    rng = np.random.default_rng(4)
+    for sides in (1, 2):
+        found = crossing_probabilities(information, boundary, sides=sides)
+        steps = np.diff(np.nan_to_num(information, nan=9.0), axis=1, prepend=0.0)
+        score = np.cumsum(np.sqrt(steps)[:, None] * rng.standard_normal((2, 400_000, 4)), axis=2)
+        z = score / np.sqrt(np.nan_to_num(information, nan=9.0))[:, None]
+        z = np.abs(z) if sides == 2 else z
+        limit = np.where(np.isnan(information), np.inf, boundary)[:, None]
+        erred = (z >= limit).any(axis=2).mean(axis=1)
+        assert found[0] == pytest.approx(erred[0], abs=0.0015)
+        # the look without growth counts once more, as if it were another test
+        assert found[1] == pytest.approx(erred[1] + sides * norm.sf(2.2), abs=0.0015)
 
 
 def test_exit_probabilities_by_independent_integration():
