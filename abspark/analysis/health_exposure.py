@@ -8,7 +8,7 @@ from typing import Final
 
 from abspark.analysis.health_row import HealthRow, Row, by_variant, graded, skipped, variant_keys
 from abspark.config import Experiment
-from abspark.schemas import SAMPLE, SAMPLED
+from abspark.schemas import SAMPLE
 
 _OUTSIDE_ADVICE: Final = (
     "Compare start and end with when the experiment was really on; exposures outside don't count."
@@ -62,23 +62,23 @@ def _outside(drops: Sequence[Row], profile: Sequence[Row], experiment: Experimen
 def _before(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment) -> HealthRow:
     """The largest share over the sources; whether the variants differ is for `drops_balanced` to say.
 
-    Of all units where the ledger tells of all on which side of the windows their events lie; else of the sample.
+    Of all units where the ledger tells of all on which side of the windows their events lie; else of the sample. It
+    tells of the one or of the other: early events are in it once.
     """
     check = "events_before_exposure"
     whole = any(
         row["stage"] == "pairs" and row["reason"] in ("before_window", "after_window") for row in drops
     )
-    stage, number = ("pairs", "n") if whole else (SAMPLED, "sampled")
-    total = sum(row[number] for row in profile)
+    total = sum(row["n" if whole else "sampled"] for row in profile)
     if total < (1 if whole else _FEW):
         why = f"Only {total:,} units are in the sample of 1 in {SAMPLE}; with ledger: full all are judged."
         return skipped(experiment, check, why)
     by_source = Counter[str]()
     for row in drops:
-        if row["stage"] == stage and row["reason"] == "before_window":
+        if row["reason"] == "before_window":
             by_source[row["source"]] += row["units"]
     ((source, units),) = by_source.most_common(1) or [("", 0)]
-    share = min(units / total, 1.0)
+    share = units / total
     whose = "the units" if whole else f"a sample of 1 in {SAMPLE} units"
     return graded(
         experiment,

@@ -86,7 +86,7 @@ def verdict_card(data: ReportData) -> dict[str, Any]:
 
 def _hint(data: ReportData) -> str:
     """A few words to a verdict that sounds like more than it is: nothing was shown, neither good nor bad."""
-    standings = {data.standing(row) for row in data.headlines() if row["role"] == "primary"}
-    if data.decision is None or data.decision["decision"] != "do_not_ship" or "worse" in standings:
+    if data.decision is None or data.decision["decision"] != "do_not_ship":
         return ""
+    standings = {data.standing(row) for row in data.headlines() if row["role"] == "primary"}
     return "no effect was shown" if standings == {"open"} else ""

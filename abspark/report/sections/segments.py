@@ -109,14 +109,16 @@ def _told(rows: Sequence[Row], tests: Sequence[dict[str, Any]]) -> str:
 
 
 def _panel(rows: Sequence[Row], label: str, told: str) -> Panel:
-    plotted = [row for row in rows if row["relative_effect"] is not None]
-    if len(plotted) > _PLOTTED:
-        largest = sorted(plotted, key=lambda row: -(row["n_control"] + row["n_treatment"]))[:_PLOTTED]
+    plotted = defined = [row for row in rows if row["relative_effect"] is not None]
+    if len(defined) > _PLOTTED:
+        largest = sorted(defined, key=lambda row: -(row["n_control"] + row["n_treatment"]))[:_PLOTTED]
         kept = {id(row) for row in largest}
-        plotted = [row for row in plotted if id(row) in kept]
-        told += f" The plot shows the {_PLOTTED} largest of {len(rows):,} values; the table has all of them."
-    elif len(plotted) < len(rows):
-        told += f" {plural(len(rows) - len(plotted), 'value')} without a relative effect: see the table."
+        plotted = [row for row in defined if id(row) in kept]
+        told += (
+            f" The plot shows the {_PLOTTED} largest of {len(defined):,} values; the table has all of them."
+        )
+    if len(defined) < len(rows):
+        told += f" {plural(len(rows) - len(defined), 'value')} without a relative effect: see the table."
     return Panel(label, [_cells(row) for row in rows], {"forest": _figure(plotted, label)}, told)
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.results import analysed
 from abspark.config import Experiment, Metric
-from abspark.reasons import RESULTS
+from abspark.reasons import RESULTS, reason_sentence
 from abspark.schemas import DECISIONS, MOMENTS
 from abspark.stats.anytime import tuned_rho
 
@@ -230,6 +230,16 @@ def test_the_better_of_two_treatments_is_named() -> None:
     assert decided(same, experiment(2))[1][0] == "Ship b."
 
 
+def test_without_primary_metrics_the_better_guardrail_ships() -> None:
+    """Both are within the margin; 3.1 and 3.2 are 3.33 % and 6.67 % above control."""
+    moments = rows({"speed": (3.1, 3.2)})
+    held = "The guardrail speed holds: a worsening by its margin is ruled out."
+    assert decided(moments, experiment(2, **guarded({"relative": 0.1}, primary=()))) == (
+        "ship",
+        ["Ship c.", held, f"b could ship too: {held}"],
+    )
+
+
 def test_a_treatment_ships_beside_one_that_harms() -> None:
     moments = rows({"sales": (BETTER, 3.6), "speed": (NULL, WORSE)})
     decision, reasons = decided(moments, experiment(2, **guarded({"relative": 0.1})))
@@ -381,6 +391,18 @@ def test_what_only_the_correction_takes_away_is_told() -> None:
         "b: No effect on sales was shown once it is corrected for several tests; the 95 %"
     )
     assert "corrected" not in reasons[1]
+
+
+def test_what_has_no_verdict_yet_is_not_laid_to_the_correction() -> None:
+    """Sales are better by 1 / 6 with an error of 0.05 / 3 * sqrt(1 + (7 / 6)^2) = 0.02561; the one test has one p."""
+    moments = rows({"sales": (BETTER,), "speed": (WORSE,)})
+    decision, reasons = decided(moments, experiment(**guarded(None)), as_of=AFTER - timedelta(days=3))
+    welch = stats.ttest_ind_from_stats(BETTER, 5, N, 3, 5, N, equal_var=False)
+    assert decision == "stop_for_harm"
+    assert reasons[0] == (
+        "b: No effect on sales was shown; the 95 % interval still allows from +11.65% to +21.69% "
+        f"(relative effect +16.67%, adjusted p = {welch.pvalue:.3g}). {reason_sentence('not_finished')}"
+    )
 
 
 def test_no_reason_is_a_code() -> None:

@@ -123,6 +123,15 @@ def test_without_futility_its_columns_are_empty() -> None:
     assert {row[name] for row in rows.results for name in ("futile", "futility_boundary")} == {None}
 
 
+def test_what_is_shown_to_be_worse_is_not_futile() -> None:
+    """It lies below the boundary for futility too, but is no longer open."""
+    rows = found({"sales": z_effects(-1.0, -5.0, -5.0)}, until=3, chosen=chosen()).results
+    boundary = column(rows, "futility_boundary")
+    assert all(z < below for z, below in zip(column(rows, "statistic"), boundary, strict=True))
+    assert column(rows, "significant") == [False, True, True]
+    assert column(rows, "futile") == [True, False, False]
+
+
 def test_futility_is_of_primary_metrics() -> None:
     roles = {"primary": ["sales"], "secondary": ["visits"], "guardrails": [{"metric": "speed"}]}
     rows = found(dict.fromkeys(("sales", "visits", "speed"), FLAT), until=2, chosen=chosen(metrics=roles))

@@ -41,11 +41,23 @@ def test_late_rows_are_what_is_still_to_come() -> None:
     assert late((10, 0, 100), (98, 0, 100))["observed"].startswith("of the rows arrive: 50% within 1 min")
 
 
+def test_the_hour_of_a_cell_does_not_count_into_its_age() -> None:
+    """Half of the rows come after a minute; the newest row is 5,600 s after hour 98 began, so that its last rows are
+    2,000 s old: they have not seen the hour that the second half may take, and 100 are to come."""
+    rows = cells((10, 0, 100), (10, 1, 100), (98, 0, 100), newest=98 * HOUR + 5_600)
+    row = found("late_rows", Arrivals("buys", None, None, rows, LAGS))
+    assert row["statistic"] == pytest.approx(100 / 400)
+
+
 def test_late_rows_have_their_own_thresholds() -> None:
+    """20 of 2,000 rows are to come; the level told is that which was passed, and where none was, the nearest."""
     rows = ((10, 0, 980), (10, 2, 20), (98, 0, 980))
     assert late(*rows)["status"] == "pass"
-    assert late(*rows, health={"late_rows": {"warn": 0.005, "fail": 0.02}})["status"] == "warn"
-    assert late(*rows, health={"late_rows": {"warn": 0.005, "fail": 0.009}})["status"] == "fail"
+    for warn, fail, status, threshold in (
+        (0.015, 0.02, "pass", 0.015), (0.005, 0.02, "warn", 0.005), (0.005, 0.009, "fail", 0.009),
+    ):  # fmt: skip
+        row = late(*rows, health={"late_rows": {"warn": warn, "fail": fail}})
+        assert (row["status"], row["threshold"]) == (status, threshold)
 
 
 def test_without_ingestion_times_nothing_is_known_of_late_rows() -> None:
@@ -130,6 +142,8 @@ def test_events_before_exposure_of_the_sample() -> None:
     assert row["observed"] == "33 of 60 sampled units (55.0000%)"
     assert row["message"].startswith("55.0000% of a sample of 1 in 16 units have events in web before")
     assert of("events_before_exposure", [], profile=profile)["status"] == "pass"
+    few = [count("a", 400, sampled=30)]
+    assert of("events_before_exposure", early[1:], profile=few)["statistic"] == 6 / 30
     row = of("events_before_exposure", early, profile=[count("a", 400, sampled=29)])
     assert row["status"] == "skipped"
     assert row["message"] == "Only 29 units are in the sample of 1 in 16; with ledger: full all are judged."

@@ -125,6 +125,8 @@ def test_segments_are_adjusted_by_holm() -> None:
     assert row_of("srm", found, "DE")["p_value"] == pytest.approx(2 * p, rel=1e-9)
     assert row_of("srm", found, "DE")["slice_name"] == "country"
     assert row_of("srm", found, "FR")["status"] == "pass"
+    told = [row["message"].split("after ")[1] for row in found if row["slice_name"] == "country"]
+    assert told == ["Holm over 2 segment values)."] * 2
     for factor, status in ((1.9, "pass"), (2.1, "warn")):
         given = {"srm": {"threshold": p * factor, "severity": "warn"}}
         again = health([], [experiment(segments=["country"], health=given)], segments=slices)

@@ -192,6 +192,26 @@ def test_below_the_minimal_sample_size_there_is_no_verdict() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("var", "least", "over", "reason"),
+    [
+        (1.0, 101, True, "below_min_sample_size"),
+        (1.0, 100, False, "not_finished"),
+        (1.0, 101, False, "not_finished"),
+        (0.0, 100, True, "zero_variance"),
+        (0.0, 101, True, "zero_variance"),
+        (0.0, 101, False, "zero_variance"),
+    ],
+)
+def test_of_several_reasons_the_strongest_is_told(var: float, least: int, reason: str, *, over: bool) -> None:
+    """What can't be computed before what is still to come, and that before what is too little of it."""
+    rows = [moments("rev", variant, 100, mean, var) for variant, mean in (("a", 2.0), ("b", 3.0))]
+    chosen = experiment(metrics={"primary": ["rev"]}, min_sample_size=least)
+    as_of = AFTER if over else AFTER - timedelta(microseconds=1)
+    [row] = results(rows, [chosen], METRICS, as_of=as_of)
+    assert (row["significant"], row["reason"]) == (None, reason)
+
+
 def test_an_empty_variant_gives_reasons_and_no_numbers() -> None:
     rows = [*ROWS[:2], moments("conv", "c", 0, None, None, n_complete=0), *ROWS[3:]]
     found = by_key(results(rows, [experiment()], METRICS, as_of=AFTER))

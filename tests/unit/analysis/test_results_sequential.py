@@ -450,6 +450,19 @@ def test_estimates_at_stopping_are_of_the_statistic_on_record_in_todays_errors()
     )
 
 
+def test_a_segment_does_not_stop() -> None:
+    """Everyone crosses on day 1; the segment has the same numbers, but no estimate that takes looks into account."""
+    everyone = series({"sales": z_effects(5.0, 5.0)})
+    part = [row | {"segment_name": "country", "segment_value": "DE"} for row in everyone]
+    rows = analysed([*everyone, *part], [experiment()], METRICS, as_of=after(2)).results
+    names = ("stopped_p_value", "stopped_effect", "stopped_low", "stopped_high")
+    for value, missing in ((None, False), ("DE", True)):
+        assert column(rows, "significant", segment_value=value) == [True, True]
+        for name in names:
+            told = [number is None for number in column(rows, name, segment_value=value)]
+            assert told == [missing, missing]
+
+
 @pytest.mark.parametrize("sides", [1, 2])
 def test_estimates_at_stopping_turn_with_the_metric(sides: int) -> None:
     up = found({"sales": CROSSING}, until=5, chosen=experiment(analysis=PLAN | {"sides": sides})).results[-1]

@@ -236,6 +236,32 @@ ADDED_TO_EXPERIMENT = [
         "analysis: {method: anytime, anytime: {tuned_at: 500, tau: 0.1}}",
         ["analysis.anytime.tuned_at = 500: has no effect with tau [leave out the one or the other]"],
     ),
+    *(
+        (
+            f"analysis: {{method: {method}{plan}, interval: newcombe, relative_interval: fieller}}",
+            [
+                f"analysis.interval = newcombe: has no effect with method {method} [leave it out]",
+                f"analysis.relative_interval = fieller: has no effect with method {method} [leave it out]",
+            ],
+        )
+        for method, plan in (("anytime", ""), ("group_sequential", ", group_sequential: {planned_units: 9}"))
+    ),
+    *(
+        (
+            "analysis: {method: group_sequential, group_sequential: "
+            f"{{planned_units: 9, spending: {spending}, parameter: {end}}}}}",
+            [
+                f"analysis.group_sequential.parameter = {end}: spending {spending} needs a parameter "
+                f"[a number between {between}]"
+            ],
+        )
+        for spending, end, between in (
+            ("power", 0, "0 and 50"),
+            ("power", 50, "0 and 50"),
+            ("hsd", -40, "-40 and 40"),
+            ("hsd", 40, "-40 and 40"),
+        )
+    ),
     (
         "analysis: {estimator: best}",
         ["analysis.estimator = best: is not among the choices ['cuped' or 'unadjusted']"],
@@ -555,14 +581,15 @@ def test_a_margin_of_all_of_the_mean_can_only_be_of_a_worsening_upwards(
         assert [".margin.relative" in told for told in conf.told()] == [True]
 
 
-def test_a_futility_effect_of_all_of_the_mean_is_doubted(conf: Conf) -> None:
+@pytest.mark.parametrize(("relative", "percent"), [("1", "100%"), ("2", "200%")])
+def test_a_futility_effect_of_all_of_the_mean_is_doubted(conf: Conf, relative: str, percent: str) -> None:
     plan = "{planned_units: 9, futility: {effect: {relative: 0.02}}}"
     conf.edit(BUTTON, SEGMENTS, f"analysis: {{method: group_sequential, group_sequential: {plan}}}\n")
     assert conf.load().experiments["button"].doubts == ()
-    conf.edit(BUTTON, "relative: 0.02", "relative: 2")
+    conf.edit(BUTTON, "relative: 0.02", f"relative: {relative}")
     experiment = conf.load().experiments["button"]
     assert experiment.doubts == (
-        "futility's relative effect of 2 is 200% of control's mean (two percent is 0.02)",
+        f"futility's relative effect of {relative} is {percent} of control's mean (two percent is 0.02)",
     )
     assert experiment.doubts_of_assignment == ()
 

@@ -242,6 +242,17 @@ RULES = [
         ],
     ),
     (
+        "kind: count", "kind: count\n    trigger: {source: nowhere, where: evnt = 'x'}",
+        [":14 metrics[2].trigger.source = nowhere: there is no such event source [orders]"],
+    ),
+    (
+        "kind: count", "kind: count\n    trigger: {source: orders, where: evnt = 'x'}",
+        [
+            ":14 metrics[2].trigger.where = evnt = 'x': 'evnt' is no column of the source; did you mean 'event'?"
+            " [unit, time, event, value, pieces, tags, label]"
+        ],
+    ),
+    (
         "kind: count", "kind: count\n    extends: conversions",
         [f":14 metrics[2].extends = conversions: there is no such metric; did you mean 'conversion'? [{NAMES}]"],
     ),

@@ -25,6 +25,7 @@ def test_numbers_for_people() -> None:
     assert numbers.p_value(0.0321) == "0.0321"
     assert numbers.p_value(3.2e-7) == "3.2e-07"
     assert numbers.p_value(5e-324) == "4.9e-324"
+    assert numbers.p_value(0.0) == "0.0000"
     assert numbers.percent_interval(None, 0.1) == "open … +10.00%"
     assert numbers.percent_interval(None, None) == "—"
     assert numbers.decimal(12345.67) == "12,345.7"
@@ -44,8 +45,11 @@ def test_sizes_have_two_or_three_digits(value: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.99999, "> 99.99%"), (1.0, "100.00%"), (0.00001, "< 0.01%"), (0.0, "0.00%"), (0.5, "50.00%")],
-)
+    [
+        (0.99999, "> 99.99%"), (0.99992, "> 99.99%"), (0.9999, "99.99%"), (1.0, "100.00%"), (0.00001, "< 0.01%"),
+        (0.0001, "0.01%"), (0.0, "0.00%"), (0.5, "50.00%"),
+    ],
+)  # fmt: skip
 def test_no_probability_is_rounded_to_certainty(value: float, text: str) -> None:
     assert numbers.probability(value) == text
 

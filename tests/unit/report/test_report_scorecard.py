@@ -102,6 +102,16 @@ def test_levels_that_differ_are_named_by_row() -> None:
     assert "97.5" not in title
 
 
+@pytest.mark.parametrize(("adjusted", "shown"), [(0.0612, "0.0612"), (None, "0.0019")])
+def test_what_is_hovered_has_the_p_that_decides(adjusted: float | None, shown: str) -> None:
+    [panel] = read(report_data([result(p_adjusted=adjusted)])).data["choosers"]["scorecard"]["panels"]
+    [trace] = panel["figures"]["intervals"]["data"]
+    assert trace["customdata"] == [
+        "<b>conversion</b><br>+15.20%  (+5.08% … +25.32%)<br>control 0.081235, treatment 0.09358"
+        f"<br>p = {shown}"
+    ]
+
+
 def test_an_interval_is_drawn_as_far_as_it_is_known() -> None:
     """An open end reaches the edge of the axis, (-1, 1); without both ends the estimate stands alone."""
     points = [(0.1, -0.2, 0.4), (0.1, None, 0.4), (0.1, -0.2, None), (0.1, None, None)]

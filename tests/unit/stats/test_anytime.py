@@ -117,8 +117,11 @@ def test_p_is_never_0(sides):
     assert p == 5e-324
 
 
-def test_what_is_undefined_says_why():
-    result = sequence([np.nan, 1.0, 1.0, 1.0], [1.0, 0.0, -1.0, 1.0], units=[10.0, 10.0, 10.0, 0.0])
+@pytest.mark.parametrize("sides", [1, 2])
+def test_what_is_undefined_says_why(sides):
+    result = sequence(
+        [np.nan, 1.0, 1.0, 1.0], [1.0, 0.0, -1.0, 1.0], units=[10.0, 10.0, 10.0, 0.0], sides=sides
+    )
     missing = "estimate_undefined"
     assert result.reason.tolist() == [missing, "zero_std_error", missing, missing]
     assert np.isnan(result[:3]).all()

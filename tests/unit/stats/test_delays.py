@@ -29,6 +29,14 @@ def test_young_cells_say_nothing_and_rows_of_classes_half_seen_count() -> None:
     assert found.to_come == 0
 
 
+def test_a_cell_with_more_rows_than_expected_takes_nothing_from_the_others() -> None:
+    """Half of the first cell's rows came within 10, so that 200 are expected of each other: one has 240, one 100."""
+    counts = np.array([[50.0, 50.0, 0.0], [100.0, 0.0, 140.0], [100.0, 0.0, 0.0]])
+    found = reporting_delays(counts, np.array([99.0, 10.0, 10.0]), np.array([10.0, 20.0, np.inf]))
+    assert found.distribution == pytest.approx([0.5, 1.0, 1.0])
+    assert found.to_come == pytest.approx(200 - 100)
+
+
 @pytest.mark.parametrize("scale", [2.0, 20.0])
 def test_what_is_to_come_is_what_truncation_took(scale: float) -> None:
     """Exponential delays in hours over 200 hours of 2,000 rows; four standard errors of the rows not yet there."""

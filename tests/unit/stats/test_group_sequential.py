@@ -52,16 +52,29 @@ def test_boundaries_spend_the_error_by_independent_integration(family, sides):
         assert crossed == pytest.approx(looks.alpha_spent[0, count - 1], abs=2e-6)
 
 
-def test_second_boundary_by_one_written_out_integral():
-    t, plan = 0.4, Plan(POCOCK, 0.05)
-    first, second = at([t, 1.0], plan).boundary[0]
+def crossed_either(first, second, t):
+    """P(crossing one of two two-sided boundaries) under no effect, at information t and 1, as one integral."""
 
     def beyond(z):
         mean, sd = z * np.sqrt(t), np.sqrt(1 - t)
         return norm.pdf(z) * (norm.sf((second - mean) / sd) + norm.cdf((-second - mean) / sd))
 
-    spent = 2 * norm.sf(first) + integrate.quad(beyond, -first, first, epsabs=1e-14)[0]
-    assert spent == pytest.approx(0.05, abs=1e-12)
+    return 2 * norm.sf(first) + integrate.quad(beyond, -first, first, epsabs=1e-14)[0]
+
+
+def test_second_boundary_by_one_written_out_integral():
+    first, second = at([0.4, 1.0], Plan(POCOCK, 0.05)).boundary[0]
+    assert crossed_either(first, second, 0.4) == pytest.approx(0.05, abs=1e-12)
+
+
+def test_a_final_look_counts_with_less_new_information_than_another():
+    """A growth of 3e-4: skipped in between; at the end it is a look of its own, and not the one before again."""
+    information, fraction = [[99.97, 100.0], [99.97, 100.0]], [[0.9997, 1.0], [0.9997, 1.0]]
+    looks = look_boundaries(information, fraction, plan=Plan(POCOCK, 0.05), final=[True, False])
+    assert looks.counted.tolist() == [[True, True], [True, False]]
+    assert not looks.retested.any()
+    assert looks.reason.tolist() == [["", ""], ["", "information_not_grown"]]
+    assert crossed_either(*looks.boundary[0], 0.9997) == pytest.approx(0.05, abs=1e-12)
 
 
 def test_one_look_is_the_fixed_test():

@@ -166,6 +166,8 @@ def test_take_picks_the_same_rows_of_everything() -> None:
         (mean_effect, ([1.0, 3.0],), ([0.0, 0.0],), reasons.NONE, reasons.NO_RELATIVE_ERROR),
         (ratio_effect, ([1.0, 2.0], [0.0, 0.0]), ([1.0, 2.0], [1.0, 1.0]), reasons.ZERO_DENOMINATOR,
          reasons.ZERO_DENOMINATOR),
+        (ratio_effect, ([1.0, 2.0], [1.0, 1.0]), ([1.0, 2.0], [0.0, 0.0]), reasons.ZERO_DENOMINATOR,
+         reasons.ZERO_DENOMINATOR),
         (ratio_effect, ([1.0, 2.0],), ([1.0, 2.0],), reasons.MISSING_MOMENTS, reasons.MISSING_MOMENTS),
         (ratio_effect, ([0.1, 0.7], [0.1, 0.7]), ([0.3, 0.9], [0.3, 0.9]), reasons.ZERO_VARIANCE,
          reasons.ZERO_VARIANCE),

@@ -34,6 +34,13 @@ def test_few_discordant_pairs_of_two_categories_are_tested_exactly() -> None:
     assert (many.exact, many.statistic) == (False, pytest.approx(11**2 / 25))
 
 
+def test_as_many_moves_each_way_have_a_p_of_1() -> None:
+    """Two of four one way: of 16 ways 11 have two or more, so that the tails are 11 / 16 each and sum to more."""
+    found = equal_margins([[5, 2], [2, 5]])
+    assert (found.statistic, found.p_value, found.discordant, found.exact) == (0.0, 1.0, 4.0, True)
+    assert found.p_value == binomtest(2, 4).pvalue
+
+
 def test_categories_without_moves_do_not_count() -> None:
     """Two categories exchange units and a third has none: McNemar's, whatever its size."""
     found = equal_margins([[900, 40, 0], [20, 800, 0], [0, 0, 700]])

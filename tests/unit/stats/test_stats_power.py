@@ -123,9 +123,21 @@ def test_answers_that_do_not_exist_are_nan() -> None:
     assert np.isnan(detectable_proportion(10, 0.8, control=0.5, direction=1, design=EVEN))
 
 
+def test_three_units_an_arm_detect_ten_standard_errors_at_a_strict_level() -> None:
+    """Of means with 4 degrees of freedom, as statsmodels has them; its test in one direction is at alpha / 2."""
+    size = detectable_mean(6, 0.8, sd_control=1.0, sd_treatment=1.0, design=Design(alpha=0.001))
+    assert size / np.sqrt(2 / 3) > 10
+    assert_allclose(TTestIndPower().power(size, 3, 0.0005, ratio=1.0, alternative="larger"), 0.8, rtol=1e-9)
+
+
 def test_days() -> None:
     days = days_needed([1000, 1001, 999], units_per_day=100, window_days=[0, 7, 2.5])
     assert_array_equal(days, [10, 18, 13])
+
+
+def test_the_last_window_begins_when_a_whole_day_is_over() -> None:
+    """150 units take two days at 100 a day; the window of 12 hours ends on the third."""
+    assert_array_equal(days_needed([150], units_per_day=100, window_days=0.5), [3])
 
 
 @pytest.mark.parametrize(
