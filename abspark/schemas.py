@@ -272,6 +272,12 @@ RESULTS: Final = Table(
         ("non_inferior", "boolean", "whether worsening by the margin or more is ruled out"),
         ("reason", "string", "why numbers are NULL"),
         _EXPOSURE_DAY,
+        (
+            "harmed",
+            "boolean",
+            "whether a guardrail is worse than its margin, without one worse at all; in sequential tests at any look "
+            "so far",
+        ),
     ),
 )
 

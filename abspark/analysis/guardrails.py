@@ -37,11 +37,14 @@ WATCH_TUNED_AT: Final = 10_000
 
 
 class GuardrailTests(NamedTuple):
-    """By comparison: margin as configured (NaN: none), whether worsening by it is ruled out (None: undefined), harm."""
+    """By comparison: margin as configured (NaN: none), whether worsening by it is ruled out, and whether it is harmed.
+
+    None: undefined. Harm is that of any look so far, and of methods with one look that of the last day.
+    """
 
     margin: Floats
     non_inferior: NDArray[np.object_]
-    harmed: Bools
+    harmed: NDArray[np.object_]
 
 
 class _Distance(NamedTuple):
@@ -59,29 +62,25 @@ def guardrail_tests(batch: Batch, boundary: Floats, now: Clock) -> GuardrailTest
     """
     margin = batch.each(lambda pair: np.nan if pair.margin[0] is None else pair.margin[0])
     non_inferior = np.full(len(batch), None, dtype=object)
-    harmed = np.zeros(len(batch), dtype=np.bool_)
+    harmed = np.full(len(batch), None, dtype=object)
     guarded = batch.each(lambda pair: pair.role == "guardrail")
     if guarded.any():
         part = batch.take(guarded)
         held, fell, undefined = _judged(part, boundary[guarded], now)
         answers = held.astype(object)
         answers[undefined | np.isnan(margin[guarded])] = None
-        non_inferior[guarded], harmed[guarded] = _carried(part, answers), fell & ~part.too_small
+        harms = fell.astype(object)
+        harms[undefined | part.too_small] = None
+        non_inferior[guarded], harmed[guarded] = _carried(part, answers), _so_far(part, harms)
     return GuardrailTests(margin, non_inferior, harmed)
 
 
 def harmed_guardrails(batch: Batch, tests: GuardrailTests) -> frozenset[Harm]:
-    """Guardrails harmed by their headline for everyone: at any look, or where the method has one, on the last day."""
-    last: dict[str, date] = {}
-    for pair in batch.pairs:
-        last[pair.experiment.id] = max(pair.day, last.get(pair.experiment.id, pair.day))
+    """Guardrails harmed by their headline for everyone."""
     return frozenset(
         (pair.experiment.id, pair.metric.name, pair.treatment)
         for pair, fell in zip(batch.pairs, tests.harmed, strict=True)
-        if fell
-        and pair.headline
-        and pair.everyone
-        and (pair.experiment.analysis.sequential or pair.day == last[pair.experiment.id])
+        if fell and pair.headline and pair.everyone
     )
 
 
@@ -91,11 +90,35 @@ def _carried(batch: Batch, answers: NDArray[np.object_]) -> NDArray[np.object_]:
     for index in sorted(range(len(batch)), key=lambda i: batch.pairs[i].day):
         pair = batch.pairs[index]
         if pair.experiment.analysis.method == "group_sequential":
-            series = (pair.experiment.id, key_of(pair), pair.estimator, pair.segment)
             if answers[index] is None:
-                answers[index] = last.get(series)
-            last[series] = answers[index]
+                answers[index] = last.get(_series(pair))
+            last[_series(pair)] = answers[index]
     return answers
+
+
+def _so_far(batch: Batch, harms: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Harm at any look so far, as what a look has decided stays decided; a method with one look has it on the last day.
+
+    A day without a look has the answer of the looks before.
+    """
+    last_day: dict[str, date] = {}
+    for pair in batch.pairs:
+        last_day[pair.experiment.id] = max(pair.day, last_day.get(pair.experiment.id, pair.day))
+    before: dict[tuple[object, ...], object] = {}
+    for index in sorted(range(len(batch)), key=lambda i: batch.pairs[i].day):
+        pair = batch.pairs[index]
+        if pair.experiment.analysis.sequential:
+            known = before.get(_series(pair))
+            if known or harms[index] is None:
+                harms[index] = known
+            before[_series(pair)] = harms[index]
+        elif pair.day < last_day[pair.experiment.id]:
+            harms[index] = None
+    return harms
+
+
+def _series(pair: Comparison) -> tuple[object, ...]:
+    return pair.experiment.id, key_of(pair), pair.estimator, pair.segment
 
 
 def _judged(batch: Batch, boundary: Floats, now: Clock) -> tuple[Bools, Bools, Bools]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from abspark.analysis.health_row import HealthRow, Row, graded, skipped
+from abspark.analysis.health_row import HealthRow, Row, graded, percentage, skipped
 from abspark.config import Experiment
 from abspark.stats.delays import reporting_delays
 
@@ -105,8 +105,8 @@ def _clock(source: Arrivals, experiment: Experiment) -> HealthRow:
         experiment.health.clock,
         share,
         advice=_CLOCK_ADVICE,
-        observed=f"{ahead:,} of {total:,} rows ({share:.4%})",
+        observed=f"{ahead:,} of {total:,} rows ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the rows in {source.source} {what}.",
+        message=f"{percentage(share)} of the rows in {source.source} {what}.",
         **_where(source),
     )

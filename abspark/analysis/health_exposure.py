@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from abspark.analysis.health_row import HealthRow, Row, by_variant, graded, skipped, variant_keys
+from abspark.analysis.health_row import HealthRow, Row, by_variant, graded, percentage, skipped, variant_keys
 from abspark.config import Experiment
 from abspark.schemas import SAMPLE
 
@@ -53,9 +53,9 @@ def _outside(drops: Sequence[Row], profile: Sequence[Row], experiment: Experimen
         experiment.health.exposures_outside_interval,
         share,
         advice=_OUTSIDE_ADVICE,
-        observed=f"{outside:,} of {total:,} exposures ({share:.4%})",
+        observed=f"{outside:,} of {total:,} exposures ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the exposures lie before the experiment's start or after its end.",
+        message=f"{percentage(share)} of the exposures lie before the experiment's start or after its end.",
     )
 
 
@@ -86,9 +86,9 @@ def _before(drops: Sequence[Row], profile: Sequence[Row], experiment: Experiment
         experiment.health.events_before_exposure,
         share,
         advice=_BEFORE_ADVICE,
-        observed=f"{units:,} of {total:,} {'units' if whole else 'sampled units'} ({share:.4%})",
-        message=f"{share:.4%} of {whose} have events{f' in {source}' if source else ''} before their windows begin "
-        "that a metric would count.",
+        observed=f"{units:,} of {total:,} {'units' if whole else 'sampled units'} ({percentage(share)})",
+        message=f"{percentage(share)} of {whose} have events{f' in {source}' if source else ''} before their windows "
+        "begin that a metric would count.",
     )
 
 
@@ -122,5 +122,5 @@ def _bots(
         advice=_BOT_ADVICE,
         observed=by_variant(keys, (found[key] + dropped[key] for key in keys)),
         expected="no unit over the limit",
-        message=f"{units:,} of {total:,} units ({share:.4%}) have more events than their log's limit; {fate}.",
+        message=f"{units:,} of {total:,} units ({percentage(share)}) have more events than their log's limit; {fate}.",
     )

@@ -20,6 +20,7 @@ from abspark.analysis.health_row import (
     by_variant,
     finite,
     graded,
+    percentage,
     skipped,
     tested,
     units_by_period,
@@ -79,7 +80,8 @@ def _mismatches(
         advice=f"{found} {_ADVICE}" if found else _ADVICE,
         observed=_statuses(profile),
         expected="every recorded variant is the one the hash gives",
-        message=f"{wrong:,} of {total:,} units ({wrong / total:.4%}) have another variant than their hash gives.",
+        message=f"{wrong:,} of {total:,} units ({percentage(wrong / total)}) have another variant than "
+        "their hash gives.",
     )
 
 
@@ -94,7 +96,7 @@ def _capture(derived: Sequence[Row], experiment: Experiment) -> HealthRow:
     if np.isnan(p):
         return skipped(experiment, check, ALONE)
     recorded = units_by_period(derived, experiment).sum(axis=0)
-    verdict = "do not fit" if p < settings.threshold else "fit"
+    verdict = "do not fit" if p < settings.threshold else "do not contradict"
     return tested(
         experiment,
         check,
@@ -122,7 +124,7 @@ def _assignment(derived: Sequence[Row], experiment: Experiment) -> HealthRow:
     for row in derived:
         table[labels.index(row["variant"]), labels.index(row["expected_variant"] or NOBODY)] += row["n"]
     found = equal_margins(table)
-    verdict = "shift" if found.p_value < settings.threshold else "do not shift"
+    verdict = "shift" if found.p_value < settings.threshold else "are not shown to shift"
     return tested(
         experiment,
         "hash_assignment",

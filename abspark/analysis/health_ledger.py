@@ -15,6 +15,7 @@ from abspark.analysis.health_row import (
     Row,
     by_variant,
     graded,
+    percentage,
     skipped,
     tested,
     variant_keys,
@@ -93,7 +94,7 @@ def _drop_row(
 ) -> HealthRow:
     (source, reason, _), (test, p), keys = key, found, variant_keys(experiment)
     settings = experiment.health.drops_balanced
-    verdict = "different" if p < settings.threshold else "equal"
+    verdict = "differ" if p < settings.threshold else "are not shown to differ"
     return tested(
         experiment,
         "drops_balanced",
@@ -105,7 +106,7 @@ def _drop_row(
         statistic=test.statistic,
         observed=by_variant(keys, (lost[v] for v in keys)),
         expected=by_variant(keys, test.expected),
-        message=f"{verdict.capitalize()} shares of the variants' units have rows of {source} dropped as {reason} "
+        message=f"The shares of the variants' units with rows of {source} dropped as {reason} {verdict} "
         f"(p = {p:.3g} after Holm over the reasons).",
     )
 
@@ -162,8 +163,9 @@ def _unmatched(source: SourceCount, unmatched: int, experiment: Experiment, *, e
         experiment.health.unmatched_events,
         share,
         advice=compare if exposed else _EXPOSURES_FIRST,
-        observed=f"{unmatched:,} of {total:,} events ({share:.4%})",
-        message=f"{share:.4%} of the events in {source.source} are of units that are in no experiment of the run.",
+        observed=f"{unmatched:,} of {total:,} events ({percentage(share)})",
+        message=f"{percentage(share)} of the events in {source.source} are of units that are in no experiment "
+        "of the run.",
         **where,
     )
 
@@ -183,9 +185,9 @@ def _duplicates(source: SourceCount, duplicates: int, looked_at: int, experiment
         experiment.health.duplicates,
         share,
         advice="They count once, so nothing is biased; look for retries or for ids that are not unique.",
-        observed=f"{duplicates:,} of {looked_at:,} rows ({share:.4%})",
+        observed=f"{duplicates:,} of {looked_at:,} rows ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the rows in {source.source} repeat the id of another event of their unit.",
+        message=f"{percentage(share)} of the rows in {source.source} repeat the id of another event of their unit.",
         **where,
     )
 
@@ -212,8 +214,8 @@ def copies_check(
         share,
         advice=f"Raise copies_within of {source}, or leave it out: where the earliest row of an event is too early to "
         "be read, a later one counts in its place.",
-        observed=f"{distant:,} of {compared:,} events compared ({share:.4%})",
+        observed=f"{distant:,} of {compared:,} events compared ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the events compared in {source} have rows whose times {how}.{looked}",
+        message=f"{percentage(share)} of the events compared in {source} have rows whose times {how}.{looked}",
         **where,
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
-from abspark.analysis.health_row import HealthRow, Row, graded, skipped
+from abspark.analysis.health_row import HealthRow, Row, graded, percentage, skipped
 from abspark.config import Experiment
 from abspark.schemas import NO_EXPERIMENT
 
@@ -105,9 +105,9 @@ def _lost(reason: str, lost: int, asked: int, experiment: Experiment, unread: Se
         experiment.health.exposures_lost,
         share,
         advice=_ADVICE[reason],
-        observed=f"{lost:,} of {asked:,} exposures ({share:.4%})",
+        observed=f"{lost:,} of {asked:,} exposures ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the exposures {_LOST[reason]}.",
+        message=f"{percentage(share)} of the exposures {_LOST[reason]}.",
         **where,
     )
 
@@ -133,10 +133,10 @@ def _nameless(lost: Counter[str], in_log: int, experiment: Experiment, unread: S
         experiment.health.exposures_lost,
         share,
         advice=_NAMELESS_ADVICE,
-        observed=f"{rows:,} of {in_log:,} rows ({share:.4%})",
+        observed=f"{rows:,} of {in_log:,} rows ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the rows in {source} name no experiment of the run, and have no id of a unit or no "
-        "readable time.",
+        message=f"{percentage(share)} of the rows in {source} name no experiment of the run, and have no id of a unit "
+        "or no readable time.",
         **where,
     )
 
@@ -159,9 +159,9 @@ def events_lost(
             getattr(health, check),
             share,
             advice=advice,
-            observed=f"{rows:,} of {asked:,} rows ({share:.4%})",
+            observed=f"{rows:,} of {asked:,} rows ({percentage(share)})",
             expected="none",
-            message=f"{share:.4%} of the rows in {source} have no {what}.",
+            message=f"{percentage(share)} of the rows in {source} have no {what}.",
             **where,
         )
 
@@ -189,8 +189,9 @@ def values_check(experiment: Experiment, source: str, metric: str, *, wanted: in
         experiment.health.bad_values,
         share,
         advice=_VALUES_ADVICE,
-        observed=f"{bad:,} of {wanted:,} rows ({share:.4%})",
+        observed=f"{bad:,} of {wanted:,} rows ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of the rows in {source} that {metric} wants a value of have none that it can use.",
+        message=f"{percentage(share)} of the rows in {source} that {metric} wants a value of have none that it can "
+        "use.",
         **where,
     )

@@ -74,6 +74,15 @@ def by_variant(keys: Sequence[str], numbers: Iterable[float]) -> str:
     return ", ".join(f"{key} {number:,.10g}" for key, number in zip(keys, numbers, strict=True))
 
 
+def percentage(share: float) -> str:
+    """A share of a whole in per cent with three digits, never rounded to none or to all of it."""
+    if 0 < share < 5e-6:
+        return "< 0.0005%"
+    if 0.9995 <= share < 1:
+        return "> 99.9%"
+    return f"{share * 100:.3g}%"
+
+
 def finite(value: float) -> float | None:
     """The number, or None where it isn't finite."""
     return float(value) if np.isfinite(value) else None

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from abspark.analysis.health_row import HealthRow, Row, by_variant, graded, skipped, tested, variant_keys
+from abspark.analysis.health_row import (
+    HealthRow,
+    Row,
+    by_variant,
+    graded,
+    percentage,
+    skipped,
+    tested,
+    variant_keys,
+)
 from abspark.config import Experiment
 from abspark.stats.contingency import equal_rates
 from abspark.stats.reasons import NONE, SENTENCES
@@ -34,9 +43,9 @@ def _share(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
         experiment.health.several_variants,
         share,
         advice=_advice(experiment),
-        observed=f"{several:,} of {total:,} units ({share:.4%})",
+        observed=f"{several:,} of {total:,} units ({percentage(share)})",
         expected="none",
-        message=f"{share:.4%} of units were seen in several variants.",
+        message=f"{percentage(share)} of units were seen in several variants.",
     )
 
 
@@ -51,7 +60,7 @@ def _balanced(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
     if found.reason != NONE:
         return skipped(experiment, check, SENTENCES[found.reason])
     settings = experiment.health.several_variants_balanced
-    verdict = "differ between" if found.p_value < settings.threshold else "are the same in"
+    verdict = "differ between" if found.p_value < settings.threshold else "are not shown to differ between"
     return tested(
         experiment,
         check,

@@ -74,7 +74,7 @@ def _whole(
     p = float(found.p_value[0])
     if np.isnan(p):
         return skipped(experiment, check, ALONE)
-    verdict = "do not fit" if p < settings.threshold else "fit"
+    verdict = "do not fit" if p < settings.threshold else "do not contradict"
     return tested(
         experiment,
         check,
@@ -102,7 +102,7 @@ def segment_checks(segments: Sequence[Row], experiment: Experiment) -> list[Heal
         if np.isnan(p):
             rows.append(skipped(experiment, "srm", ALONE, slice_name=name, slice_value=value))
             continue
-        verdict = "do not fit" if p < settings.threshold else "fit"
+        verdict = "do not fit" if p < settings.threshold else "do not contradict"
         row = tested(
             experiment,
             "srm",

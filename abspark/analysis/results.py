@@ -92,6 +92,7 @@ def analysed(
     unfinished = _unfinished(batch, now)
     columns["margin"], columns["non_inferior"] = tests.margin, tests.non_inferior
     columns["non_inferior"][unfinished] = None
+    columns["harmed"] = tests.harmed
     columns |= _verdict(batch, columns, unfinished)
     return Found(
         _as_rows(columns, len(batch)),

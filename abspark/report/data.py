@@ -11,11 +11,14 @@ from abspark.config import Experiment, Metric
 from abspark.decided import Statistics, decided_by, statistics_on_record
 
 Row = Mapping[str, Any]
-Standing = Literal["better", "worse", "open", "undefined"]
+Standing = Literal["better", "worse", "open", "unjudged", "undefined"]
+"""`open`: tested and not shown to differ; `unjudged`: nothing was tested, or not yet."""
 Comparison = tuple[str, str]
 """Metric and treatment."""
 
 BAYESIAN: Final = "bayesian"
+_TOO_EARLY: Final = frozenset({"not_finished", "below_min_sample_size"})
+"""Reasons of rows that have a posterior and are not to be judged by it yet."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,11 @@ class ReportData:
             return "undefined"
         if row["method"] == BAYESIAN:
             probability, tail = row["prob_better"], row["alpha"] / 2
-            if probability is None:
-                return "open"
+            if probability is None or row["reason"] in _TOO_EARLY:
+                return "unjudged"
             return "better" if probability > 1 - tail else "worse" if probability < tail else "open"
+        if row["significant"] is None:
+            return "unjudged"
         if not row["significant"]:
             return "open"
         return "better" if self.direction(row["metric"]) * self._side(row) > 0 else "worse"

@@ -20,9 +20,12 @@ LINE: Final = "@line"
 BEYOND: Final = "beyond the plot"
 """The name of a trace that marks days whose values lie beyond the axis."""
 
-TONES: Final[dict[Standing, str]] = {"better": GOOD, "worse": BAD, "open": MUTED, "undefined": MUTED}
+TONES: Final[dict[Standing, str]] = {
+    "better": GOOD, "worse": BAD, "open": MUTED, "unjudged": MUTED, "undefined": MUTED,
+}  # fmt: skip
 SYMBOLS: Final[dict[Standing, str]] = {
-    "better": "triangle-up", "worse": "triangle-down", "open": "circle", "undefined": "circle",
+    "better": "triangle-up", "worse": "triangle-down", "open": "circle", "unjudged": "circle-open",
+    "undefined": "circle",
 }  # fmt: skip
 ROW_HEIGHT: Final = 30
 _LABEL: Final = 28

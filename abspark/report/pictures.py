@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 PictureFormat = Literal["png", "svg"]
 Ends = tuple[float, float]
 _COLOURS: Final[dict[Standing, str]] = {
-    "better": "#0b6b4a", "worse": "#b3261e", "open": "#5b6470", "undefined": "#5b6470",
+    "better": "#0b6b4a", "worse": "#b3261e", "open": "#5b6470", "unjudged": "#5b6470", "undefined": "#5b6470",
 }  # fmt: skip
-_MARKERS: Final[dict[Standing, str]] = {"better": "^", "worse": "v", "open": "o", "undefined": "o"}
+_MARKERS: Final[dict[Standing, str]] = {
+    "better": "^", "worse": "v", "open": "o", "unjudged": "o", "undefined": "o",
+}  # fmt: skip
 _ACCENT: Final = "#3949ab"
 _MUTED: Final = "#5b6470"
 _LINE: Final = "#e4e4df"

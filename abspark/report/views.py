@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-from abspark.report import numbers
 
 Figure = dict[str, Any]
 """`kind` names the layout that the page adds; `data`, `layout` and `height` are Plotly's; `alt` is read aloud."""
@@ -24,18 +22,38 @@ class Cell(NamedTuple):
     high: float | None = None
 
 
-def relative_interval(row: Mapping[str, Any]) -> Cell:
-    """The interval of a row's relative effect."""
-    low, high = row["relative_low"], row["relative_high"]
-    return Cell(numbers.percent_interval(low, high), low, high=high)
-
-
 class Heading(NamedTuple):
     """A column: what people read, the table's column name (two for an interval), whether it holds numbers."""
 
     label: str
     column: str = ""
     numeric: bool = False
+
+
+Column = tuple[Heading, Callable[[Mapping[str, Any]], Cell]]
+"""A heading, and the cell below it of a row of a lake's table."""
+
+
+def numeric(label: str, column: str, text: Callable[[Any], str]) -> Column:
+    """A column of numbers."""
+    return Heading(label, column, numeric=True), lambda row: Cell(text(row[column]), row[column])
+
+
+def between(label: str, low: str, high: str, text: Callable[..., str]) -> Column:
+    """A column of intervals, from two columns of the lake's table."""
+    return (
+        Heading(label, f"{low} {high}", numeric=True),
+        lambda row: Cell(text(row[low], row[high]), row[low], high=row[high]),
+    )
+
+
+def filled(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns that any of the rows has something in: a method has some, and others not."""
+    return [
+        column
+        for column in columns
+        if any(row[name] is not None for name in column[0].column.split() for row in rows)
+    ]
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ STANDINGS: Final = {
     "better": "better",
     "worse": "worse",
     "open": "not shown to differ",
+    "unjudged": "no verdict",
     "undefined": "undefined",
 }
 
@@ -72,7 +73,8 @@ METHODS: Final = {
     "bayesian": (
         "Bayesian",
         "A prior and the data give a posterior: the probability that the treatment is better, and what is lost on "
-        "average by choosing wrongly.",
+        "average by choosing wrongly. Guardrails keep their test of a fixed horizon, which says whether one is within "
+        "its margin or harmed.",
     ),
 }
 """Method -> its name and a sentence."""
@@ -111,8 +113,9 @@ GLOSSARY: Final = (
      "experiments."),
     ("Ledger", "The account of all rows: rows read are rows kept plus rows left out, each with a reason."),
     ("Margin", "The worsening of a guardrail that is tolerated."),
-    ("p-value", "How often an experiment without any effect would show a difference at least as large as this one. It "
-     "is not the probability that there is no effect."),
+    ("p-value", "How often an experiment without any effect would show a difference at least as large as this one. In "
+     "a sequential test: the smallest alpha at which some look so far would have shown an effect. It is not the "
+     "probability that there is no effect."),
     ("Power", "The probability that an effect of a given size turns out significant."),
     ("Probability to be best", "The posterior probability that a treatment is better than the control and than all "
      "other treatments. What is left of 100 % is the control's."),

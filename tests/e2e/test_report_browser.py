@@ -20,8 +20,10 @@ from axe_playwright_python.sync_playwright import Axe
 from chromium import chromium
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from report_rows import (
+    DAY,
     MADE_AT,
     check,
+    drop,
     everything,
     experiment,
     large,
@@ -29,6 +31,7 @@ from report_rows import (
     report_data,
     result,
     row,
+    run_record,
     segment_rows,
     series,
     undefined,
@@ -116,12 +119,39 @@ def bare() -> ReportData:
     return ReportData(experiment(), {"conversion": metric("conversion")}, MADE_AT, lake="main.experiments")
 
 
+def flow() -> ReportData:
+    """An exposure log like others: many repeated exposures, whose name lies beside that of the first ones."""
+    lost = {
+        "repeated_exposure": 12_081,
+        "filtered": 147,
+        "outside_interval": 38,
+        "bad_time": 23,
+        "null_id": 23,
+    }
+    exposures = [{"variant": name, "day": DAY, "units": 2_940} for name in ("control", "treatment")]
+    run = run_record() | {
+        "inputs": [
+            {
+                "source": "log",
+                "location": "/raw",
+                "version": 3,
+                "list_hash": None,
+                "rows": 91_670,
+                "kept": 9_000,
+            }
+        ]
+    }
+    drops = [drop("exposures", reason, rows, variant="control") for reason, rows in lost.items()]
+    return report_data([result()], drops=drops, exposures=exposures, run=run)
+
+
 MADE: dict[str, Callable[[], str]] = {
     "healthy": lambda: experiment_page(healthy()),
     "everything": lambda: experiment_page(everything()),
     "nasty": lambda: experiment_page(nasty()),
     "bare": lambda: experiment_page(bare()),
     "large": lambda: experiment_page(large()),
+    "flow": lambda: experiment_page(flow()),
     "one_sided": lambda: experiment_page(one_sided()),
     "ranked": lambda: index_page(ranked(), made_at=MADE_AT),
     "index": lambda: index_page([healthy(), everything(), nasty(), bare()], made_at=MADE_AT),
@@ -240,6 +270,13 @@ def touching_labels(page: Page) -> list[str]:
         for (one, left, right, top, bottom), (other, west, east, north, south) in combinations(boxes, 2)
         if left < east and west < right and top < south and north < bottom
     ]
+
+
+@pytest.mark.parametrize("width", [360, 760, 800, 900, 1000, 1100, 1300])
+def test_names_of_the_flow_do_not_touch(show: Open, width: int) -> None:
+    page = show("flow", width).page
+    page.wait_for_timeout(700)  # until the parts of the flow have moved to their places
+    assert touching_labels(page) == []
 
 
 def test_figures_follow_the_width_of_the_screen(show: Open) -> None:

@@ -8,7 +8,7 @@
   const figures = new Map();
   const pen = document.createElement("canvas").getContext("2d");
   const STANDOFF = 8; // pixels between a name and its row
-  const ROOMY = 720; // pixels of width that all columns of a flow need
+  const ROOMY = 720; // pixels of width that all columns of a flow need at least
   const PAPER = 660; // pixels of width that A4 and letter have room for
   let data = { figures: {}, choosers: {} };
   let waiting = 0;
@@ -76,6 +76,19 @@
     return { ...trace, textfont: { size: 11 }, node: { ...trace.node, pad: 40, label: trace.node.label.map((text) => lines(text).join("<br>")) } };
   }
 
+  // whether the labels of a flow's last two columns, which stand towards each other, fit between them
+  function fits(trace, width, font) {
+    pen.font = font;
+    const { source, target } = trace.link;
+    const depth = trace.node.label.map(() => 0);
+    target.forEach((end, place) => { depth[end] = Math.max(depth[end], depth[source[place]] + 1); }); // links go from left to right
+    const last = Math.max(...depth);
+    const widest = (nodes) => Math.max(0, ...nodes.map((node) => pen.measureText(trace.node.label[node]).width));
+    const ends = target.filter((node) => !source.includes(node));
+    const room = width / last - 3 * trace.node.thickness;
+    return widest(source.filter((node) => depth[node] === last - 1)) + widest(ends) < room;
+  }
+
   function prepare(box, figure) {
     box.hidden = !figure;
     if (!figure) return;
@@ -115,7 +128,8 @@
     const { ticktext, tickfont } = layout.yaxis;
     if (ticktext) layout.margin.l = besideNames(ticktext, `${tickfont.size}px ${layout.font.family}`);
     if (before) window.Plotly.purge(box); // a change of what is drawn already would still be moving on paper
-    const traces = width < ROOMY && figure.narrow ? figure.narrow.map(folded) : figure.data;
+    const tight = figure.narrow && (width < ROOMY || !fits(figure.data[0], width, `${layout.font.size}px ${layout.font.family}`));
+    const traces = tight ? figure.narrow.map(folded) : figure.data;
     window.Plotly.react(box, coloured(traces, style), coloured(layout, style), { displayModeBar: false });
   }
 

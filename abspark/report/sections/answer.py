@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
-from abspark.report.data import ReportData, Row
+from abspark.report.data import ReportData, Row, Standing
 from abspark.report.sections import trust
 from abspark.report.views import Section
 from abspark.report.words import DECISIONS, INTERVALS
 
-_TONES = {"better": "good", "worse": "bad", "open": "open", "undefined": "open"}
+_TONES: Final[dict[Standing, str]] = {
+    "better": "good", "worse": "bad", "open": "open", "unjudged": "open", "undefined": "open",
+}  # fmt: skip
 
 
 def answer(data: ReportData) -> Section:
@@ -53,10 +55,16 @@ def _gain(data: ReportData, row: Row) -> float:
 def _effect(data: ReportData) -> dict[str, Any]:
     row = main_row(data)
     if row is None:
-        return {"title": "No result", "tone": "open", "text": "There are no results rows to show."}
+        return {
+            "title": "No result",
+            "tone": "open",
+            "text": "There are no results rows to show.",
+            "fine": [],
+        }
     against = f"{row['metric']}: {row['treatment']} against {row['control']}"
     if row["effect"] is None:
-        return {"title": "Undefined", "tone": "open", "text": f"{against}. {reason_sentence(row['reason'])}"}
+        text = f"{against}. {reason_sentence(row['reason'])}"
+        return {"title": "Undefined", "tone": "open", "text": text, "fine": []}
     kind = INTERVALS.get(row["method"], "interval")
     level = f"{(1 - row['alpha']) * 100:.4g} %"
     if row["relative_effect"] is None:
@@ -64,8 +72,19 @@ def _effect(data: ReportData) -> dict[str, Any]:
     else:
         title = numbers.percent(row["relative_effect"])
         ends = numbers.percent_interval(row["relative_low"], row["relative_high"])
-    tone = _TONES[data.standing(row)]
-    return {"title": title, "tone": tone, "text": against, "interval": f"{level} {kind}: {ends}"}
+    fine = [f"{level} {kind}: {ends}", *_at_stopping(row)]
+    return {"title": title, "tone": _TONES[data.standing(row)], "text": against, "fine": fine}
+
+
+def _at_stopping(row: Row) -> list[str]:
+    """The estimate for a test that has stopped, of which the plain effect is no fair one."""
+    if row["stopped_effect"] is None:
+        return []
+    ends = numbers.interval(row["stopped_low"], row["stopped_high"])
+    return [
+        f"As estimated at stopping, in the metric's unit: {numbers.signed(row['stopped_effect'])} ({ends}), "
+        f"p = {numbers.p_value(row['stopped_p_value'])}"
+    ]
 
 
 def verdict_card(data: ReportData) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from abspark.report import numbers
@@ -19,12 +20,17 @@ _HEADINGS: Final = (
 )
 
 
+_GAP: Final = 0.8
+"""Of the room between two quantiles, the share that stays free."""
+_MARGIN: Final = 0.08
+
+
 def distribution(data: ReportData) -> Section | None:
     """A panel per metric that has quantiles of everyone, on their latest day; None without any."""
     rows = [row for row in data.quantiles if row["segment_name"] is None]
     if not rows:
         return None
-    panels = []
+    panels, of = [], []
     for metric in dict.fromkeys(row["metric"] for row in rows):
         mine = [row for row in rows if row["metric"] == metric]
         newest = max(row["day"] for row in mine)
@@ -33,13 +39,19 @@ def distribution(data: ReportData) -> Section | None:
             key=lambda row: (row["variant"] != data.experiment.control, row["variant"], row["q"]),
         )
         panels.append(_panel(latest, metric, data.experiment.control))
+        of.append(data.metrics[metric].of if metric in data.metrics else "units")
+    kinds = list(dict.fromkeys(of))
+    if len(kinds) > 1:
+        panels = [
+            replace(panel, note=f"The values of {kind}.") for panel, kind in zip(panels, of, strict=True)
+        ]
     chooser = Chooser("distribution", "Metric", "Quantiles", _HEADINGS, panels, ("quantiles",))
     return Section(
         "distribution",
         "How are the values distributed?",
         "Distribution",
         "distribution.html",
-        {},
+        {"of": " or ".join(kinds)},
         {},
         (chooser,),
     )
@@ -54,30 +66,54 @@ def _figure(rows: Sequence[Row], metric: str, control: str) -> Figure:
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     treatments = [name for name in variants if name != control]
     traces = []
-    for name in variants:
+    for place, name in enumerate(variants):
         mine = [row for row in rows if row["variant"] == name and row["value"] is not None]
         colour = MUTED if name == control else palette[treatments.index(name) % len(palette)]
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": label(name),
-                "x": [row["q"] for row in mine], "y": [row["value"] for row in mine],
-                "line": {"color": colour, "width": 2}, "marker": {"color": colour, "size": 6},
+                "type": "scatter", "mode": "markers", "offsetgroup": str(place), "name": label(name),
+                "x": [_quantile(row) for row in mine], "y": [row["value"] for row in mine],
+                "marker": {"color": colour, "size": 8},
                 "error_y": {
                     "type": "data", "symmetric": False, "color": colour, "thickness": 1.5, "width": 0,
                     "array": [_beyond(row["value_high"], row["value"]) for row in mine],
                     "arrayminus": [_beyond(row["value"], row["value_low"]) for row in mine],
                 },
                 "customdata": [
-                    hover(name, f"{row['q']:.4g} quantile: {numbers.number(row['value'])}") for row in mine
+                    hover(name, f"{_quantile(row)} quantile: {numbers.number(row['value'])}") for row in mine
                 ],
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )  # fmt: skip
+    ends = [
+        row[name] for row in rows for name in ("value", "value_low", "value_high") if row[name] is not None
+    ]
     layout = {
         "showlegend": len(variants) <= 6,
-        "xaxis": {"title": {"text": "quantile"}, "tickformat": ".4~g"},
+        # a place per quantile, at which the variants stand side by side: their intervals would hide each other
+        "scattermode": "group",
+        "scattergap": _GAP,
+        "yaxis": {"range": _room(ends)},
+        "xaxis": {
+            "title": {"text": "quantile"},
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [f"{q:.4g}" for q in sorted({row["q"] for row in rows})],
+            "dtick": 1,
+        },
     }
     return figure(traces, layout, alt=f"{metric}: quantiles of {', '.join(variants)}.", height=340)
+
+
+def _room(ends: Sequence[float]) -> list[float]:
+    """The range of an axis that shows these values; zero need not be among them."""
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    room = (high - low or abs(high) or 1.0) * _MARGIN
+    return [low - room, high + room]
+
+
+def _quantile(row: Row) -> str:
+    return f"{row['q']:.4g}"
 
 
 def _beyond(upper: float | None, lower: float | None) -> float:
@@ -87,7 +123,7 @@ def _beyond(upper: float | None, lower: float | None) -> float:
 def _cells(row: Row) -> list[Cell]:
     return [
         Cell(row["variant"]),
-        Cell(f"{row['q']:.4g}", row["q"]),
+        Cell(_quantile(row), row["q"]),
         Cell(numbers.number(row["value"]), row["value"]),
         Cell(
             numbers.GAP.join(numbers.number(row[name]) for name in ("value_low", "value_high")),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from abspark.config import Experiment, Metric, Window
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData, Row
-from abspark.report.views import Cell, Heading, Section, TableView, relative_interval
+from abspark.report.views import Cell, Column, Heading, Section, TableView, between, filled, numeric
 from abspark.report.words import METHODS, MIXTURE
 
 _TABLES: Final = ("results", "health", "drops", "decisions", "moments", "assignments", "looks", "runs")
@@ -30,14 +30,17 @@ _COSTS: Final = (
     ("bytes_spilled_disk", "Spilled to disk", numbers.size), ("skew", "Skew", numbers.decimal),
 )  # fmt: skip
 """Figure of a stage, what people call it, and how it is written."""
-_ESTIMATORS: Final = (
-    Heading("Metric", "metric"),
-    Heading("Treatment", "treatment"),
-    Heading("Estimator", "estimator"),
-    Heading("Relative effect", "relative_effect", numeric=True),
-    Heading("Interval", "relative_low relative_high", numeric=True),
-    Heading("p", "p_value", numeric=True),
-    Heading("Variance removed", "variance_reduction", numeric=True),
+_ESTIMATORS: Final[Sequence[Column]] = (
+    (Heading("Metric", "metric"), lambda row: Cell(row["metric"])),
+    (Heading("Treatment", "treatment"), lambda row: Cell(row["treatment"])),
+    (Heading("Estimator", "estimator"), lambda row: Cell(row["estimator"])),
+    numeric("Relative effect", "relative_effect", numbers.percent),
+    between("Interval", "relative_low", "relative_high", numbers.percent_interval),
+)
+_OF_METHODS: Final = (
+    numeric("p", "p_value", numbers.p_value),
+    numeric("Probability to be better", "prob_better", numbers.probability),
+    numeric("Variance removed", "variance_reduction", numbers.share),
 )
 
 
@@ -46,14 +49,13 @@ def method(data: ReportData) -> Section:
     used = dict.fromkeys(row["method"] for row in data.headlines()) or {data.experiment.analysis.method: None}
     others = [row for row in data.results if not row["headline"] and row["segment_name"] is None]
     newest = max((row["day"] for row in others), default=None)
-    rows = [_estimator(row) for row in others if row["day"] == newest]
     inputs = [_input(given) for given in (data.run or {}).get("inputs") or []]
     context = {
         "methods": [_words(name, data.experiment) for name in used],
         "facts": _facts(data),
         "metrics": TableView("metrics-table", "Metric definitions", _METRICS, _metrics(data)),
         "inputs": TableView("inputs-table", "Data versions", _INPUTS, inputs) if inputs else None,
-        "estimators": TableView("estimators-table", "Other estimators", _ESTIMATORS, rows) if rows else None,
+        "estimators": _estimators([row for row in others if row["day"] == newest]),
         "costs": _costs((data.run or {}).get("costs") or []),
         "tables": _tables(data),
         "estimator": "cuped"
@@ -97,6 +99,8 @@ def _error_rate(experiment: Experiment) -> list[tuple[str, str | None]]:
     return [
         ("Alpha", f"{settings.alpha:.4g}, {'two-sided' if settings.sides == 2 else 'one-sided'}"),
         ("Correction", _correction(experiment)),
+        ("Interval of proportions", settings.interval if settings.method == "fixed" else None),
+        ("Relative interval", settings.relative_interval),
     ]
 
 
@@ -186,16 +190,12 @@ def _costs(stages: Sequence[Row]) -> TableView | None:
     return TableView("costs-table", "Cost of the run by stage", headings, rows) if rows else None
 
 
-def _estimator(row: Row) -> list[Cell]:
-    return [
-        Cell(row["metric"]),
-        Cell(row["treatment"]),
-        Cell(row["estimator"]),
-        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        relative_interval(row),
-        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
-        Cell(numbers.share(row["variance_reduction"]), row["variance_reduction"]),
-    ]
+def _estimators(rows: Sequence[Row]) -> TableView | None:
+    """The estimators that are not the configured one; None without any."""
+    columns = [*_ESTIMATORS, *filled(_OF_METHODS, rows)]
+    cells = [[cell(row) for _, cell in columns] for row in rows]
+    headings = [heading for heading, _ in columns]
+    return TableView("estimators-table", "Other estimators", headings, cells) if rows else None
 
 
 def _tables(data: ReportData) -> list[dict[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
+from abspark.config.analysis import SEQUENTIAL
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
-from abspark.report.data import BAYESIAN, ReportData, Row, Standing
+from abspark.report.data import ReportData, Row, Standing
 from abspark.report.figures import (
     BAD,
     figure,
@@ -18,12 +19,24 @@ from abspark.report.figures import (
     rows_layout,
     value_range,
 )
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section
+from abspark.report.views import (
+    Cell,
+    Chooser,
+    Column,
+    Figure,
+    Heading,
+    Panel,
+    Section,
+    between,
+    filled,
+    numeric,
+)
 from abspark.report.words import INTERVALS, STANDINGS
 
-_TONES: Final[dict[Standing, str]] = {"better": "good", "worse": "bad", "open": "", "undefined": ""}
-_STANDINGS: Final[tuple[Standing, ...]] = ("better", "worse", "open")
-Column = tuple[Heading, Callable[[Row], Cell]]
+_TONES: Final[dict[Standing, str]] = {
+    "better": "good", "worse": "bad", "open": "", "unjudged": "", "undefined": "",
+}  # fmt: skip
+_STANDINGS: Final[tuple[Standing, ...]] = ("better", "worse", "open", "unjudged")
 
 
 def scorecard(data: ReportData) -> Section:
@@ -42,7 +55,12 @@ def scorecard(data: ReportData) -> Section:
     context = {
         "level": numbers.common_level(row["alpha"] for row in rows),
         "kind": INTERVALS.get(first["method"], "interval") if first else "",
-        "bayesian": bool(first and first["method"] == BAYESIAN),
+        "method": first["method"] if first else "",
+        "sequential": bool(first and first["method"] in SEQUENTIAL),
+        "guardrails": any(row["role"] == "guardrail" for row in rows),
+        "relative_interval": data.experiment.analysis.relative_interval,
+        "stopped": any(row["stopped_effect"] is not None for row in rows),
+        "unjudged": any(data.standing(row) == "unjudged" for row in rows),
         "margins": any(data.margin(row) is not None for row in rows),
         "blocked": bool(data.failing()),
         "control": data.experiment.control,
@@ -130,66 +148,61 @@ def columns(data: ReportData, rows: Sequence[Row]) -> list[Column]:
     """What decides first; what no row has is left out."""
     found: list[Column] = [
         (Heading("Metric", "metric"), lambda row: Cell(row["metric"])),
-        _numeric("Control", "mean_control", numbers.number),
-        _numeric("Treatment", "mean_treatment", numbers.number),
-        _numeric("Relative effect", "relative_effect", numbers.percent),
-        _between("Interval", "relative_low", "relative_high", numbers.percent_interval),
+        numeric("Control", "mean_control", numbers.number),
+        numeric("Treatment", "mean_treatment", numbers.number),
+        numeric("Relative effect", "relative_effect", numbers.percent),
+        between("Interval", "relative_low", "relative_high", numbers.percent_interval),
     ]
     if not numbers.common_level(row["alpha"] for row in rows):
         found.append(
             (Heading("Level", numeric=True), lambda row: Cell(numbers.level(row["alpha"]), 1 - row["alpha"]))
         )
     optional = (
-        _numeric("p", "p_value", numbers.p_value),
-        _numeric("Adjusted p", "p_adjusted", numbers.p_value),
-        _numeric("Probability to be better", "prob_better", numbers.probability),
+        numeric("p", "p_value", numbers.p_value),
+        numeric("Adjusted p", "p_adjusted", numbers.p_value),
+        numeric("Probability to be better", "prob_better", numbers.probability),
         *(
-            [_numeric("Probability to be best", "prob_best", numbers.probability)]
+            [numeric("Probability to be best", "prob_best", numbers.probability)]
             if len(data.treatments) > 1
             else []
         ),
-        _numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
+        numeric("Expected loss, treatment", "expected_loss_treatment", numbers.number),
         (Heading("Margin", "margin", numeric=True), lambda row: _margin(data, row)),
     )
-    reduction = _numeric("Variance removed", "variance_reduction", numbers.share)
-    found += [column for column in optional if _filled(column, rows)]
+    rest = (
+        numeric("Effect, as estimated at stopping", "stopped_effect", numbers.signed),
+        between("Its interval", "stopped_low", "stopped_high", numbers.interval),
+        numeric("Its p", "stopped_p_value", numbers.p_value),
+        numeric("Variance removed", "variance_reduction", numbers.share),
+    )
+    found += filled(optional, rows)
     found += [
         (Heading("Verdict", "significant"), lambda row: _verdict(data, row)),
         (Heading("Role", "role"), lambda row: Cell(row["role"])),
-        _numeric("Effect", "effect", numbers.signed),
-        _between("Interval of the effect", "effect_low", "effect_high", numbers.interval),
-        *([reduction] if _filled(reduction, rows) else []),
-        _numeric("Units, control", "n_control", numbers.count),
-        _numeric("Units, treatment", "n_treatment", numbers.count),
+        numeric("Effect", "effect", numbers.signed),
+        between("Interval of the effect", "effect_low", "effect_high", numbers.interval),
+        *filled(rest, rows),
+        numeric("Units, control", "n_control", numbers.count),
+        numeric("Units, treatment", "n_treatment", numbers.count),
     ]
     return found
 
 
-def _filled(column: Column, rows: Sequence[Row]) -> bool:
-    return any(row[column[0].column] is not None for row in rows)
-
-
-def _between(label: str, low: str, high: str, text: Callable[..., str]) -> Column:
-    return (
-        Heading(label, f"{low} {high}", numeric=True),
-        lambda row: Cell(text(row[low], row[high]), row[low], high=row[high]),
-    )
-
-
-def _numeric(label: str, column: str, text: Callable[[Any], str]) -> Column:
-    return Heading(label, column, numeric=True), lambda row: Cell(text(row[column]), row[column])
-
-
 def _margin(data: ReportData, row: Row) -> Cell:
-    text = numbers.short_percent if data.margin_is_relative(row["metric"]) else numbers.number
-    return Cell(text(row["margin"]), row["margin"])
+    if data.margin_is_relative(row["metric"]):
+        return Cell(numbers.short_percent(row["margin"]), row["margin"])
+    known = data.metrics.get(row["metric"])
+    unit = "" if row["margin"] is None or known is None else known.unit_label or ""
+    return Cell(f"{numbers.number(row['margin'])} {unit}".rstrip(), row["margin"])
 
 
 def _verdict(data: ReportData, row: Row) -> Cell:
     standing = data.standing(row)
     told = STANDINGS[standing]
-    if row["non_inferior"] is not None:
+    if row["harmed"]:
+        told += ", harmed" if row["margin"] is None else ", harmed: significantly worse than its margin"
+    elif row["non_inferior"] is not None:
         told += ", within its margin" if row["non_inferior"] else ", margin not ruled out"
     if why := reason_sentence(row["reason"]):
         told = why if standing == "undefined" else f"{told}. {why}"
-    return Cell(told, None, _TONES[standing])
+    return Cell(told, None, "bad" if row["harmed"] else _TONES[standing])

@@ -12,25 +12,39 @@ from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, Comparison, ReportData, Row
 from abspark.report.figures import figure, height_of, hover, interval_trace, rows_layout, value_range
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
+from abspark.report.views import (
+    Cell,
+    Chooser,
+    Column,
+    Figure,
+    Heading,
+    Panel,
+    Section,
+    between,
+    filled,
+    numeric,
+)
 from abspark.report.words import plural
 from abspark.segment_effects import segment_heterogeneity
 
 _PLOTTED: Final = 40
 _MOST_ROWS: Final = 40_000
-_HEADINGS: Final = (
-    Heading("Segment", "segment_name"),
-    Heading("Value", "segment_value"),
-    Heading("Units, control", "n_control", numeric=True),
-    Heading("Units, treatment", "n_treatment", numeric=True),
-    Heading("Control", "mean_control", numeric=True),
-    Heading("Treatment", "mean_treatment", numeric=True),
-    Heading("Relative effect", "relative_effect", numeric=True),
-    Heading("Interval", "relative_low relative_high", numeric=True),
-    Heading("Effect", "effect", numeric=True),
-    Heading("p", "p_value", numeric=True),
-    Heading("Reason", "reason"),
+_COLUMNS: Final[Sequence[Column]] = (
+    (Heading("Segment", "segment_name"), lambda row: Cell(row["segment_name"])),
+    (Heading("Value", "segment_value"), lambda row: Cell(row["segment_value"])),
+    numeric("Units, control", "n_control", numbers.count),
+    numeric("Units, treatment", "n_treatment", numbers.count),
+    numeric("Control", "mean_control", numbers.number),
+    numeric("Treatment", "mean_treatment", numbers.number),
+    numeric("Relative effect", "relative_effect", numbers.percent),
+    between("Interval", "relative_low", "relative_high", numbers.percent_interval),
+    numeric("Effect", "effect", numbers.signed),
 )
+_OF_METHODS: Final = (
+    numeric("p", "p_value", numbers.p_value),
+    numeric("Probability to be better", "prob_better", numbers.probability),
+)
+_REASON: Final[Column] = (Heading("Reason", "reason"), lambda row: Cell(reason_sentence(row["reason"])))
 
 
 def segments(data: ReportData) -> Section:
@@ -39,14 +53,17 @@ def segments(data: ReportData) -> Section:
     shown = _with_room(found)
     tests = _heterogeneity(shown, data.metrics)
     several = len(data.treatments) > 1
+    every = [row for rows in shown.values() for row in rows]
+    columns = [*_COLUMNS, *filled(_OF_METHODS, every), _REASON]
     panels = [
-        _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], _told(rows, tests[pair]))
+        _panel(rows, f"{pair[0]}, {pair[1]}" if several else pair[0], columns, _told(rows, tests[pair]))
         for pair, rows in shown.items()
     ]
-    chooser = Chooser("segments", "Metric", "Effects by segment value", _HEADINGS, panels, ("forest",))
+    headings = [heading for heading, _ in columns]
+    chooser = Chooser("segments", "Metric", "Effects by segment value", headings, panels, ("forest",))
     context = {
         "left_out": len(found) - len(shown),
-        "tested": any(row["method"] != BAYESIAN for rows in shown.values() for row in rows),
+        "tested": any(row["method"] != BAYESIAN for row in every),
     }
     return Section(
         "segments", "For whom?", "Segments", "segments.html", context, {}, (chooser,) if panels else ()
@@ -108,7 +125,7 @@ def _told(rows: Sequence[Row], tests: Sequence[dict[str, Any]]) -> str:
     return "Do the effects differ between values? " + "; ".join(parts) + "."
 
 
-def _panel(rows: Sequence[Row], label: str, told: str) -> Panel:
+def _panel(rows: Sequence[Row], label: str, columns: Sequence[Column], told: str) -> Panel:
     plotted = defined = [row for row in rows if row["relative_effect"] is not None]
     if len(defined) > _PLOTTED:
         largest = sorted(defined, key=lambda row: -(row["n_control"] + row["n_treatment"]))[:_PLOTTED]
@@ -119,7 +136,8 @@ def _panel(rows: Sequence[Row], label: str, told: str) -> Panel:
         )
     if len(defined) < len(rows):
         told += f" {plural(len(rows) - len(defined), 'value')} without a relative effect: see the table."
-    return Panel(label, [_cells(row) for row in rows], {"forest": _figure(plotted, label)}, told)
+    cells = [[cell(row) for _, cell in columns] for row in rows]
+    return Panel(label, cells, {"forest": _figure(plotted, label)}, told)
 
 
 def _figure(rows: Sequence[Row], label: str) -> Figure:
@@ -146,19 +164,3 @@ def _hover(row: Row) -> str:
         f"({numbers.percent_interval(row['relative_low'], row['relative_high'])})",
         f"{numbers.count(row['n_control'])} and {numbers.count(row['n_treatment'])} units",
     )
-
-
-def _cells(row: Row) -> list[Cell]:
-    return [
-        Cell(row["segment_name"]),
-        Cell(row["segment_value"]),
-        Cell(numbers.count(row["n_control"]), row["n_control"]),
-        Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
-        Cell(numbers.number(row["mean_control"]), row["mean_control"]),
-        Cell(numbers.number(row["mean_treatment"]), row["mean_treatment"]),
-        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        relative_interval(row),
-        Cell(numbers.signed(row["effect"]), row["effect"]),
-        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
-        Cell(reason_sentence(row["reason"])),
-    ]

@@ -20,99 +20,102 @@ from abspark.report.figures import (
     settled_range,
     shown_ends,
 )
-from abspark.report.views import Cell, Chooser, Figure, Heading, Panel, Section, relative_interval
+from abspark.report.views import (
+    Cell,
+    Chooser,
+    Column,
+    Figure,
+    Heading,
+    Panel,
+    Section,
+    between,
+    filled,
+    numeric,
+)
 from abspark.report.words import plural
 
-_HEADINGS: Final = (
-    Heading("To", "day"),
-    Heading("Units, control", "n_control", numeric=True),
-    Heading("Units, treatment", "n_treatment", numeric=True),
-    Heading("Effect", "effect", numeric=True),
-    Heading("Relative effect", "relative_effect", numeric=True),
-    Heading("Interval", "relative_low relative_high", numeric=True),
-    Heading("p", "p_value", numeric=True),
-    Heading("Statistic", "statistic", numeric=True),
+_DAY: Final[Column] = (Heading("To", "day"), lambda row: Cell(row["day"].isoformat()))
+_EXPOSURE_DAY: Final = numeric("Days since exposure", "exposure_day", str)
+_COLUMNS: Final = (
+    numeric("Units, control", "n_control", numbers.count),
+    numeric("Units, treatment", "n_treatment", numbers.count),
+    numeric("Effect", "effect", numbers.signed),
+    numeric("Relative effect", "relative_effect", numbers.percent),
+    between("Interval", "relative_low", "relative_high", numbers.percent_interval),
 )
-_BY_EXPOSURE: Final = (Heading("Days since exposure", "exposure_day", numeric=True), *_HEADINGS[1:])
-_SEQUENTIAL: Final = (
-    Heading("Boundary", "boundary", numeric=True),
-    Heading("Alpha spent", "alpha_spent", numeric=True),
-    Heading("Information", "information_fraction", numeric=True),
+_OF_METHODS: Final = (
+    numeric("p", "p_value", numbers.p_value),
+    numeric("Probability to be better", "prob_better", numbers.probability),
+    numeric("Statistic", "statistic", numbers.number),
+    numeric("Boundary", "boundary", numbers.number),
+    numeric("Alpha spent", "alpha_spent", numbers.p_value),
+    numeric("Information", "information_fraction", numbers.share),
+    numeric("Futility boundary", "futility_boundary", numbers.number),
 )
+"""What some methods have: anytime has boundaries and no alpha to spend, bayesian neither p nor statistic."""
 _CLIPPED: Final = (
     "Triangles at the edge: that day goes beyond the plot, whose scale is that of the later days. "
     "Hover or open the numbers for all of it."
 )
-_FUTILITY: Final = Heading("Futility boundary", "futility_boundary", numeric=True)
 
 
 def series(data: ReportData) -> Section:
     """A panel per comparison that has results of several days."""
     long = [pair for pair in data.comparisons if len(data.series(pair)) > 1]
-    bounded = any(row["boundary"] is not None for pair in long for row in data.series(pair))
-    futility = any(row["futility_boundary"] is not None for pair in long for row in data.series(pair))
+    columns = [_DAY, *_COLUMNS, *filled(_OF_METHODS, [row for pair in long for row in data.series(pair)])]
+    has = {heading.column for heading, _ in columns}
     several = len(data.treatments) > 1
     panels = [
         _panel(
             data.series(pair),
             ", ".join(pair) if several else pair[0],
-            slots=(bounded, futility),
+            columns=columns,
             note=_looks(data, pair),
         )
         for pair in long
     ]
-    headings = [*_HEADINGS, *(_SEQUENTIAL if bounded else ()), *([_FUTILITY] if futility else ())]
-    slots = ("effects", "boundaries") if bounded else ("effects",)
+    headings = [heading for heading, _ in columns]
+    slots = ("effects", "boundaries") if "boundary" in has else ("effects",)
     chooser = Chooser("series", "Metric", "Cumulative results by day", headings, panels, slots)
     context = {
         "by_day": bool(panels),
-        "bounded": bounded,
-        "futility": futility,
+        "bounded": "boundary" in has,
+        "spending": "alpha_spent" in has,
+        "futility": "futility_boundary" in has,
         "method": data.series(long[0])[0]["method"] if long else "",
     }
     choosers = [chooser] if panels else []
     if exposure := _since_exposure(data, several=several):
-        choosers.append(
-            Chooser(
-                "exposure", "Metric", "Results by days since exposure", _BY_EXPOSURE, exposure, ("effects",)
-            )
-        )
+        choosers.append(exposure)
     return Section("series", "Since when?", "Days", "series.html", context, {}, choosers)
 
 
-def _since_exposure(data: ReportData, *, several: bool) -> list[Panel]:
-    """A panel per comparison that has results of several days since exposure."""
+def _since_exposure(data: ReportData, *, several: bool) -> Chooser | None:
+    """A panel per comparison that has results of several days since exposure; None without any."""
     found = {pair: data.by_exposure_day(pair) for pair in data.comparisons}
-    return [
+    shown = {pair: rows for pair, rows in found.items() if len(rows) > 1}
+    every = [row for rows in shown.values() for row in rows]
+    columns = [_EXPOSURE_DAY, *_COLUMNS, *filled(_OF_METHODS, every)]
+    panels = [
         Panel(
             label := ", ".join(pair) if several else pair[0],
-            [
-                [Cell(str(row["exposure_day"]), row["exposure_day"]), *_cells(row, bounded=False)[1:]]
-                for row in rows
-            ],
+            [[cell(row) for _, cell in columns] for row in rows],
             {"effects": _effects(rows, label)},
         )
-        for pair, rows in found.items()
-        if len(rows) > 1
+        for pair, rows in shown.items()
     ]
+    headings = [heading for heading, _ in columns]
+    caption = "Results by days since exposure"
+    return Chooser("exposure", "Metric", caption, headings, panels, ("effects",)) if panels else None
 
 
-def _panel(rows: Sequence[Row], label: str, *, slots: tuple[bool, bool], note: str) -> Panel:
-    """`slots`: whether the section has boundaries, and whether it has some for futility."""
-    bounded, futility = slots
+def _panel(rows: Sequence[Row], label: str, *, columns: Sequence[Column], note: str) -> Panel:
     figures = {"effects": _effects(rows, label)}
-    if bounded:
+    if any(heading.column == "boundary" for heading, _ in columns):
         figures["boundaries"] = _boundaries(rows, label)
     if any(trace.get("name") == BEYOND for drawn in figures.values() for trace in drawn["data"]):
         note = f"{note} {_CLIPPED}".strip()
-    cells = [_cells(row, bounded=bounded) for row in rows]
-    if futility:
-        cells = [[*told, _futility_cell(row)] for told, row in zip(cells, rows, strict=True)]
-    return Panel(label, cells, figures, note)
-
-
-def _futility_cell(row: Row) -> Cell:
-    return Cell(numbers.number(row["futility_boundary"]), row["futility_boundary"])
+    return Panel(label, [[cell(row) for _, cell in columns] for row in rows], figures, note)
 
 
 def _looks(data: ReportData, comparison: Comparison) -> str:
@@ -175,6 +178,7 @@ def _named(row: Row) -> str:
 
 def _boundaries(rows: Sequence[Row], label: str) -> Figure:
     looks = [row for row in rows if row["boundary"] is not None]
+    spending = any(row["alpha_spent"] is not None for row in looks)
     sides = _stopping_sides(looks)
     sign = "±" if len(sides) > 1 else "-" if sides == [-1] else ""
     days = [row["day"].isoformat() for row in looks]
@@ -183,7 +187,7 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         hover(
             f"to {row['day']:%d %b %Y}",
             f"statistic {numbers.number(row['statistic'])}, boundary {sign}{numbers.number(row['boundary'])}",
-            f"alpha spent {numbers.p_value(row['alpha_spent'])}",
+            "" if row["alpha_spent"] is None else f"alpha spent {numbers.p_value(row['alpha_spent'])}",
             ""
             if row["futility_boundary"] is None
             else f"futile at {numbers.number(row['futility_boundary'])}",
@@ -206,49 +210,33 @@ def _boundaries(rows: Sequence[Row], label: str) -> Figure:
         ),
         line | {"y": [row["statistic"] for row in looks], "line": {"color": ACCENT, "width": 2.5},
                 "marker": {"size": 6, "color": ACCENT}} | hovered,
-        line | {"y": [row["alpha_spent"] for row in looks], "yaxis": "y2", "mode": "lines", "hoverinfo": "skip",
-                "line": {"color": MUTED, "shape": "hv", "width": 2}},
     ]  # fmt: skip
+    if spending:
+        traces.append(
+            line | {"y": [row["alpha_spent"] for row in looks], "yaxis": "y2", "mode": "lines", "hoverinfo": "skip",
+                    "line": {"color": MUTED, "shape": "hv", "width": 2}}
+        )  # fmt: skip
     if any(row["futility_boundary"] is not None for row in looks):
         traces.append(
             line | {"y": [row["futility_boundary"] for row in looks], "line": {"color": MUTED, "dash": "dash"},
                     "hoverinfo": "skip", "marker": {"size": 5, "color": MUTED}}
         )  # fmt: skip
-    layout = {
-        "yaxis": {
-            "range": list(scale),
-            "domain": [0.38, 1],
-            "title": {"text": "statistic"},
-            "zeroline": True,
-        },
-        "yaxis2": {"domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero", "nticks": 4},
-        "xaxis": day_axis([row["day"] for row in looks]) | {"anchor": "y2"},
+    layout: dict[str, Any] = {
+        "yaxis": {"range": list(scale), "title": {"text": "statistic"}, "zeroline": True},
+        "xaxis": day_axis([row["day"] for row in looks]),
     }
-    alt = f"{label}: the test statistic against its stopping boundaries at {len(looks)} looks, and the alpha spent."
-    return figure(traces, layout, alt=alt, height=420)
+    alt = f"{label}: the test statistic against its stopping boundaries at {plural(len(looks), 'look')}"
+    if not spending:
+        return figure(traces, layout, alt=f"{alt}.", height=320)
+    layout["yaxis"]["domain"] = [0.38, 1]
+    layout["yaxis2"] = {
+        "domain": [0, 0.24], "title": {"text": "alpha spent"}, "rangemode": "tozero", "nticks": 4,
+    }  # fmt: skip
+    layout["xaxis"]["anchor"] = "y2"
+    return figure(traces, layout, alt=f"{alt}, and the alpha spent.", height=420)
 
 
 def _stopping_sides(looks: Sequence[Row]) -> list[int]:
     """Signs of the statistics that stop a test: the interval of a one-sided one is open to the side that does."""
     ends = {1: "effect_low", -1: "effect_high"}
     return [sign for sign, end in ends.items() if any(row[end] is not None for row in looks)]
-
-
-def _cells(row: Row, *, bounded: bool) -> list[Cell]:
-    cells = [
-        Cell("" if row["day"] is None else row["day"].isoformat()),
-        Cell(numbers.count(row["n_control"]), row["n_control"]),
-        Cell(numbers.count(row["n_treatment"]), row["n_treatment"]),
-        Cell(numbers.signed(row["effect"]), row["effect"]),
-        Cell(numbers.percent(row["relative_effect"]), row["relative_effect"]),
-        relative_interval(row),
-        Cell(numbers.p_value(row["p_value"]), row["p_value"]),
-        Cell(numbers.number(row["statistic"]), row["statistic"]),
-    ]
-    if bounded:
-        cells += [
-            Cell(numbers.number(row["boundary"]), row["boundary"]),
-            Cell(numbers.p_value(row["alpha_spent"]), row["alpha_spent"]),
-            Cell(numbers.share(row["information_fraction"]), row["information_fraction"]),
-        ]
-    return cells

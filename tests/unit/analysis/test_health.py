@@ -102,7 +102,7 @@ def test_tied_units_belong_to_no_variant() -> None:
     for check in ("srm", "srm_after_exclusions", "srm_sequential"):
         assert found[check] == without[check]
         assert found[check]["observed"] == "a 500, b 300, c 200"
-    assert found["several_variants"]["observed"] == "90 of 1,090 units (8.2569%)"
+    assert found["several_variants"]["observed"] == "90 of 1,090 units (8.26%)"
 
 
 def test_without_units_checks_are_skipped() -> None:

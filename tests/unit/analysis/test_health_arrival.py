@@ -72,8 +72,8 @@ def test_clocks_are_compared_with_the_ingestion_where_there_is_one() -> None:
     rows = cells((10, 0, 400), (11, 0, 600), ahead=4)
     row = found("clock", Arrivals("buys", 5_000, 3_000, rows, LAGS))
     assert (row["statistic"], row["status"]) == (8 / 1000, "warn")
-    assert row["observed"] == "8 of 1,000 rows (0.8000%)"
-    assert row["message"] == "0.8000% of the rows in buys are dated after they reached the log."
+    assert row["observed"] == "8 of 1,000 rows (0.8%)"
+    assert row["message"] == "0.8% of the rows in buys are dated after they reached the log."
     strict = {"clock": {"warn": 0.001, "fail": 0.002}}
     assert found("clock", Arrivals("buys", 5_000, 0, rows, LAGS), health=strict)["status"] == "fail"
 
@@ -81,7 +81,7 @@ def test_clocks_are_compared_with_the_ingestion_where_there_is_one() -> None:
 def test_else_with_the_time_of_the_run() -> None:
     row = found("clock", Arrivals("buys", 1_000, 20, None))
     assert (row["statistic"], row["status"]) == (0.02, "fail")
-    assert row["message"] == "2.0000% of the rows in buys are dated after the run began."
+    assert row["message"] == "2% of the rows in buys are dated after the run began."
     assert found("clock", Arrivals("buys", 1_000, 0, None))["status"] == "pass"
     assert "as_of is past" in found("clock", Arrivals("buys", 1_000, None, None))["message"]
     assert found("clock", Arrivals("buys", 0, 0, None))["message"] == "buys has no rows."
@@ -112,7 +112,7 @@ def test_exposures_outside_the_interval() -> None:
     ]
     row = of("exposures_outside_interval", [*drops, drop("outside_windows", 99, stage="pairs")])
     assert (row["statistic"], row["status"]) == (20 / 190, "warn")
-    assert row["observed"] == "20 of 190 exposures (10.5263%)"
+    assert row["observed"] == "20 of 190 exposures (10.5%)"
     given = {"exposures_outside_interval": {"warn": 0.01, "fail": 0.1}}
     assert of("exposures_outside_interval", drops, health=given)["status"] == "fail"
     assert of("exposures_outside_interval", [])["status"] == "pass"
@@ -126,7 +126,7 @@ def test_events_before_exposure() -> None:
     ]
     row = of("events_before_exposure", drops)
     assert (row["statistic"], row["status"]) == (0.55, "warn")
-    assert "55.0000% of the units have events in web before their windows begin" in row["message"]
+    assert "55% of the units have events in web before their windows begin" in row["message"]
     given = {"events_before_exposure": {"warn": 0.1, "fail": 0.2}}
     assert of("events_before_exposure", drops, health=given)["status"] == "fail"
     assert of("events_before_exposure", [drop("after_window", 1, stage="pairs")])["status"] == "pass"
@@ -139,8 +139,8 @@ def test_events_before_exposure_of_the_sample() -> None:
              drop("outside_windows", 500, stage="pairs")]  # fmt: skip
     row = of("events_before_exposure", early, profile=profile)
     assert (row["statistic"], row["status"]) == (0.55, "warn")
-    assert row["observed"] == "33 of 60 sampled units (55.0000%)"
-    assert row["message"].startswith("55.0000% of a sample of 1 in 16 units have events in web before")
+    assert row["observed"] == "33 of 60 sampled units (55%)"
+    assert row["message"].startswith("55% of a sample of 1 in 16 units have events in web before")
     assert of("events_before_exposure", [], profile=profile)["status"] == "pass"
     few = [count("a", 400, sampled=30)]
     assert of("events_before_exposure", early[1:], profile=few)["statistic"] == 6 / 30
@@ -162,7 +162,7 @@ def test_bots_kept_and_bots_left_out() -> None:
     assert row["message"].endswith("they are left out.")
     both = of("bots", [drop("bot", 25)], [{"experiment_id": "e", "variant": "b", "n": 2}])
     assert both["message"] == (
-        "27 of 125 units (21.6000%) have more events than their log's limit; 25 of them are left out."
+        "27 of 125 units (21.6%) have more events than their log's limit; 25 of them are left out."
     )
     given = {"bots": {"warn": 0.2, "fail": 0.3}}
     assert of("bots", [drop("bot", 25)], [], health=given)["status"] == "pass"

@@ -13,6 +13,7 @@ from test_health import DAY, count, experiment
 
 from abspark.analysis.health import SourceCount, health
 from abspark.analysis.health_ledger import copies_check
+from abspark.analysis.health_row import percentage
 from abspark.schemas import SAMPLED
 
 Rows = list[dict[str, Any]]
@@ -179,7 +180,7 @@ def test_units_given_another_variant_are_assignment() -> None:
     found = health(rows, [experiment()])
     row = row_of("hash_assignment", found)
     assert (row["statistic"], row["p_value"]) == (pytest.approx(10), pytest.approx(chi2.sf(10, 1)))
-    assert row["message"].startswith("40 mismatches do not shift")
+    assert row["message"].startswith("40 mismatches are not shown to shift")
     assert row["expected"] == "a 4,990, b 3,000, c 2,000, none 0"
     assert (
         "a: recorded 4,970 - expected 4,995 = captured -5, assigned -20"
@@ -337,7 +338,7 @@ def test_copies_far_apart(distant: int, status: str) -> None:
     within = timedelta(hours=36)
     row = copies_check(experiment(), "orders", within, compared=5000, distant=distant, all_rows=True)
     assert (row["check"], row["slice_value"], row["status"]) == ("distant_copies", "orders", status)
-    assert row["observed"] == f"{distant} of 5,000 events compared ({distant / 5000:.4%})"
+    assert row["observed"] == f"{distant} of 5,000 events compared ({distant / 50:.3g}%)"
     assert row["message"].endswith(
         "events compared in orders have rows whose times are more than 1d12h apart."
     )
@@ -349,7 +350,7 @@ def test_copies_far_apart(distant: int, status: str) -> None:
 
 def test_copies_of_one_time_differ_or_do_not() -> None:
     row = copies_check(experiment(), "orders", timedelta(0), compared=4, distant=1, all_rows=True)
-    assert row["message"] == "25.0000% of the events compared in orders have rows whose times differ."
+    assert row["message"] == "25% of the events compared in orders have rows whose times differ."
 
 
 def test_duplicates_are_a_share_of_the_rows_within_reach() -> None:
@@ -359,7 +360,7 @@ def test_duplicates_are_a_share_of_the_rows_within_reach() -> None:
         for reason, n in (("duplicate_event", 250), ("outside_windows", 4000))
     ]
     row = row_of("duplicates", health(RIGHT, [experiment()], drops=lost, sources={"e": [source]}), "orders")
-    assert (row["status"], row["observed"]) == ("warn", "250 of 1,000 rows (25.0000%)")
+    assert (row["status"], row["observed"]) == ("warn", "250 of 1,000 rows (25%)")
     lost[1]["rows"] = 5000
     row = row_of("duplicates", health(RIGHT, [experiment()], drops=lost, sources={"e": [source]}), "orders")
     assert (row["status"], row["message"]) == ("skipped", "orders has no rows within reach of a window.")
@@ -412,3 +413,54 @@ def test_a_variant_that_stops_is_missed_by_the_shares_of_those_days() -> None:
     after = [count("a", 12, period=1, day=4), count("b", 18, period=1, day=4)]
     row = checked([*before, *after], "traffic", "c", assignment=HISTORY)
     assert row["p_value"] == pytest.approx(3 * 0.6**30, rel=1e-9)
+
+
+@pytest.mark.parametrize(("level", "passes"), [(1e-300, True), (0.9999, False)])
+def test_a_test_that_passes_has_shown_nothing_and_says_so(level: float, *, passes: bool) -> None:
+    """The same data, at a level that no p is below, and at one that all p are below."""
+    rows = [
+        count("a", 4980, several=40), count("b", 3010, several=12), count("c", 2010, several=8),
+        count("a", 10, status="mismatch", expected_variant="b"),
+    ]  # fmt: skip
+    segments = [{"experiment_id": "e", "segment_name": "country", "segment_value": "JP", "period": 0, "variant": v,
+                 "wrong": False, "n": n} for v, n in (("a", 30), ("b", 12), ("c", 18))]  # fmt: skip
+    drops = [drop("filtered", v, n) for v, n in (("a", 30), ("b", 28), ("c", 9))]
+    names = ("srm", "hash_capture", "hash_assignment", "several_variants_balanced", "drops_balanced")
+    given = {name: {"threshold": level} for name in names}
+    found = health(rows, [experiment(segments=["country"], health=given)], segments=segments, drops=drops)
+    told = {
+        (row["check"], row["slice_value"]): row["message"].split(" (p = ")[0]
+        for row in found
+        if row["check"] in names
+    }
+    fit = "do not contradict" if passes else "do not fit"
+    differ = "are not shown to differ" if passes else "differ"
+    shift = "are not shown to shift" if passes else "shift"
+    assert told == {
+        ("srm", None): f"The units by the variant of their first exposure {fit} the configured shares",
+        ("srm", "JP"): f"The units with country = JP {fit} the configured shares",
+        ("hash_capture", None): f"The variants that the hash gives the logged units {fit} the configured shares",
+        ("hash_assignment", None): f"10 mismatches {shift} the variants' counts",
+        ("several_variants_balanced", None): "The shares of units that were seen in another variant later "
+        f"{differ} between the variants of first exposure",
+        ("drops_balanced", "web: filtered"): "The shares of the variants' units with rows of web dropped as filtered "
+        f"{differ}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "told"),
+    [
+        (0, 90, "0%"),
+        (1, 10**9, "< 0.0005%"),
+        (1, 100_000, "0.001%"),
+        (327, 382, "85.6%"),
+        (9_996, 10_000, "> 99.9%"),
+        (9_994, 10_000, "99.9%"),
+        (7, 7, "100%"),
+    ],
+)
+def test_shares_have_three_digits_and_are_never_rounded_to_none_or_all(
+    part: int, whole: int, told: str
+) -> None:
+    assert percentage(part / whole) == told

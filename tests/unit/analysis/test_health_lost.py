@@ -44,10 +44,10 @@ def test_each_reason_is_a_share_of_the_exposures_that_were_asked() -> None:
         drop("bad_time", 7_777, stage="pairs"),
     ]
     assert said("exposures_lost", drops) == {
-        "null_id": ("warn", "250 of 8,278 exposures (3.0201%)"),
+        "null_id": ("warn", "250 of 8,278 exposures (3.02%)"),
         "bad_time": ("pass", "8 of 8,028 exposures (0.0997%)"),
-        "unknown_variant": ("warn", "20 of 1,020 exposures (1.9608%)"),
-        "x": ("pass", "0 of 16,055 rows (0.0000%)"),
+        "unknown_variant": ("warn", "20 of 1,020 exposures (1.96%)"),
+        "x": ("pass", "0 of 16,055 rows (0%)"),
     }
 
 
@@ -57,7 +57,7 @@ def test_few_lost_exposures_pass(reason: str, lost: int, status: str) -> None:
     assert said("exposures_lost", [drop(reason, lost)])[reason][0] == status
     assert said(
         "exposures_lost", [drop(reason, lost)], health={"exposures_lost": {"warn": 0.9, "fail": 0.9}}
-    )[reason] == ("pass", f"{lost} of {900 + lost:,} exposures ({lost / (900 + lost):.4%})")
+    )[reason] == ("pass", f"{lost} of {900 + lost:,} exposures ({100 * lost / (900 + lost):.3g}%)")
 
 
 def test_what_lost_exposures_say() -> None:
@@ -72,17 +72,17 @@ def test_what_lost_exposures_say() -> None:
         0.1,
         "none",
     )
-    assert row["message"] == "50.0000% of the exposures name a variant that is not configured."
+    assert row["message"] == "50% of the exposures name a variant that is not configured."
     assert row["advice"].startswith("Compare the keys of the variants with what the log calls them, capitals")
 
 
 def test_rows_that_name_no_experiment_are_of_the_log() -> None:
     nameless = [drop("null_id", 60, experiment_id="*"), drop("bad_time", 40, experiment_id="*")]
     assert said("exposures_lost", nameless) == {
-        "null_id": ("pass", "0 of 900 exposures (0.0000%)"),
-        "bad_time": ("pass", "0 of 900 exposures (0.0000%)"),
-        "unknown_variant": ("pass", "0 of 900 exposures (0.0000%)"),
-        "x": ("warn", "100 of 1,000 rows (10.0000%)"),
+        "null_id": ("pass", "0 of 900 exposures (0%)"),
+        "bad_time": ("pass", "0 of 900 exposures (0%)"),
+        "unknown_variant": ("pass", "0 of 900 exposures (0%)"),
+        "x": ("warn", "100 of 1,000 rows (10%)"),
     }
     others = [*nameless, drop("other_experiment", 1, experiment_id="*")]
     assert said("exposures_lost", others)["x"] == (
@@ -90,7 +90,7 @@ def test_rows_that_name_no_experiment_are_of_the_log() -> None:
         "x has rows of other experiments, so one that names none of the run's may be theirs.",
     )
     elsewhere = [drop("null_id", 60, experiment_id="*", source="y")]
-    assert said("exposures_lost", elsewhere)["x"] == ("pass", "0 of 900 rows (0.0000%)")
+    assert said("exposures_lost", elsewhere)["x"] == ("pass", "0 of 900 rows (0%)")
 
 
 def test_exposures_of_nothing() -> None:
@@ -123,10 +123,10 @@ def test_what_the_ledger_left_unread_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("ids", "times", "expected"),
     [
-        (100, 9, (("pass", "100 of 1,000 rows (10.0000%)"), ("pass", "9 of 900 rows (1.0000%)"))),
-        (101, 9, (("warn", "101 of 1,000 rows (10.1000%)"), ("warn", "9 of 899 rows (1.0011%)"))),
-        (901, 10, (("fail", "901 of 1,000 rows (90.1000%)"), ("fail", "10 of 99 rows (10.1010%)"))),
-        (1_000, 0, (("fail", "1,000 of 1,000 rows (100.0000%)"), ("skipped", "orders has no rows."))),
+        (100, 9, (("pass", "100 of 1,000 rows (10%)"), ("pass", "9 of 900 rows (1%)"))),
+        (101, 9, (("warn", "101 of 1,000 rows (10.1%)"), ("warn", "9 of 899 rows (1%)"))),
+        (901, 10, (("fail", "901 of 1,000 rows (90.1%)"), ("fail", "10 of 99 rows (10.1%)"))),
+        (1_000, 0, (("fail", "1,000 of 1,000 rows (100%)"), ("skipped", "orders has no rows."))),
     ],
 )
 def test_events_without_id_or_time(ids: int, times: int, expected: tuple[Any, Any]) -> None:
@@ -149,9 +149,9 @@ def test_bad_values(bad: int, status: str) -> None:
     assert (row["check"], row["slice_name"], row["slice_value"], row["status"]) == (
         "bad_values", "source: metric", "orders: revenue", status,
     )  # fmt: skip
-    assert row["observed"] == f"{bad} of 1,000 rows ({bad / 1_000:.4%})"
+    assert row["observed"] == f"{bad} of 1,000 rows ({bad / 10:.3g}%)"
     assert row["message"] == (
-        f"{bad / 1_000:.4%} of the rows in orders that revenue wants a value of have none that it can use."
+        f"{bad / 10:.3g}% of the rows in orders that revenue wants a value of have none that it can use."
     )
     given = experiment(health={"bad_values": {"warn": 0.95, "fail": 0.95}})
     assert values_check(given, "orders", "revenue", wanted=1_000, bad=bad)["status"] == "pass"

@@ -273,6 +273,21 @@ def test_before_the_end_no_margin_is_ruled_out(method: str) -> None:
         assert [row["non_inferior"] for row in sorted(mine, key=lambda row: row["day"])] == expected
 
 
+@pytest.mark.parametrize("method", ["fixed", "bayesian"])
+def test_harm_is_of_the_last_day_and_takes_more_before_the_end(method: str) -> None:
+    """The treatment is 2.7 standard errors worse; before the end that takes more than 3."""
+    chosen = experiment(
+        metrics={"primary": ["rev"], "guardrails": [{"metric": "conv"}]}, analysis={"method": method}
+    )
+    fewer = METRICS | {"conv": METRICS["conv"].model_copy(update={"direction": "decrease"})}
+    days = [*ROWS, *(row | {"day": DAY - timedelta(days=1)} for row in ROWS)]
+    for as_of, expected in ((AFTER - timedelta(microseconds=1), [None, False]), (AFTER, [None, True])):
+        found = results(days, [chosen], fewer, as_of=as_of)
+        mine = [row for row in found if (row["metric"], row["treatment"]) == ("conv", "b")]
+        assert [row["harmed"] for row in sorted(mine, key=lambda row: row["day"])] == expected
+        assert {row["harmed"] for row in found if row["metric"] == "rev"} == {None}
+
+
 def test_without_margin_there_is_no_non_inferiority() -> None:
     chosen = experiment(metrics={"primary": ["rev"], "guardrails": [{"metric": "conv"}]})
     row = by_key(results(ROWS, [chosen], METRICS, as_of=AFTER))["conv", "c"]

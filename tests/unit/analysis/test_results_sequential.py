@@ -358,6 +358,27 @@ def test_harm_takes_the_minimal_sample_size(
         assert decided(effects, 3, chosen)[0] == decision
 
 
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+@pytest.mark.parametrize("margin", [None, {"absolute": 0.01}])
+def test_harm_at_a_look_stays_harm(analysis: dict[str, Any], margin: dict[str, float] | None) -> None:
+    """The guardrail is 10 standard errors worse on days 1 and 3 alone; on day 1 an arm has too few units."""
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": margin}]}
+    effects = {"sales": QUIET, "speed": z_effects(-10.0, 0.0, -10.0, 0.0, 0.0)}
+    chosen = experiment(metrics=roles, analysis=analysis, min_sample_size=PER_DAY + 1)
+    rows = found(effects, until=5, chosen=chosen).results
+    assert column(rows, "harmed", metric="speed") == [None, False, True, True, True]
+    assert column(rows, "harmed", metric="sales") == [None] * 5
+
+
+def test_a_day_without_a_look_has_the_harm_of_the_looks_before() -> None:
+    roles = {"primary": ["sales"], "guardrails": [{"metric": "speed"}]}
+    looks = {"planned_units": 2_000, "spending": "pocock", "looks": [2, 4]}
+    chosen = experiment(metrics=roles, analysis=PLAN | {"group_sequential": looks})
+    effects = {"sales": QUIET, "speed": z_effects(-10.0, 0.0, -10.0, -10.0, 0.0)}
+    rows = found(effects, until=5, chosen=chosen).results
+    assert column(rows, "harmed", metric="speed") == [None, False, False, True, True]
+
+
 def test_non_inferiority_is_by_the_repeated_interval() -> None:
     roles = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"absolute": 0.3}}]}
     chosen = experiment(metrics=roles)

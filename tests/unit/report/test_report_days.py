@@ -122,6 +122,36 @@ def test_the_boundary_for_futility_is_drawn_where_there_is_one() -> None:
     assert "futil" not in html.split('id="series"')[1].split('id="verdict"')[0]
 
 
+def test_anytime_has_boundaries_and_no_alpha_to_spend() -> None:
+    rows = [made | {"boundary": 3.2} for made in series(days=4, method="anytime")]
+    page = page_of(report_data(rows))
+    assert page.columns["series-table"][-3:] == ["p_value", "statistic", "boundary"]
+    figure = page.data["choosers"]["series"]["panels"][0]["figures"]["boundaries"]
+    assert figure["alt"] == "conversion: the test statistic against its stopping boundaries at 4 looks."
+    assert "yaxis2" not in figure["layout"]
+    assert "domain" not in figure["layout"]["yaxis"]
+    [hovers] = [trace["customdata"] for trace in figure["data"] if "customdata" in trace]
+    assert not [told for told in hovers if "spent" in told]
+    assert "alpha spent" not in page.text.lower()
+
+
+def test_what_a_group_sequential_test_spends_is_alpha_and_no_share_of_it() -> None:
+    page = page_of(report_data(series(days=4, method="group_sequential")))
+    figure = page.data["choosers"]["series"]["panels"][0]["figures"]["boundaries"]
+    assert figure["layout"]["yaxis2"]["title"] == {"text": "alpha spent"}
+    assert figure["alt"].endswith("at 4 looks, and the alpha spent.")
+    assert ", and the alpha spent so far." in page.text
+    assert "share of alpha" not in page.text
+
+
+def test_days_of_a_posterior_have_its_probability_and_no_p() -> None:
+    numbers = {"p_value": None, "p_adjusted": None, "statistic": None, "prob_better": 0.9}
+    page = page_of(report_data([made | numbers for made in series(days=4, method="bayesian")]))
+    assert page.columns["series-table"] == [
+        "day", "n_control", "n_treatment", "effect", "relative_effect", "relative_low relative_high", "prob_better",
+    ]  # fmt: skip
+
+
 def test_one_day_has_no_series() -> None:
     page = page_of(report_data([result()]))
     assert "no results of several days" in page.text

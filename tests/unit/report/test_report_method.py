@@ -89,3 +89,20 @@ def test_a_window_says_what_it_is_counted_from() -> None:
         "0 d to 10 d, from the start of the experiment",
         "0 d to the end, from the start of the experiment",
     ]
+
+
+def test_the_kinds_of_intervals_are_named() -> None:
+    names = ("Interval of proportions", "Relative interval")
+    said = {
+        method: {name: told[name] for name in names if name in told}
+        for method, told in {
+            "fixed": facts(interval="newcombe", relative_interval="fieller"),
+            "anytime": facts(method="anytime"),
+            "bayesian": facts(method="bayesian"),
+        }.items()
+    }
+    assert said == {
+        "fixed": {"Interval of proportions": "newcombe", "Relative interval": "fieller"},
+        "anytime": {"Relative interval": "delta"},
+        "bayesian": {},
+    }

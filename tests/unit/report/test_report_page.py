@@ -298,6 +298,15 @@ def test_several_treatments_have_a_probability_to_be_best() -> None:
     assert "prob_better" in alone.columns["scorecard-table"]
 
 
+def test_segments_of_a_posterior_have_its_probability_and_no_p() -> None:
+    numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "prob_better": 0.9}
+    rows = [result(**numbers), *(made | numbers for made in segment_rows("conversion", 3))]
+    others = [made | {"headline": False, "estimator": "unadjusted"} for made in rows[:1]]
+    page = page_of(report_data([*rows, *others]))
+    assert page.columns["segments-table"][-3:] == ["effect", "prob_better", "reason"]
+    assert page.columns["estimators-table"][-2:] == ["relative_low relative_high", "prob_better"]
+
+
 def test_what_was_decided_stands_when_the_effect_turns() -> None:
     rows = series(days=4, method="group_sequential")
     rows[-1] |= {"effect": -0.001, "relative_effect": -0.01, "statistic": -0.1}

@@ -152,3 +152,13 @@ def test_a_primary_metric_that_awaits_its_p_is_of_the_anytime_family(correction:
 def test_a_fixed_test_without_a_p_is_of_no_family() -> None:
     rows = [result(), undefined("visits")]
     assert sizes(rows) == [pytest.approx(stats.norm.isf(0.025) + Z_POWER, rel=1e-3)]
+
+
+def test_the_bar_is_explained_by_its_end() -> None:
+    """The effects within it are missed more or less often: at its end one in five, which is not probably."""
+    text = read(report_data([result()])).text
+    assert (
+        "An effect at the end of the bar turns out significant with a probability of 80 %. The nearer an effect is "
+        "to zero, the smaller that probability." in text
+    )
+    assert "probably have missed" not in text

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_reader import Page
-from report_rows import experiment, report_data, result, segment_rows, series, undefined
+from report_rows import experiment, metric, report_data, result, segment_rows, series, undefined
 
 from abspark.report.data import ReportData
 from abspark.report.figures import interval_trace
@@ -148,3 +148,143 @@ def test_a_picture_of_days_has_a_gap_where_there_is_no_interval() -> None:
     assert figure is not None
     [band] = figure.axes[0].collections
     assert len(band.get_paths()) == 2
+
+
+def test_a_harmed_guardrail_is_told_from_an_undecided_one() -> None:
+    """With and without a margin, and before the end, when harm alone is watched for."""
+    worse = {"role": "guardrail", "effect": -0.01, "statistic": -3.0}
+    rows = [
+        result("harmed", margin=0.02, non_inferior=False, harmed=True, **worse),
+        result("open", margin=0.02, non_inferior=False, harmed=False, **worse),
+        result("bare", harmed=True, **worse),
+        result("early", margin=0.02, harmed=True, **worse | {"significant": None, "reason": "not_finished"}),
+    ]
+    chosen = experiment((), guardrails=[{"metric": row["metric"]} for row in rows])
+    page = read(report_data(rows, of=chosen))
+    [panel] = page.data["choosers"]["scorecard"]["panels"]
+    place = page.columns["scorecard-table"].index("significant")
+    assert [(cells[0][0], cells[place][0], cells[place][2]) for cells in panel["rows"]] == [
+        ("harmed", "worse, harmed: significantly worse than its margin", "bad"),
+        ("open", "worse, margin not ruled out", "bad"),
+        ("bare", "worse, harmed", "bad"),
+        (
+            "early",
+            "no verdict, harmed: significantly worse than its margin. The experiment or its last window has not "
+            "ended, so there is no verdict yet.",
+            "bad",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            result(significant=None, reason="not_finished"),
+            "no verdict. The experiment or its last window has not ended, so there is no verdict yet.",
+        ),
+        (
+            result(significant=None, method="group_sequential", reason="not_a_look"),
+            "no verdict. The day is none of the planned looks.",
+        ),
+        (
+            result(
+                significant=None, p_value=None, p_adjusted=None, method="bayesian", prob_better=0.999,
+                reason="below_min_sample_size",
+            ),
+            "no verdict. A variant has fewer units than min_sample_size, so there is no verdict yet.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_not_tested_has_no_verdict(row: dict[str, Any], told: str) -> None:
+    """It is neither shown to differ nor tested and not shown to: in the table, the legend and the plot."""
+    page = read(report_data([row]))
+    assert page.rows("scorecard-table")[0]["significant"] == told
+    [panel] = page.data["choosers"]["scorecard"]["panels"]
+    [trace] = panel["figures"]["intervals"]["data"]
+    assert trace["marker"]["symbol"] == "circle-open"
+    assert panel["figures"]["intervals"]["alt"].endswith("+15.20%, no verdict.")
+    assert "○ no verdict" in page.text
+    assert "○ no verdict" not in read(report_data([result(significant=False)])).text
+
+
+FIXED_P = "would show a difference at least this large"
+SEQUENTIAL_P = "the smallest alpha at which some look so far would have shown an effect"
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("fixed", (True, False, False)),
+        ("anytime", (False, True, False)),
+        ("group_sequential", (False, True, False)),
+        ("bayesian", (False, False, True)),
+    ],
+)
+def test_p_is_explained_as_what_the_method_makes_it(method: str, said: tuple[bool, ...]) -> None:
+    numbers = {"p_value": None, "p_adjusted": None, "prob_better": 0.99} if method == "bayesian" else {}
+    text = read(report_data([result(method=method, **numbers)])).text
+    explained = text.split("How to read p and the interval")[1].split("For whom?")[0]
+    given = (FIXED_P, SEQUENTIAL_P, "what the prior and the data together say")
+    assert tuple(words in explained for words in given) == said
+    assert f"In a sequential test: {SEQUENTIAL_P}." in text
+
+
+@pytest.mark.parametrize(("kind", "excluded"), [("delta", False), ("fieller", True)])
+def test_the_doubt_about_a_relative_interval_is_that_of_its_kind(kind: str, *, excluded: bool) -> None:
+    chosen = experiment(analysis={"relative_interval": kind})
+    text = read(report_data([result()], of=chosen)).text
+    assert ("It excludes zero exactly where p is below alpha" in text) == excluded
+    assert ("that of an increase may just touch zero" in text) != excluded
+
+
+def test_a_bayesian_page_says_how_guardrails_are_judged() -> None:
+    numbers = {"p_value": None, "p_adjusted": None, "significant": None, "prob_better": 0.02}
+    rows = [
+        result(method="bayesian", **numbers),
+        result("load_ms", method="bayesian", role="guardrail", margin=0.02, harmed=True, **numbers),
+    ]
+    chosen = experiment(guardrails=[{"metric": "load_ms", "margin": {"relative": 0.02}}])
+    told = "Guardrails keep their test of a fixed horizon"
+    both, alone = read(report_data(rows, of=chosen)).text, read(report_data(rows[:1])).text
+    assert (both.count(told), alone.count(told)) == (
+        2,
+        1,
+    )  # beside the table, and where methods are explained
+
+
+def test_the_estimate_at_stopping_is_shown_where_there_is_one() -> None:
+    stopped = {
+        "stopped_effect": 0.0101, "stopped_low": 0.0021, "stopped_high": 0.0187, "stopped_p_value": 0.0123,
+    }  # fmt: skip
+    rows = [result(method="group_sequential", **stopped), result("visits", method="group_sequential")]
+    page = read(report_data(rows))
+    shown = [
+        {name: line[name] for name in ("stopped_effect", "stopped_low stopped_high", "stopped_p_value")}
+        for line in page.rows("scorecard-table")
+    ]
+    assert shown == [
+        {
+            "stopped_effect": "+0.0101", "stopped_low stopped_high": "+0.0021 … +0.0187",
+            "stopped_p_value": "0.0123",
+        },
+        {"stopped_effect": "—", "stopped_low stopped_high": "—", "stopped_p_value": "—"},
+    ]  # fmt: skip
+    told = "As estimated at stopping, in the metric's unit: +0.0101 (+0.0021 … +0.0187), p = 0.0123"
+    assert told in page.text
+    without = read(report_data([result(method="group_sequential")]))
+    assert "stopped_effect" not in without.columns["scorecard-table"]
+    assert "estimated at stopping" not in without.text
+
+
+def test_an_absolute_margin_has_the_metrics_unit() -> None:
+    guardrails = [{"metric": name, "margin": {"absolute": 1}} for name in ("spend", "visits")]
+    rows = [result(name, role="guardrail", margin=1.0) for name in ("spend", "visits")]
+    metrics = {
+        "spend": metric("spend", kind="mean", value="amount", unit_label="EUR"),
+        "visits": metric("visits", kind="mean", value="n"),
+    }
+    lines = read(report_data(rows, of=experiment((), guardrails=guardrails), metrics=metrics)).rows(
+        "scorecard-table"
+    )
+    assert [line["margin"] for line in lines] == ["1 EUR", "1"]
