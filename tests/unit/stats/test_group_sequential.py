@@ -36,9 +36,11 @@ def correlation(information):
 
 
 def no_crossing(boundary, information, sides):
-    """P(no crossing) under no effect, by scipy's multivariate normal integration."""
+    """P(no crossing) under no effect, by scipy's multivariate normal integration, whose points are drawn."""
     lower = -boundary if sides == 2 else np.full_like(boundary, -np.inf)
-    normal = multivariate_normal(cov=correlation(information), abseps=1e-9, releps=1e-9, maxpts=300_000)
+    normal = multivariate_normal(
+        cov=correlation(information), abseps=1e-9, releps=1e-9, maxpts=300_000, seed=1
+    )
     return normal.cdf(boundary, lower_limit=lower)
 
 
