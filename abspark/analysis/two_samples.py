@@ -11,7 +11,7 @@ import numpy as np
 
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.health_ledger import drops_balanced
-from abspark.analysis.health_row import skipped
+from abspark.analysis.health_row import percentage, skipped
 from abspark.analysis.health_several import several_variants_checks
 from abspark.analysis.health_srm import ratio_check
 from abspark.analysis.looks import clock
@@ -138,7 +138,7 @@ def _several(shared: int | None, units: int, experiment: Experiment) -> list[dic
     [row, _] = several_variants_checks([told], experiment)
     if row["status"] == "skipped":
         return [row]
-    return [row | {"message": f"{shared / (units - shared):.4%} of units are in both files."}]
+    return [row | {"message": f"{percentage(shared / (units - shared))} of units are in both files."}]
 
 
 def _metric(name: str, kind: Kind, direction: Direction) -> Metric:
