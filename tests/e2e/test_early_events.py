@@ -59,8 +59,8 @@ def test_rows_dated_after_the_run_began_are_counted_by_log(said: Said) -> None:
         if row["check"] == "clock"
     }
     bought = len(purchases()["user"]) + EARLY + 1
-    ahead = f"1 of {bought} rows ({1 / bought:.4%})"
-    shown, visited = (f"0 of {len(rows)} rows (0.0000%)" for rows in (exposure_rows(), visit_rows()))
+    ahead = f"1 of {bought} rows ({100 / bought:.3g}%)"
+    shown, visited = (f"0 of {len(rows)} rows (0%)" for rows in (exposure_rows(), visit_rows()))
     assert found == {
         ("button", "exposures"): shown, ("button", "purchases"): ahead,
         ("banner", "exposures"): shown, ("banner", "purchases"): ahead, ("banner", "visits"): visited,

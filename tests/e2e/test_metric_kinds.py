@@ -196,9 +196,7 @@ def test_units_with_too_many_events_stay_unless_the_source_drops_them(
     [row] = [row for row in found["health"] if row["check"] == "bots"]
     counts = Counter(variant_of("button", user) for user in BUSY)
     assert row["observed"] == f"control {counts['control']}, treatment {counts['treatment']}"
-    assert row["message"] == (
-        "30 of 120 units (25.0000%) have more events than their log's limit; they are kept."
-    )
+    assert row["message"] == "30 of 120 units (25%) have more events than their log's limit; they are kept."
 
 
 def test_covariates_and_effects_are_checked(

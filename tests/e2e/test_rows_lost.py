@@ -70,7 +70,7 @@ def test_half_of_the_times_half_of_the_variants_and_most_values(spark: SparkSess
     }
     assert decision["decision"] == "do_not_trust"
     assert decision["reasons"] == [
-        "The check exposures_lost failed: 49.6599% of the exposures have no readable time."
+        "The check exposures_lost failed: 49.7% of the exposures have no readable time."
     ]
     banner = [row for row in committed(spark, tiny.load(), names=("health",))["health"]
               if row["experiment_id"] == "banner" and row["check"] == "exposures_lost"]  # fmt: skip
