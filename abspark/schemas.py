@@ -336,7 +336,7 @@ DECISIONS: Final = Table(
 
 LOOKS: Final = Table(
     "looks",
-    "one look of a sequential analysis; append-only",
+    "one look of a sequential analysis; a run has those of the committed run before, as they were, and its own",
     ("experiment_id", "metric", "treatment", "day"),
     _columns(
         _RUN,

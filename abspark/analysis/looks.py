@@ -1,4 +1,4 @@
-"""The looks of sequential experiments: which days are looks, what each may spend, and the append-only table of them.
+"""The looks of sequential experiments: which days are looks, what each may spend, and the table of them.
 
 A look is the end of a configured day, over complete units, of the headline comparison for everyone. Looks that an
 earlier committed run recorded stand as they are: what they spent is never revised, their days are not looked at

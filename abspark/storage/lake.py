@@ -15,11 +15,12 @@ from pyspark.sql import types as T
 
 from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES, Table
+from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES, Table
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
 
-PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name, LOOKS.name))
-"""What `prune` deletes from. Looks stay, as spent alpha is never revised; run records stay as history."""
+PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name))
+"""What `prune` deletes from; run records stay as history. Every run has the looks of the run before it as well as its
+own, so that the committed run, which stays, has all that was ever spent."""
 _SLICE: Final = 10_000
 """Rows of the driver in one plan, of which they are a literal: Spark Connect takes no message beyond 128 MB."""
 

@@ -67,6 +67,8 @@ def test_the_last_look_waits_for_the_log(
     assert {day: last["looks"][day] for day in at_once["looks"]} == at_once["looks"]
     assert max(last["looks"].values()) == pytest.approx(0.05)
     assert last["complete_until"] == {VERDICT}
+    assert len(runner.prune(spark, project, keep=1)) == 2
+    assert counted(spark, project) == last
     tiny.edit("experiments/button.yaml", "primary: [conversion], secondary: [revenue]", "primary: [bought]")
     tiny.edit("metrics/tiny.yaml", "metrics:\n", "metrics:\n  - {name: bought, extends: conversion}\n")
     out = io.StringIO()
@@ -75,6 +77,8 @@ def test_the_last_look_waits_for_the_log(
         "  button: bought had no looks before, and those of conversion, revenue, no metric of it any more, stay on "
         "record: a metric that is renamed or replaced is tested anew, with alpha of its own"
     ]
+    looks = [row for row in queries.rows(spark, project, "looks") if row["metric"] == "conversion"]
+    assert {row["day"]: row["alpha_spent"] for row in looks} == last["looks"]
 
 
 def counted(spark: SparkSession, project: Any) -> dict[str, Any]:
