@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 
 from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES, Table
+from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES, Table
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
 
 PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name))
