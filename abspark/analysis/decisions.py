@@ -48,6 +48,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
@@ -84,7 +85,7 @@ def decisions(
     evidence: Evidence, experiments: Sequence[Experiment], metrics: Mapping[str, Metric]
 ) -> list[dict[str, object]]:
     """Rows of the table decisions (all columns but run_id), one per experiment."""
-    results, health, looks = map(_grouped, (evidence.results, evidence.health, evidence.looks))
+    results, health, looks = map(rows_by_experiment, (evidence.results, evidence.health, evidence.looks))
     harmed: dict[str, set[Harm]] = {}
     for harm in evidence.harmed:
         harmed.setdefault(harm[0], set()).add(harm)
@@ -224,10 +225,3 @@ def _decided(evidence: Evidence) -> dict[tuple[str, str], Decided]:
     on_record = statistics_on_record(evidence.looks)
     found = {key: decided_by(path, on_record.get(key, {})) for key, path in paths.items()}
     return {key: by for key, by in found.items() if by is not None}
-
-
-def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row["experiment_id"], []).append(row)
-    return groups

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.comparisons import QUANTILE, Batch, Comparison, Row, verdict_at
 from abspark.analysis.futility import enter_futility, planned_statistics
 from abspark.analysis.look_series import RECORDED, UNITS, Key, LookSeries, key_of, scale_of, statistics
@@ -105,9 +106,7 @@ def all_looks(batch: Batch, earlier: Sequence[Row], now: Clock) -> dict[str, Loo
 
     `earlier` are rows of the table looks, each experiment's of its committed run.
     """
-    past: dict[str, list[Row]] = {}
-    for row in earlier:
-        past.setdefault(row["experiment_id"], []).append(row)
+    past = rows_by_experiment(earlier)
     return {
         id_: _series(batch.take(mine), past.get(id_, []), now) for id_, mine in by_experiment(batch).items()
     }
