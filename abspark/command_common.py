@@ -194,15 +194,19 @@ def readings(
 ) -> dict[str, ReportData]:
     """By experiment, what a table of results by day is read with: as the experiment's page reads it."""
     from abspark.report.data import ReportData
+    from abspark.report.terminal import grouped
 
     now = datetime.now(UTC)
+    own, seen = (
+        {name: mine for (name,), mine in grouped(rows, "experiment_id")} for rows in (results, looks)
+    )
     return {
         name: ReportData(
             experiment,
             project.metrics,
             now,
-            results=[row for row in results if row["experiment_id"] == name],
-            looks=[row for row in looks if row["experiment_id"] == name],
+            results=own.get(name, []),
+            looks=seen.get(name, []),
             decision=next((row for row in decisions if row["experiment_id"] == name), None),
         )
         for name, experiment in project.experiments.items()

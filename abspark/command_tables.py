@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from abspark.command_common import require_pyspark, session
 from abspark.errors import UsageError, no_committed_run
+from abspark.naming import first_names
 from abspark.report.order import in_order
 from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from abspark.storage import LakeReader
 
 Rows = list[dict[str, Any]]
-
-_NAMED: Final = 5
-"""Experiments that a line names."""
 
 
 class LakeTables(Protocol):
@@ -82,8 +80,7 @@ def committed_experiments(tables: LakeTables, project: Project, named: Sequence[
     if named:
         return list(named)
     if others := sorted(heads.keys() - project.experiments.keys()):
-        shown = [*others[:_NAMED], *([f"{len(others) - _NAMED} more"] if len(others) > _NAMED else [])]
-        click.echo(f"not configured, so shown with --experiment alone: {', '.join(shown)}", err=True)
+        click.echo(f"not configured, so shown with --experiment alone: {first_names(others)}", err=True)
     return [name for name in project.experiments if name in heads]
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from abspark.config import Project, chosen_experiments
 from abspark.config.values import given_instant
 from abspark.errors import AbsparkError, UsageError
+from abspark.naming import first_names
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
 from abspark.stages.assign import assign
@@ -28,8 +29,6 @@ _STAGES: Final = {
     "results": ("moments", ("decisions", "results")),
 }
 """What a stage is for: the stage whose end has to be on record, and the tables that it writes first."""
-_NAMED: Final = 5
-"""Experiments that a line names."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,10 @@ def _newer(lake: Lake, heads: Mapping[str, str], as_of: datetime) -> dict[dateti
 
 
 def _replaced(as_of: datetime, newer: datetime, names: Sequence[str]) -> str:
-    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])]
     earlier = as_of.astimezone(UTC)
     return (
         f"  as_of {earlier:%Y-%m-%d %H:%M} UTC is earlier than {newer:%Y-%m-%d %H:%M} UTC, that of the results of "
-        f"{', '.join(shown)}, which this run will replace; another run with the later as_of brings them back"
+        f"{first_names(names)}, which this run will replace; another run with the later as_of brings them back"
     )
 
 

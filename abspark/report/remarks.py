@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from abspark.naming import first_names
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData
@@ -17,7 +18,6 @@ UNDECIDED: Final = "·"
 _STANDING: Final[Mapping[str, str]] = {"better": "✓", "worse": "✗"}
 _SIGNIFICANT: Final = "*"
 _STYLES: Final[Mapping[str, str]] = {"✓": "bold green", "✗": "bold red", _SIGNIFICANT: "bold"}
-_NAMED: Final = 5
 _NO_VERDICT: Final = {
     "not_finished": "no verdict yet: the experiment or its last window has not ended",
     "below_min_sample_size": "no verdict yet: a variant has fewer units than min_sample_size",
@@ -116,8 +116,7 @@ def _note(about: Sequence[Row], text: str) -> list[str]:
 def _of(about: Sequence[Row]) -> str:
     """The metrics that a note is about."""
     names = list(dict.fromkeys(row["metric"] for row in about))
-    shown = names if len(names) <= _NAMED else [*names[:_NAMED], f"{len(names) - _NAMED} more"]
-    return f"{', '.join(shown)}: "
+    return f"{first_names(names)}: "
 
 
 def _crosses_zero(row: Mapping[str, Any]) -> bool:
