@@ -15,6 +15,7 @@ from abspark.reasons import reason_sentence
 BETTER: Final = "better"
 WORSE: Final = "worse"
 OPEN: Final = "not shown to be better"
+UNJUDGED: Final = "not judged yet"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def judge(
 def _standing(row: Row | None, metric: Metric, decided: Decided | None) -> str:
     if row is None or row["effect"] is None:
         return OPEN
+    if row["reason"] == "not_finished":
+        return UNJUDGED
     if row["method"] == "bayesian":
         return _standing_of_posterior(row)
     if not row["significant"]:
