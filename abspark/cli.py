@@ -316,7 +316,9 @@ def require_health(rows: list[dict[str, Any]]) -> None:
         HealthError: Some are, or there are none at all.
     """
     if not rows:
-        raise HealthError("there is nothing to check: no run has committed anything", advice="abspark run")
+        raise HealthError(
+            "there is nothing to check: no run has committed a configured experiment", advice="abspark run"
+        )
     failed = [row for row in rows if row["status"] == "fail"]
     if failed:
         lines = [f"  {row['experiment_id']}: {row['check']}: {row['message']}" for row in failed]

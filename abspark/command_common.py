@@ -239,4 +239,4 @@ def show(
     elif committed:
         click.echo(f"the committed runs have no rows of {table}", err=True)
     else:
-        click.echo("nothing to show yet: no run has committed anything; abspark run", err=True)
+        click.echo("nothing to show yet: no run has committed a configured experiment; abspark run", err=True)

@@ -74,7 +74,7 @@ def committed_experiments(tables: LakeTables, project: Project, named: Sequence[
 
     heads = tables.commits()
     missing = [name for name in named if name not in heads]
-    require_known(project, missing)
+    require_known(project, missing, others=heads)
     if missing:
         raise no_committed_run(missing, heads)
     if named:

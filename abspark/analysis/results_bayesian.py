@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from abspark.analysis.best_treatment import normal_prior, probability_best
 from abspark.analysis.comparisons import Batch
 from abspark.config import Experiment
+from abspark.config.analysis import Analysis
 from abspark.stats.bayesian import BetaPrior, compare_effect, compare_proportions, relative_interval
 from abspark.stats.moments import Bools
 from abspark.stats.reasons import either
@@ -47,10 +48,10 @@ def bayesian_columns(batch: Batch) -> Columns:
 
 def _same_settings(batch: Batch) -> Iterator[tuple[Bools, Experiment]]:
     """Comparisons of one analysis configuration, with an experiment that has it."""
-    analyses = [pair.experiment.analysis for pair in batch.pairs]
-    for analysis in dict.fromkeys(analyses):
-        chosen = np.array([given == analysis for given in analyses])
-        yield chosen, batch.pairs[int(np.argmax(chosen))].experiment
+    first: dict[Analysis, int] = {}
+    settings = np.array([first.setdefault(pair.experiment.analysis, i) for i, pair in enumerate(batch.pairs)])
+    for place in first.values():
+        yield settings == place, batch.pairs[place].experiment
 
 
 def _proportions(batch: Batch, experiment: Experiment) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from abspark.config.project import Project
 from abspark.errors import UsageError
@@ -13,16 +13,15 @@ def as_ids(experiments: Sequence[str]) -> tuple[str, ...]:
     return (experiments,) if isinstance(experiments, str) else tuple(experiments)
 
 
-def require_known(project: Project, experiments: Sequence[str]) -> None:
-    """Every experiment that is named is configured.
+def require_known(project: Project, experiments: Sequence[str], others: Iterable[str] = ()) -> None:
+    """Every experiment that is named is configured, or one of `others` that may be named as well.
 
     Raises:
         UsageError: One is not.
     """
-    if unknown := [name for name in as_ids(experiments) if name not in project.experiments]:
-        raise UsageError(
-            f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(project.experiments) or "none"
-        )
+    known = dict.fromkeys((*project.experiments, *sorted(others)))
+    if unknown := [name for name in as_ids(experiments) if name not in known]:
+        raise UsageError(f"no experiment {', '.join(map(repr, unknown))}", allowed=", ".join(known) or "none")
 
 
 def chosen_experiments(project: Project, experiments: Sequence[str]) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def test_results_of_an_experiment_before_any_run(fails: Fails) -> None:
 
 def test_results_before_any_run(tiny: TinyProject, capsys: pytest.CaptureFixture[str]) -> None:
     for form, out, err in (
-        ("table", "", "nothing to show yet: no run has committed anything; abspark run\n"),
+        ("table", "", "nothing to show yet: no run has committed a configured experiment; abspark run\n"),
         ("json", "[]\n", ""),
     ):
         assert invoke(cli, tiny.command("results", "--format", form)) == 0

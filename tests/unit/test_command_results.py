@@ -107,7 +107,7 @@ def test_an_experiment_without_units_is_told_beside_the_results(monkeypatch: pyt
     ("checks", "told"),
     [
         ([{"check": "srm", "status": "pass"}], "the committed runs have no rows of drops\n"),
-        ([], "nothing to show yet: no run has committed anything; abspark run\n"),
+        ([], "nothing to show yet: no run has committed a configured experiment; abspark run\n"),
     ],
 )
 def test_without_drops_it_is_said_whether_anything_is_committed(
@@ -129,7 +129,7 @@ def test_a_gate_does_not_pass_where_nothing_is_committed(
     told = capsys.readouterr()
     assert told.out == "[]\n"
     assert told.err == (
-        "error: there is nothing to check: no run has committed anything\n  do: abspark run\n"
+        "error: there is nothing to check: no run has committed a configured experiment\n  do: abspark run\n"
     )
 
 

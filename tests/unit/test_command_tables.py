@@ -97,7 +97,7 @@ def test_where_only_others_have_committed_there_is_nothing_to_check(commands: Co
     assert (code, rows) == (4, [])
     assert told == (
         "not configured, so shown with --experiment alone: gone\n"
-        "error: there is nothing to check: no run has committed anything\n  do: abspark run\n"
+        "error: there is nothing to check: no run has committed a configured experiment\n  do: abspark run\n"
     )
 
 
@@ -105,7 +105,7 @@ def test_who_is_neither_configured_nor_in_the_lake_is_unknown(commands: Commands
     commands.have(gone="r1")
     code, rows, told = commands.say("health", "--experiment", "gone", "--experiment", "nope")
     assert (code, rows) == (2, None)
-    assert told == f"error: no experiment 'nope'\n  allowed: {CONFIGURED}\n"
+    assert told == f"error: no experiment 'nope'\n  allowed: {CONFIGURED}, gone\n"
     code, rows, told = commands.say("health", "--experiment", CONFIGURED)
     assert (code, rows) == (2, None)
     assert told.startswith(f"error: there are no results of {CONFIGURED} yet: no run has committed any\n")
