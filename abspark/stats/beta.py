@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 _BREAKS: Final = ndtr(np.arange(-8.0, 9.0, 2.0))
 _POINTS: Final = 16
 _FEW: Final = 8.0
+_NEXT_TO_1: Final = 1 - 2.0**-53
+"""The farthest difference that is tried: at 1 itself nothing is left to integrate over."""
 
 
 class _Rule(NamedTuple):
@@ -119,12 +121,13 @@ def few(first: Beta, second: Beta) -> NDArray[np.bool_]:
 
 
 def difference_cdf(first: Beta, second: Beta, *, fine: int) -> Callable[[Floats], Floats]:
-    """The function d -> P(X_first - X_second <= d) for d (r,) in (-1, 1); `fine` 1 where `few` holds."""
+    """The function d -> P(X_first - X_second <= d) for d (r,) in [-1, 1]; `fine` 1 where `few` holds."""
     is_first = _variance(first) <= _variance(second)
     pair = _pair(first, second, is_first, _FINE if fine else _COARSE)
 
     def cdf(d: Floats) -> Floats:
-        shift = np.where(is_first, -d, d)
+        inside = np.clip(d, -_NEXT_TO_1, _NEXT_TO_1)
+        shift = np.where(is_first, -inside, inside)
         limits = logit(np.clip(-shift, 0.0, 1.0)), logit(np.clip(1 - shift, 0.0, 1.0))
         below = _wide_below(pair, lambda x: x + shift[:, None], limits)
         return np.asarray(np.where(is_first, 1 - below, below))

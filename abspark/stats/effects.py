@@ -139,24 +139,27 @@ def cuped_ratio_by_mean_effect(control: Moments, treatment: Moments) -> Effect:
 def proportion_effect(control: Moments, treatment: Moments) -> Effect:
     """Difference of proportions, with variance p (1 - p) / n and a normal reference.
 
-    Where one arm has nothing but 0 and the other nothing but 1, that variance would be 0 beside the largest effect
-    there is: p is then that of both arms together, as without an effect. That says nothing of -100 %, which keeps no
-    error.
+    Where an arm has nothing but 0, or nothing but 1, its variance would be 0: none of 100 units beside 1 % of very
+    many would be many standard errors away, though one time in three that is chance. Where the pooled variance of the
+    test is larger then, both arms have that: interval and test agree. It says nothing of -100 %, which keeps no error.
     """
     p = [moments.mean[:, NUM] for moments in (control, treatment)]
     n = [np.where(moments.n > 1, moments.n, np.nan) for moments in (control, treatment)]
     spread = [np.where(_is_proportion(share), share * (1 - share), np.nan) for share in p]
-    pooled = (n[0] * p[0] + n[1] * p[1]) / (n[0] + n[1])
-    opposite = (spread[0] == 0) & (spread[1] == 0) & (p[0] != p[1])
+    together = (n[0] * p[0] + n[1] * p[1]) / (n[0] + n[1])
+    pooled = together * (1 - together)
+    alike = [(values == 0) & (p[0] != p[1]) for values in spread]
+    larger = pooled * (1 / n[0] + 1 / n[1]) > spread[0] / n[0] + spread[1] / n[1]
+    is_pooled = (alike[0] | alike[1]) & larger
 
     def arm(side: int) -> Arm:
-        variance = np.where(opposite, pooled * (1 - pooled), spread[side]) / n[side]
+        variance = np.where(is_pooled, pooled, spread[side]) / n[side]
         units = (control, treatment)[side].n
         return Arm(units, p[side], p[side], variance, variance, variance, np.full(len(units), np.inf))
 
     bad = ~(_is_proportion(p[0]) & _is_proportion(p[1]))
     effect = compare(arm(0), arm(1), masks=[(bad, reasons.NOT_A_PROPORTION)])
-    lost = opposite & (p[1] == 0)
+    lost = alike[1] & (p[1] == 0) & (effect.reason == reasons.NONE)
     return replace(
         effect,
         relative_variance=np.where(lost, 0.0, effect.relative_variance),

@@ -96,7 +96,7 @@ def proportion_z(
 ) -> FixedResult:
     """z-test of two proportions with the pooled variance p (1 - p); takes what `proportion_effect` gives.
 
-    The interval has the effect's own variance (unpooled, unless all of one arm is 0 and all of the other 1), so
+    The interval has the effect's own variance (unpooled, but beside an arm of nothing but 0 or 1), so
     near alpha the test and the interval may disagree. Ends are kept within -1 and 1. `newcombe` and
     `agresti_caffo` replace the interval of the effect, for small counts; they stay defined where nothing varies.
     The relative interval has the effect's own variance in each case.

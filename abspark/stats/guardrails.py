@@ -60,7 +60,8 @@ def guardrail(
     """Both tests of a batch; `direction` is +1 where more is better, -1 where less is.
 
     A relative margin tests treatment - (1 -/+ margin) control as one linear combination, so the error of
-    the control mean counts (Rothmann, Wiens & Chan 2011, sec. 5.3); with adjustment the effect is the
+    the control mean counts (Laster & Johnson 2003, Statistics in Medicine 22, 187-200; of
+    proportions with Kotler 2006, 25, 1115-1130); with adjustment the effect is the
     adjusted one and the margin is taken of the raw control mean.
 
     Raises:

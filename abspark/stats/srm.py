@@ -23,11 +23,19 @@ SrmMethod = Literal["auto", "chi_square", "exact"]
 
 SMALL_EXPECTED: Final = 5.0
 """Below this many expected units in a variant the chi-square approximation is not trusted (Cochran 1954)."""
+TAIL: Final = 0.01
+MANY_EXPECTED: Final = 500.0
+"""A chi-square p below `TAIL` is not trusted below this many expected units in a variant of one period.
+
+Counts are skewed, and the farther out the more it tells: of a variant with a share of 1 % that expects 5 units p
+is below 2e-6, the level of one of 500 segment values, 30 times too often.
+"""
 MOST_OUTCOMES: Final = 100_000
 """The exact test enumerates this many outcomes at most."""
 TIE: Final = 1e-9
 _BLOCK: Final = 4_000_000
 _PLAIN: Final = 2
+_TWO: Final = 2
 _NO_SPREAD: Final = 1e-12
 """Eigenvalues up to this are rounding of 0."""
 
@@ -43,8 +51,8 @@ class SrmResult(NamedTuple):
         p_value: probability of counts at least as unlikely as these if the shares hold; exactly 0 where
             the statistic is infinite.
         expected: units expected per variant, over all periods; NaN where a row has no such variant.
-        exact: whether p comes from the multinomial distribution instead of the chi-square approximation;
-            with several periods, from that of their average shares.
+        exact: whether p comes from the multinomial distribution, or the binomials of the variants, instead of the
+            chi-square approximation; with several periods, from those of their average shares.
         reason: why p is NaN, or 0.
     """
 
@@ -59,10 +67,12 @@ class SrmResult(NamedTuple):
 def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") -> SrmResult:
     """Goodness of fit of counts to weights (which need not sum to 1), by chi-square or exactly.
 
-    `auto` is exact where a variant expects fewer than 5 units and the outcomes can be enumerated, `exact`
-    wherever they can. The exact p sums the probability of all outcomes that are no likelier than the one
-    seen. With several periods it takes their average shares, whose counts spread more, so that p errs on the
-    large side (shown for two variants: Hoeffding 1956, thm. 5).
+    `auto` is exact where a variant expects fewer than 5 units; with one period also where it expects fewer than
+    500 and chi-square gives p < 1 %. `exact` is wherever it can be. The exact p sums the probability of all outcomes
+    that are no likelier than the one seen. Where these are too many, few units are tested variant by variant, which
+    errs on the large side; so are two variants far out in the tail, of which that is the whole test. With several
+    periods the average shares are taken, whose counts spread more, so that p errs on the large side (shown for two
+    variants: Hoeffding 1956, thm. 5).
 
     Raises:
         ValueError: the shapes differ.
@@ -91,8 +101,11 @@ def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") ->
     sound = reason == reasons.NONE
     statistic, dof = np.where(sound, statistic, np.nan), np.where(sound | stray, dof, np.nan)
     p = np.asarray(special.chdtrc(dof, statistic), dtype=np.float64)
-    exact = sound & _to_be_exact(found, expected, method)
-    p[exact] = _exact_p(found[exact], expected[exact] / total[exact, None])
+    one_period = (units > 0).sum(axis=1) == 1
+    enumerated, by_variant = _to_be_exact(found, expected, method, tail=one_period & (p < TAIL))
+    for test, rows in ((_exact_p, sound & enumerated), (_p_by_variant, sound & by_variant)):
+        p[rows] = test(found[rows], expected[rows] / total[rows, None])
+    exact = sound & (enumerated | by_variant)
     p = np.maximum(p, SMALLEST)
     impossible = reason == reasons.UNITS_WHERE_NONE_EXPECTED
     statistic[impossible], p[impossible] = np.inf, 0.0
@@ -130,14 +143,19 @@ def _over_periods(off: Floats, expected: Floats, units: Floats, share: Floats) -
     return np.asarray(statistic, dtype=np.float64), free.sum(axis=1).astype(np.float64)
 
 
-def _to_be_exact(seen: Floats, expected: Floats, method: SrmMethod) -> Bools:
+def _to_be_exact(seen: Floats, expected: Floats, method: SrmMethod, *, tail: Bools) -> tuple[Bools, Bools]:
+    """Which rows are tested by enumeration, and which variant by variant; `tail` are those of a small chi-square p."""
     if method == "chi_square":
-        return np.zeros(len(seen), dtype=np.bool_)
+        return np.zeros(len(seen), dtype=np.bool_), np.zeros(len(seen), dtype=np.bool_)
     total, variants = seen.sum(axis=1), (expected > 0).sum(axis=1)
     outcomes = special.binom(total + variants - 1, np.maximum(variants - 1, 0))
     whole = (seen == np.floor(seen)).all(axis=1)
-    small = ((expected > 0) & (expected < SMALL_EXPECTED)).any(axis=1)
-    return np.asarray(whole & (outcomes <= MOST_OUTCOMES) & (small | (method == "exact")))
+    least = np.where(expected > 0, expected, np.inf).min(axis=1, initial=np.inf)
+    few, skewed = least < SMALL_EXPECTED, tail & (least < MANY_EXPECTED)
+    two, enumerable = variants == _TWO, outcomes <= MOST_OUTCOMES
+    enumerated = enumerable & (few | (skewed & ~two) | (method == "exact"))
+    by_variant = ~enumerated & (few | (skewed & two))
+    return np.asarray(whole & enumerated), np.asarray(whole & by_variant)
 
 
 def _exact_p(seen: Floats, share: Floats) -> Floats:
@@ -159,6 +177,19 @@ def _exact_p(seen: Floats, share: Floats) -> Floats:
             limit = log_own + TIE * (1 + np.abs(log_own))
             p[part] = np.where(log_all <= limit[:, None], np.exp(log_all), 0.0).sum(axis=1)
     return np.minimum(p, 1.0)
+
+
+def _p_by_variant(seen: Floats, share: Floats) -> Floats:
+    """The smallest of the variants' two-sided binomial p, times as many as there are; two variants are one test."""
+    total, open_variants = seen.sum(axis=1, keepdims=True), share > 0
+    w = np.where(open_variants, share, 0.5)
+    up = special.betainc(np.maximum(seen, 1.0), total - seen + 1, w)
+    down = special.betainc(np.maximum(total - seen, 1.0), seen + 1, 1 - w)
+    tails = np.minimum(np.where(seen > 0, up, 1.0), np.where(seen < total, down, 1.0))
+    variants = open_variants.sum(axis=1)
+    tests = np.where(variants == _TWO, 1, variants)
+    smallest = np.where(open_variants, tails, 1.0).min(axis=1)
+    return np.asarray(np.minimum(2 * tests * smallest, 1.0), dtype=np.float64)
 
 
 def _log_ways(counts: Floats) -> Floats:

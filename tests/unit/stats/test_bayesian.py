@@ -167,6 +167,14 @@ def test_large_counts_approach_the_normal():
     assert result.low[0] == pytest.approx(4e-5 - norm.isf(0.025) * error, abs=1e-3 * error)
 
 
+def test_an_interval_that_ends_next_to_1_has_its_end() -> None:
+    """Of Beta(0.1, n + 0.1) against Beta(n + 0.1, 0.1) the upper end is 1 to the last digit."""
+    result = compare_proportions([[0, 1], [3, 0]], [[1, 1], [3, 3]], prior=BetaPrior(0.1, 0.1), alpha=0.05)
+    np.testing.assert_allclose([result.high[0], result.low[1]], [1, -1], rtol=1e-7)
+    assert (result.low < result.effect).all()
+    assert (result.effect < result.high).all()
+
+
 def test_the_prior_counts():
     strong = compare_proportions([[5, 9]], [[50, 50]], prior=BetaPrior(50, 450), alpha=0.05)
     weak = compare_proportions([[5, 9]], [[50, 50]], prior=UNIFORM, alpha=0.05)

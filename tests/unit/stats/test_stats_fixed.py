@@ -203,6 +203,24 @@ def test_proportions_without_any_success() -> None:
     assert np.isnan(newcombe.statistic[0])
 
 
+@pytest.mark.parametrize("successes", [0, 100])
+def test_an_arm_of_nothing_but_0_or_1_has_an_error(successes: int) -> None:
+    """Beside 1 % or 99 % of 9,900 units p is 32 %, so the interval holds 0, and the standard error says as much."""
+    control = np.arange(9900) < (99 if successes == 0 else 9801)
+    effect = proportion_effect(
+        Moments.from_samples(control.astype(float)), Moments.from_samples(np.full(100, successes / 100))
+    )
+    result = proportion_z(effect)
+    assert_allclose(result.p_value, 0.32, atol=0.01)
+    assert result.low[0] < 0 < result.high[0]
+    assert_allclose(abs(effect.effect / result.std_error), abs(result.statistic), rtol=0.01)
+
+
+def test_one_unit_an_arm_is_too_few_whatever_its_value() -> None:
+    effect = proportion_effect(Moments.from_samples([1.0]), Moments.from_samples([0.0]))
+    assert proportion_z(effect).reason.tolist() == [reasons.N_BELOW_2]
+
+
 def test_only_effects_of_proportions_are_taken() -> None:
     effect = mean_effect(Moments.from_samples([1.0, 0.0]), Moments.from_samples([1.0, 0.0]))
     with pytest.raises(ValueError, match="takes the effects of proportion_effect"):

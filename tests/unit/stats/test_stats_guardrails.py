@@ -103,3 +103,17 @@ def test_a_proportion_that_breaks_down_wholly_is_harmed(kind: MarginKind) -> Non
     spread = (1 + (0.81 if kind == "relative" else 1)) / 400
     assert_allclose(result.statistic, -0.9 / np.sqrt(spread), rtol=1e-12)
     assert (result.harmed.tolist(), result.non_inferior.tolist()) == ([True], [False])
+
+
+@pytest.mark.parametrize(
+    ("kind", "margin"), [("absolute", 0.0005), ("relative", 0.05)], ids=["absolute", "relative"]
+)
+@pytest.mark.parametrize("less", [False, True])
+def test_a_few_units_that_are_all_alike_show_no_harm(kind: MarginKind, margin: float, less: bool) -> None:
+    """None of 100 units beside 1 % of 9,900: it happens one time in three. So it is with all beside 99 %."""
+    control, few = np.arange(9900) < 99, np.zeros(100)
+    values = (1.0 - control, 1.0 - few) if less else (control.astype(float), few)
+    effect = proportion_effect(*map(Moments.from_samples, values))
+    result = guardrail(effect, margin=margin, direction=-1 if less else 1, kind=kind)
+    assert not result.harmed.any()
+    assert result.p_harm[0] > 0.1

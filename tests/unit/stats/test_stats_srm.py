@@ -178,3 +178,39 @@ def test_variants_that_are_open_in_some_periods_only() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match="one shape"):
         srm([1, 2, 3], [0.5, 0.5])
+
+
+@pytest.mark.parametrize(("units", "share"), [(500, 0.01), (5000, 0.01), (1000, 0.1), (200_000, 0.00002)])
+@pytest.mark.parametrize("level", [1e-3, 1e-3 / 50, 1e-3 / 500])
+def test_far_out_in_the_tail_no_level_is_exceeded(units: int, share: float, level: float) -> None:
+    """Of two variants the chance of every outcome is known, so the error is computed, not simulated."""
+    seen = np.arange(stats.binom.isf(1e-15, units, share) + 1)
+    result = srm(np.column_stack([units - seen, seen]), [[1 - share, share]] * len(seen))
+    chances = stats.binom.pmf(seen, units, share)
+    assert chances[result.p_value < level].sum() <= level
+    assert result.exact[result.p_value < level].all()
+
+
+def test_two_variants_in_the_tail_have_twice_the_binomial_tail() -> None:
+    seen, units, share = np.array([0, 25, 30]), 1000, 0.01
+    result = srm(np.column_stack([units - seen, seen]), [[1 - share, share]] * 3)
+    tails = np.minimum(stats.binom.cdf(seen, units, share), stats.binom.sf(seen - 1, units, share))
+    assert_allclose(result.p_value, 2 * tails, rtol=1e-9)
+
+
+@pytest.mark.parametrize("share", [(0.98, 0.01, 0.01), (0.82, *[0.02] * 9)])
+def test_few_expected_among_too_many_outcomes_keep_the_level(share: tuple[float, ...]) -> None:
+    """100,000 draws of 480 or 60 units; with chi-square more than twice as many lie below 0.1 %."""
+    units, draws, level = {3: 480, 10: 60}[len(share)], 100_000, 0.001
+    counts, times = np.unique(
+        np.random.default_rng(3).multinomial(units, share, draws), axis=0, return_counts=True
+    )
+    result = srm(counts, np.tile(share, (len(counts), 1)))
+    assert result.exact.all()
+    assert times[result.p_value < level].sum() <= stats.binom.ppf(0.999, draws, level)
+
+
+def test_by_variant_the_smallest_p_counts_as_often_as_there_are_variants() -> None:
+    counts, share = np.array([470, 8, 12, 0]), [0.98, 0.01, 0.01, 0]
+    tails = 2 * np.minimum(stats.binom.cdf(counts, 490, share), stats.binom.sf(counts - 1, 490, share))
+    assert_allclose(srm(counts, share).p_value, 3 * tails[:3].min(), rtol=1e-9)
