@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
@@ -11,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 _STRICT: Final = {"mode": "FAILFAST"}
+_INSTANT: Final = re.compile(r"\btimestamp\b(?!\s*:)", re.IGNORECASE)
 _FEW: Final = 2_000
 """Rows up to which the parser of SQL is quick enough."""
 
@@ -24,7 +26,8 @@ def local_frame(spark: SparkSession, rows: Iterable[Sequence[Any]], ddl: str) ->
     """
     names = [name for name, _ in _columns(ddl)]
     texts = [json.dumps(dict(zip(names, row, strict=True)), default=_text, allow_nan=False) for row in rows]
-    types = ", ".join(f"`{name}`: {kind}" for name, kind in _columns(ddl))
+    # what the word timestamp alone means is for the session to say
+    types = ", ".join(f"`{name}`: {_INSTANT.sub('timestamp_ltz', kind)}" for name, kind in _columns(ddl))
     if not 0 < len(texts) <= _FEW:
         every = F.from_json(F.lit(f"[{','.join(texts)}]"), f"array<struct<{types}>>", _STRICT)
         return spark.range(0, 1, 1, 1).select(F.inline(every))

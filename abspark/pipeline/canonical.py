@@ -155,15 +155,23 @@ def _counted_in_nanoseconds(count: Column) -> Column:
 
 
 def _parsed(text: Column, source: Source) -> Column:
-    if source.time_format is not None:
-        parsed = F.try_to_timestamp(text, F.lit(source.time_format))
-    else:
-        # a time of day alone would be taken for today's
-        parsed = F.when(~F.trim(text).rlike(_TIME_OF_DAY), text.try_cast("timestamp"))
-    if source.time_zone == "UTC":
+    if source.time_format is None:
+        return _iso_time(text, source.time_zone)
+    parsed = F.try_to_timestamp(text, F.lit(source.time_format))
+    return _unless_offset(parsed, text, _OFFSET_AT_END, source.time_zone)
+
+
+def _iso_time(text: Column, zone: str) -> Column:
+    # a time of day alone would be taken for today's
+    parsed = F.when(~F.trim(text).rlike(_TIME_OF_DAY), text.try_cast("timestamp"))
+    return _unless_offset(parsed, text, _OFFSET, zone)
+
+
+def _unless_offset(parsed: Column, text: Column, offset: str, zone: str) -> Column:
+    """The instant that a text means, in the zone unless it has an offset of its own."""
+    if zone == "UTC":
         return parsed
-    offset = _OFFSET if source.time_format is None else _OFFSET_AT_END
-    return F.when(F.trim(text).rlike(offset), parsed).otherwise(_in_zone(parsed, source.time_zone))
+    return F.when(F.trim(text).rlike(offset), parsed).otherwise(_in_zone(parsed, zone))
 
 
 def _in_zone(local: Column, zone: str) -> Column:
@@ -185,8 +193,19 @@ def _cast(raw: DataFrame, source: Source, name: str, wanted: str) -> Column:
             allowed=f"a type that {present.simpleString()} converts to",
             advice="declare the column's own type in the source's properties",
         )
-    cast = column.try_cast(target)
-    if isinstance(present, T.NumericType) and isinstance(target, T.TimestampType):
+    if isinstance(target, T.TimestampType):
+        return _cast_to_instant(column, present, source.time_zone)
+    return column.try_cast(target)
+
+
+def _cast_to_instant(column: Column, present: T.DataType, zone: str) -> Column:
+    """An instant beside the row's time: what has no offset is local to the same zone."""
+    if isinstance(present, T.StringType):
+        return _iso_time(column, zone)
+    cast = column.try_cast("timestamp")
+    if isinstance(present, T.TimestampNTZType | T.DateType):
+        return _in_zone(cast, zone)
+    if isinstance(present, T.NumericType):
         # seconds; what counts in smaller units would come out as the last instant there is
         return F.when(column.between(-_MOST_SECONDS, _MOST_SECONDS), cast)
     return cast

@@ -16,6 +16,7 @@ from abspark.errors import LakeError
 from abspark.schemas import ASSIGNMENTS, COMMITS, LOOKS, RUNS, TABLES
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
 _SWITCH: Final = "commits.json"
@@ -175,7 +176,6 @@ def _local(location: str) -> Path | None:
 
 
 def _delta(root: Path, table: str) -> Dataset | None:
-    from deltalake import DeltaTable
     from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
     folder = root / table
@@ -183,17 +183,32 @@ def _delta(root: Path, table: str) -> Dataset | None:
         return None
     # delta-rs's own file system is in Python: Arrow's threads call it, and abort the process if it is about to end
     files = SubTreeFileSystem(folder.absolute().as_posix(), LocalFileSystem())
-    return DeltaTable(folder).to_pyarrow_dataset(filesystem=files)
+    return _readable(folder).to_pyarrow_dataset(filesystem=files)
+
+
+def _readable(folder: Path) -> DeltaTable:
+    """The table in a folder.
+
+    Raises:
+        DeltaProtocolError: Its files call the columns by other names, which delta-rs would read as NULL.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaProtocolError
+
+    table = DeltaTable(folder)
+    mapping = table.metadata().configuration.get("delta.columnMapping.mode", "none")
+    if mapping != "none":
+        raise DeltaProtocolError(f"columns are mapped by {mapping}")
+    return table
 
 
 def _all_readable(root: Path) -> bool:
-    """Whether delta-rs knows the features of every table, such as none with deletion vectors."""
-    from deltalake import DeltaTable
+    """Whether delta-rs knows the features of every table, such as none with deletion vectors or mapped columns."""
     from deltalake.exceptions import DeltaError, DeltaProtocolError
 
     for log in sorted(root.glob("*/_delta_log")):
         try:
-            DeltaTable(log.parent).to_pyarrow_dataset()
+            _readable(log.parent).to_pyarrow_dataset()
         except DeltaProtocolError:
             return False
         except DeltaError:

@@ -33,8 +33,24 @@ _RUN_SETTINGS: Final = {
     "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.caseSensitive": "false",
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    # Java's old parser takes what begins like a date for one
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # what type a number or a text that is written out has, and how many digits arithmetic with decimals keeps
+    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
+    "spark.sql.legacy.consecutiveStringLiterals.enabled": "false",
+    "spark.sql.legacy.exponentLiteralAsDecimal.enabled": "false",
+    "spark.sql.legacy.literal.pickMinimumPrecision": "true",
+    # the text of an array, by which values are told apart; where its end is; that differences of times have an order
+    "spark.sql.legacy.castComplexTypesToString.enabled": "false",
+    "spark.sql.legacy.negativeIndexInArrayInsert": "false",
+    "spark.sql.legacy.interval.enabled": "false",
     # milliseconds would cut the lake's instants
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # a local time in Parquet is one, and is moved by the source's time zone; the oldest form of instants is readable
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.parquet.int96AsTimestamp": "true",
+    # what is grouped by is a column of what comes out
+    "spark.sql.retainGroupColumns": "true",
     # nanoseconds, in which pandas writes instants, are none of Spark's: see time_unit
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     # a folder named experiment=007 means the text 007
@@ -48,11 +64,11 @@ _REQUIRED: Final = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")
 def run_settings(spark: SparkSession) -> Iterator[None]:
     """Within it the time zone is UTC, ANSI is off, partition folders are text and no file of a log is left out.
 
-    Literals, names of columns and types of instants mean what they do in Spark by default, and nanoseconds are
-    numbers. A key that a map has twice is no error, what is NULL has no size, and no generated method is longer than
-    Java compiles, unless the session has its own limit or its Java has none. What a platform lets nobody set is left as
-    it is, but for the time zone and ANSI. Runs in several threads may share a session: the last to leave restores what
-    the first found.
+    Literals, patterns of dates, decimals, names of columns and types of instants mean what they do in Spark by
+    default, and nanoseconds are numbers. A key that a map has twice is no error, what is NULL has no size, and no
+    generated method is longer than Java compiles, unless the session has its own limit or its Java has none. What a
+    platform lets nobody set is left as it is, but for the time zone and ANSI. Runs in several threads may share a
+    session: the last to leave restores what the first found.
 
     Raises:
         AbsparkError: The session lets nobody set the time zone or ANSI.

@@ -190,6 +190,19 @@ def test_numbers_as_properties_in_time_are_seconds(spark: SparkSession) -> None:
     assert [row[0] for row in frame.select(F.unix_micros("x")).collect()] == [1_000_000, None]
 
 
+def test_properties_without_an_offset_are_local_as_times_are(spark: SparkSession) -> None:
+    raw = spark.sql(
+        f"SELECT 'u' AS who, '{NOON}' AS when, '{NOON}' AS text, '{NOON}Z' AS whole, '12:00' AS clock, "
+        f"TIMESTAMP_NTZ '{NOON}' AS ntz, DATE '2026-10-01' AS day, TIMESTAMP '{NOON}' AS instant"
+    )
+    names = ("text", "whole", "clock", "ntz", "day", "instant")
+    frame = canonical(raw, source(time_zone=BERLIN, properties=dict.fromkeys(names, "timestamp")))
+    [row] = frame.select(*(F.unix_micros(name) for name in ("time", *names))).collect()
+    here, there = utc(2026, 10, 1, 10), utc(2026, 10, 1, 12)
+    # a time of day alone is no instant, as today's would be another one tomorrow
+    assert tuple(row) == (here, here, there, None, here, utc(2026, 9, 30, 22), there)
+
+
 def test_attributes_come_as_text(spark: SparkSession) -> None:
     raw = spark.sql("SELECT 'u' AS who, 'a' AS arm, DATE '2026-10-01' AS when, 3 AS level")
     given = ExposureSource.model_validate(

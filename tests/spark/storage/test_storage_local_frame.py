@@ -28,6 +28,19 @@ def test_rows_survive_whatever_their_number(spark: SparkSession, count: int) -> 
     assert_df_equality(found, expected, ignore_row_order=True, ignore_nullable=True)
 
 
+@pytest.mark.parametrize("count", [1, 2_001])
+def test_instants_are_instants_in_whatever_session(spark: SparkSession, count: int) -> None:
+    meant, other = "spark.sql.timestampType", "TIMESTAMP_NTZ"
+    before = spark.conf.get(meant)
+    spark.conf.set(meant, other)
+    try:
+        found = local_frame(spark, [(AT,)] * count, "at timestamp").first()
+    finally:
+        spark.conf.set(meant, str(before))
+    assert found is not None
+    assert found["at"].astimezone(UTC) == AT
+
+
 def test_no_rows_have_the_columns(spark: SparkSession) -> None:
     found = local_frame(spark, [], DDL)
     assert_df_equality(found, spark.createDataFrame([], DDL), ignore_nullable=True)

@@ -17,7 +17,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from abspark.config.environment import Lake
 from abspark.errors import LakeError
 from abspark.schemas import TABLES
-from abspark.storage.lake_reader import LakeReader, open_reader
+from abspark.storage.lake_reader import LakeReader, delta_commits, open_reader
 
 AT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 SWITCH = [{"experiment_id": "exp", "run_id": "r 2", "previous_run_id": "r1", "committed_at": AT}]
@@ -173,6 +173,34 @@ def test_features_that_delta_rs_lacks_are_left_to_spark(tmp_path: Path) -> None:
         configuration={"delta.enableDeletionVectors": "true"},
     )
     assert open_reader(config(tmp_path, "delta")) is None
+
+
+def test_columns_that_files_call_otherwise_are_left_to_spark(tmp_path: Path) -> None:
+    """A table that a session with column mapping by default made: of protocol 2 and 5, without reader features."""
+    write(tmp_path, "delta", "commits", SWITCH)
+    assert delta_commits(str(tmp_path)) == SWITCH
+    log = tmp_path / "commits" / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "protocol" in action:
+            action["protocol"] = {"minReaderVersion": 2, "minWriterVersion": 5}
+        if "metaData" in action:
+            action["metaData"]["configuration"] = {"delta.columnMapping.mode": "name"}
+            action["metaData"]["schemaString"] = _with_other_names(action["metaData"]["schemaString"])
+    log.write_text("\n".join(map(json.dumps, actions)))
+    assert delta_commits(str(tmp_path)) is None
+    assert open_reader(config(tmp_path, "delta")) is None
+
+
+def _with_other_names(schema: str) -> str:
+    """The schema with the names that the files have for its columns."""
+    found = json.loads(schema)
+    for number, field in enumerate(found["fields"]):
+        field["metadata"] = {
+            "delta.columnMapping.id": number,
+            "delta.columnMapping.physicalName": f"col-{number}",
+        }
+    return json.dumps(found)
 
 
 def test_a_file_url_is_a_path(tmp_path: Path) -> None:
