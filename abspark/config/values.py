@@ -168,7 +168,8 @@ def check_time_zone(name: str) -> str:
             pass
         else:
             return name
-    guess = near_miss(name, available_timezones())
+    places = [zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")]
+    guess = near_miss(name, sorted(places))  # CEST is near EST, and GMT+1 near Etc/GMT+1: other offsets
     raise ValueError(f"is no IANA time zone{guess or ', as Europe/Berlin or UTC are'}")
 
 

@@ -86,7 +86,14 @@ SOURCE_FAULTS = [
     ),
     (
         PATH, f"{PATH}    time_zone: right/UTC\n",
-        [":5 exposures[0].time_zone = right/UTC: is no IANA time zone; did you mean 'Etc/UTC'?"],
+        [":5 exposures[0].time_zone = right/UTC: is no IANA time zone, as Europe/Berlin or UTC are"],
+    ),
+    *(
+        (
+            PATH, f"{PATH}    time_zone: {zone}\n",
+            [f":5 exposures[0].time_zone = {zone}: is no IANA time zone, as Europe/Berlin or UTC are"],
+        )
+        for zone in ("CEST", "GMT+1", "PST")
     ),
     ("unit: uid, ", "", [":5 exposures[0].columns.unit: is missing"]),
     ("variant: arm", "variant: 5", [':5 exposures[0].columns.variant = 5: must be text; put it in quotes: "…"']),
