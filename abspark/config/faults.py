@@ -88,10 +88,10 @@ def key_text(path: Path) -> str:
     return text
 
 
-def near_miss(word: str, known: Iterable[str]) -> str:
+def near_miss(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """`; did you mean 'x'?`, or nothing when no known word is near."""
     by_fold = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=cutoff)
     return f"; did you mean {by_fold[close[0]]!r}?" if close else ""
 
 

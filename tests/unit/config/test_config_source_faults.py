@@ -93,7 +93,7 @@ SOURCE_FAULTS = [
             PATH, f"{PATH}    time_zone: {zone}\n",
             [f":5 exposures[0].time_zone = {zone}: is no IANA time zone, as Europe/Berlin or UTC are"],
         )
-        for zone in ("CEST", "GMT+1", "PST")
+        for zone in ("CEST", "GMT+1", "PST", "Asia/Bombay2")
     ),
     ("unit: uid, ", "", [":5 exposures[0].columns.unit: is missing"]),
     ("variant: arm", "variant: 5", [':5 exposures[0].columns.variant = 5: must be text; put it in quotes: "…"']),
