@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -243,6 +244,10 @@ for command in (command_assign, compare, power, report, simulate, demo):
 
 def main() -> None:
     """Run the command line and exit with the code that the outcome asks for."""
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # where it can't show all characters those are escaped, as on stderr
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(invoke(cli))
 
 

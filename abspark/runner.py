@@ -12,6 +12,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from abspark.config import Project, chosen_experiments
+from abspark.config.chosen import require_project
 from abspark.config.values import given_instant
 from abspark.errors import AbsparkError, UsageError
 from abspark.naming import first_names
@@ -22,7 +23,7 @@ from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, cancel_tagged, meter_of, open_lake, run_settings, tagged
+from abspark.storage import Lake, cancel_tagged, has_stopped, meter_of, open_lake, run_settings, tagged
 
 _STAGES: Final = {
     "moments": ("assignments", ("unit_metrics", "moments")),
@@ -189,10 +190,18 @@ def lake_of(spark: SparkSession, project: Project) -> Lake:
     """The lake of the project's environment.
 
     Raises:
-        UsageError: The project was loaded without an environment.
+        UsageError: It is no project, it was loaded without an environment, or the session was stopped.
     """
+    require_project(project)
     if project.environment is None:
-        raise UsageError("no environment was chosen", advice="name one with --env")
+        raise UsageError(
+            "no environment was chosen", advice="name one: --env, or the second argument of load_project"
+        )
+    if has_stopped(spark):
+        raise UsageError(
+            "the Spark session has been stopped",
+            advice="open another, e.g. open_session(project.environment)",
+        )
     return open_lake(spark, project.environment.lake)
 
 

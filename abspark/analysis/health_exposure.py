@@ -13,6 +13,10 @@ from abspark.schemas import SAMPLE
 _OUTSIDE_ADVICE: Final = (
     "Compare start and end with when the experiment was really on; exposures outside don't count."
 )
+_ALL_OUTSIDE_ADVICE: Final = (
+    "Compare columns.time, time_unit and time_zone of the source with the log's times, and start and end with when the "
+    "experiment was really on; exposures outside don't count."
+)
 _BEFORE_ADVICE: Final = (
     "Units act before they are seen as exposed: look whether exposures are logged late, after the action that they "
     "should precede. Returning units have such events in a sound experiment too."
@@ -42,7 +46,8 @@ def _outside(drops: Sequence[Row], profile: Sequence[Row], experiment: Experimen
     for row in drops:
         if row["stage"] == "exposures":
             rows[row["reason"]] += row["rows"]
-    total = rows.total() + sum(row["n"] for row in profile)
+    kept = sum(row["n"] for row in profile)
+    total = rows.total() + kept
     if not total:
         return skipped(experiment, "exposures_outside_interval", "No exposures.")
     outside = rows["outside_interval"]
@@ -52,7 +57,7 @@ def _outside(drops: Sequence[Row], profile: Sequence[Row], experiment: Experimen
         "exposures_outside_interval",
         experiment.health.exposures_outside_interval,
         share,
-        advice=_OUTSIDE_ADVICE,
+        advice=_OUTSIDE_ADVICE if kept else _ALL_OUTSIDE_ADVICE,
         observed=f"{outside:,} of {total:,} exposures ({percentage(share)})",
         expected="none",
         message=f"{percentage(share)} of the exposures lie before the experiment's start or after its end.",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
-from abspark.analysis.health_row import HealthRow, Row, graded, percentage, skipped
+from abspark.analysis.health_row import HealthRow, Row, graded, health_row, percentage, skipped
 from abspark.config import Experiment
 from abspark.schemas import NO_EXPERIMENT
 
@@ -35,6 +35,10 @@ _ADVICE: Final = {
 _NAMELESS_ADVICE: Final = (
     "Look at these rows in the log: lines that are broken, or a column that was mapped wrongly. Exposures of the "
     "experiment may be among them."
+)
+_OTHERS_ADVICE: Final = (
+    "Compare the experiment's id with what the log calls it, capitals and blanks included, and columns.experiment with "
+    "the log."
 )
 _IDS_ADVICE: Final = (
     "Compare columns.unit with the log. Rows of visitors whom nobody knows are no fault; what units did before they "
@@ -77,7 +81,13 @@ def exposures_lost(
     return {
         e.id: [
             *_by_reason(dropped[e.id], kept[e.id], e, unread.get(e.exposures, frozenset())),
-            _nameless(nameless[e.exposures], in_log[e.exposures], e, unread.get(e.exposures, frozenset())),
+            _nameless(
+                nameless[e.exposures],
+                in_log[e.exposures],
+                dropped[e.id].total() + kept[e.id],
+                e,
+                unread.get(e.exposures, frozenset()),
+            ),
         ]
         for e in experiments
     }
@@ -112,10 +122,26 @@ def _lost(reason: str, lost: int, asked: int, experiment: Experiment, unread: Se
     )
 
 
-def _nameless(lost: Counter[str], in_log: int, experiment: Experiment, unread: Set[str]) -> HealthRow:
-    """Rows without id or time that name no experiment of the run: its own, or those of others, where there are such."""
+def _nameless(
+    lost: Counter[str], in_log: int, named: int, experiment: Experiment, unread: Set[str]
+) -> HealthRow:
+    """Rows without id or time that name no experiment of the run: its own, or those of others, where there are such.
+
+    Where none is `named` the experiment's, and there are those of others, its id may be spelled otherwise in the log.
+    """
     source = experiment.exposures
     check, where = "exposures_lost", {"slice_name": "source", "slice_value": source}
+    if not named and "other_experiment" not in unread and lost["other_experiment"]:
+        return health_row(
+            experiment,
+            check,
+            "warn",
+            observed=f"0 of {in_log:,} rows",
+            expected="some",
+            message=f"None of the rows in {source} names the experiment {experiment.id}; they name others.",
+            advice=_OTHERS_ADVICE,
+            **where,
+        )
     why = None
     if "other_experiment" in unread:
         why = f"With ledger: read rows of {source} that name no experiment of the run are left unread."

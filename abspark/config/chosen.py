@@ -13,6 +13,19 @@ def as_ids(experiments: Sequence[str]) -> tuple[str, ...]:
     return (experiments,) if isinstance(experiments, str) else tuple(experiments)
 
 
+def require_project(project: Project) -> None:
+    """It is a project, and not its folder or the session.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not isinstance(project, Project):
+        raise UsageError(
+            f"a project is wanted, and not a {type(project).__name__}",
+            allowed="the session, then what load_project(conf, env) gives",
+        )
+
+
 def require_known(project: Project, experiments: Sequence[str], others: Iterable[str] = ()) -> None:
     """Every experiment that is named is configured, or one of `others` that may be named as well.
 
@@ -30,6 +43,7 @@ def chosen_experiments(project: Project, experiments: Sequence[str]) -> tuple[st
     Raises:
         UsageError: One is unknown, or none is left.
     """
+    require_project(project)
     experiments = as_ids(experiments)
     require_known(project, experiments)
     chosen = tuple(

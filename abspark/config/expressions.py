@@ -32,6 +32,7 @@ from abspark.config.functions import (
     UNITS,
 )
 from abspark.config.spark_sql import Word, bare_functions, form, nodes, parse
+from abspark.config.spark_types import UNKNOWN
 from abspark.config.written_values import CLOCK_WORDS, written_value_faults
 
 _LITERALS: Final = ("Literal", "RawString")
@@ -45,12 +46,13 @@ _TIME: Final = "a time"
 _NESTED: Final = "no single value"
 _NOT_BOOLEAN: Final = "something else"
 _NO_NUMBERS: Final = (_BOOLEAN, _TEXT, _TIME, _NESTED)
-_TYPES: Final = {
+_TYPES: Final[Mapping[str, str | None]] = {
     **dict.fromkeys(("string", "char", "varchar"), _TEXT),
     **dict.fromkeys(("date", "timestamp", "timestamp_ltz", "timestamp_ntz"), _TIME),
     **dict.fromkeys(("array", "map", "struct"), _NESTED),
     **dict.fromkeys(NUMERIC_TYPES, _NUMBER),
     "boolean": _BOOLEAN,
+    UNKNOWN: None,
 }
 
 _NO_NAMES: Final[Mapping[str, str]] = {}
@@ -214,5 +216,5 @@ def _kind_of_column(column: Any, types: Mapping[str, str | None]) -> str | None:
     return {"value": _NUMBER, "time": _TIME, "ingested": _TIME}.get(name, _TEXT)
 
 
-def _kind_of_type(declared: str) -> str:
+def _kind_of_type(declared: str) -> str | None:
     return _TYPES.get(re.split(r"\W", declared.lower(), maxsplit=1)[0], _NOT_BOOLEAN)

@@ -88,10 +88,10 @@ def key_text(path: Path) -> str:
     return text
 
 
-def near_miss(word: str, known: Iterable[str]) -> str:
+def near_miss(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """`; did you mean 'x'?`, or nothing when no known word is near."""
     by_fold = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), by_fold, n=1, cutoff=cutoff)
     return f"; did you mean {by_fold[close[0]]!r}?" if close else ""
 
 
@@ -135,6 +135,15 @@ def known_keys(model: type[BaseModel], loc: Loc, *, required: bool = False) -> t
     return tuple(
         dict.fromkeys(given.alias or name for name, given in fields if given.is_required() or not required)
     )
+
+
+def _keys(models: Sequence[type[BaseModel]]) -> str | None:
+    """The keys that a mapping may have, of a scheme that is not chosen yet the shared ones."""
+    names = dict.fromkeys(given.alias or name for one in models for name, given in one.model_fields.items())
+    shared = [name for name in names if all(name in known_keys(one, ()) for one in models)]
+    if len(models) > 1 and "scheme" in shared:
+        return f"keys {', '.join(shared)}, and those of the scheme"
+    return f"keys {', '.join(names)}" if names else None
 
 
 def _choices(model: type[BaseModel], loc: Loc, key: str | int) -> str | None:
@@ -191,11 +200,17 @@ def _faults_of_details(details: ErrorDetails, place: Place, model: type[BaseMode
         return
     message, allowed = _worded(details, context)
     if details["type"] == "missing":
-        allowed = _choices(model, details["loc"][:-1], details["loc"][-1])
+        allowed = _choices(model, details["loc"][:-1], details["loc"][-1]) or _keys(
+            [
+                inside
+                for owner in _models_at(model, details["loc"][:-1])
+                for inside in _models_in(_annotation(owner, details["loc"][-1]))
+            ]
+        )
     if details["type"] == "union_tag_not_found":
         allowed = _choices(model, details["loc"], context["discriminator"].strip("'"))
     if details["type"] in ("model_type", "model_attributes_type"):
-        allowed = f"keys {', '.join(known_keys(model, details['loc']))}"
+        allowed = _keys(_models_at(model, details["loc"]))
     yield here.fault(message, allowed=allowed, show_value=details["type"] != "missing")
 
 

@@ -65,6 +65,11 @@ class Items:
         """The names under `kind`, valid or not: a reference to a faulty definition is no second fault."""
         return [item.name for item in self.of(kind) if item.name is not None]
 
+    @property
+    def written_metrics(self) -> list[tuple[Place, Mapping[str, Any]]]:
+        """The metrics as they are written, before any inherits a key."""
+        return [(place, data) for place, data, _ in self._written]
+
     def add(self, file: ConfigFile, folder: str) -> None:
         """Take in the definitions of a file."""
         if file.data is None or not isinstance(file.data, Mapping):
@@ -83,8 +88,9 @@ class Items:
 
     def extend_metrics(self) -> None:
         """Make the metrics, once all files are in: each takes what it doesn't state from the one that it extends."""
-        written = [(place, data) for place, data, _ in self._written]
-        for (place, _, file), (data, faults) in zip(self._written, extended(written), strict=True):
+        for (place, _, file), (data, faults) in zip(
+            self._written, extended(self.written_metrics), strict=True
+        ):
             # of a file that can't be read the metric may be that is extended
             self.faults.extend(() if "metrics" in self.unread else faults)
             self.of("metrics").append(

@@ -13,6 +13,7 @@ from abspark.config.environment import Environment
 from abspark.config.experiment import Experiment
 from abspark.config.faults import Place, unknown_key
 from abspark.config.files import FOLDERS, list_files, read_file, shown_path
+from abspark.config.inheritance import told_once
 from abspark.config.items import LISTS, Items, validated, without_unset
 from abspark.config.metric import Metric
 from abspark.config.project import Project
@@ -57,7 +58,7 @@ def load_project(conf: Path, env: str | None = None, *, environ: Mapping[str, st
     faults.extend(items.faults)
     faults.extend(check_items(items))
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError(list(told_once(items.written_metrics, faults)))
     return _project(Path(os.path.abspath(conf)).parent, items, environment)
 
 
@@ -125,11 +126,11 @@ def _environment_of(data: Any, name: str, place: Place) -> tuple[Environment | N
         )
     if not isinstance(data, Mapping):
         return None, (place.fault("must be a mapping of key: value", show_value=False),)
-    if "name" in data:
-        known = [key for key in Environment.model_fields if key != "name"]
-        return None, (unknown_key(place.inside("name"), known),)
-    made, faults = validated(Environment, {**data, "name": name}, place)
-    return (made if isinstance(made, Environment) else None), _without_secrets(faults, place)
+    known = [key for key in Environment.model_fields if key != "name"]
+    unknown = [unknown_key(place.inside(key), known, ("lake",)) for key in data if key not in known]
+    written = {key: value for key, value in data.items() if key in known}
+    made, faults = validated(Environment, {**written, "name": name}, place)
+    return (made if isinstance(made, Environment) else None), (*unknown, *_without_secrets(faults, place))
 
 
 def _without_secrets(faults: Iterable[Fault], place: Place) -> tuple[Fault, ...]:

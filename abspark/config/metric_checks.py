@@ -10,6 +10,7 @@ from abspark.config.expressions import Role
 from abspark.config.faults import Place, near_miss
 from abspark.config.items import Item, Items
 from abspark.config.references import Names, names_of, reference, written_expression
+from abspark.config.spark_types import UNKNOWN, check_type
 from abspark.errors import Fault
 
 _COVARIATE_KINDS: Final = ("proportion", "count", "mean")
@@ -23,7 +24,8 @@ def metric_faults(items: Items, metric: Item) -> Iterator[Fault]:
         names = _event_names(items, data.get("source", default))
         if names is not None:
             yield from written_expression(place, data, "where", names)
-            role: Role = "key" if data.get("kind") == "distinct" else "value"
+            tells_apart = data.get("kind") == "distinct" or (data is metric.data and "kind" in metric.broken)
+            role: Role = "key" if tells_apart else "value"
             yield from written_expression(place, data, "value", names, role)
             yield from written_expression(place, data, "distinct", names)
     yield from _covariate_metric(items, metric)
@@ -89,7 +91,7 @@ def _covariate_metric(items: Items, metric: Item) -> Iterator[Fault]:
 def _event_names(items: Items, name: Any) -> Names | None:
     """The names that expressions over an event source may use; None where they are not known.
 
-    Where its properties are at fault, no types of theirs are.
+    Of a property that is at fault the type isn't.
     """
     for item in (item for item in items.of("events") if item.name == name):
         if (model := item.reading("columns", "properties")) is not None:
@@ -98,5 +100,15 @@ def _event_names(items: Items, name: Any) -> Names | None:
         if model is not None and isinstance(properties, Mapping):
             mapped = model.columns.mapped
             called = {column: written for written, column in mapped.items()}
-            return Names(dict.fromkeys((*mapped, *map(str, properties))), called)
+            types = {str(written): _declared_type(given) for written, given in properties.items()}
+            return Names({**dict.fromkeys(mapped), **types}, called)
     return None
+
+
+def _declared_type(given: Any) -> str:
+    """The type of a property as it is written, `UNKNOWN` where that is none."""
+    written = given.get("type") if isinstance(given, Mapping) else given
+    try:
+        return check_type(written) if isinstance(written, str) else UNKNOWN
+    except ValueError:
+        return UNKNOWN

@@ -39,6 +39,11 @@ def _attributes_by_name(value: Any) -> Any:
         return value
     if not all(isinstance(name, str) for name in value):
         raise ValueError("must be a list of column names, or a mapping of name to raw column")
+    if inside := [name for name in value if "." in name]:
+        mapping = ", ".join(f"{name.rsplit('.', 1)[-1]}: {name}" for name in inside)
+        raise ValueError(
+            f"a name has no '.': {', '.join(map(repr, inside))}; map names to the fields, e.g. {{{mapping}}}"
+        )
     if twice := sorted({name for name in value if value.count(name) > 1}):
         raise ValueError(f"names {', '.join(map(repr, twice))} twice")
     return {name: name for name in value}

@@ -25,6 +25,8 @@ SIMPLE_TYPES: Final = (
     "timestamp_ltz",
     "timestamp_ntz",
 )
+UNKNOWN: Final = "unknown"
+"""Stands for the type of a column that is declared with none that Spark has."""
 MAX_DECIMAL_PRECISION: Final = 38
 MAX_DEPTH: Final = 20
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from abspark.config.faults import near_miss
 from abspark.errors import UsageError
 
 MAX_NAME_LENGTH: Final = 500
@@ -160,13 +161,18 @@ def check_time_zone(name: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if name in ("localtime", "posixrules") or name.startswith(("posix/", "right/")):
-        raise ValueError("is no IANA time zone")
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise ValueError("is no IANA time zone") from None
-    return name
+    if name not in ("localtime", "posixrules") and not name.startswith(("posix/", "right/")):
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, LookupError):
+            pass
+        else:
+            return name
+    places = [zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")]
+    guess = near_miss(
+        name, sorted(places), cutoff=0.8
+    )  # CEST is near EST, and GMT+1 near Etc/GMT+1: other offsets
+    raise ValueError(f"is no IANA time zone{guess or ', as Europe/Berlin or UTC are'}")
 
 
 def _check_column_name(name: str) -> str:

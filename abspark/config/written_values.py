@@ -9,7 +9,7 @@ from typing import Any, Final
 from abspark.config.forms import NUMERIC_TYPES
 from abspark.config.readable_text import is_date, is_integer, is_number, is_time_of_day, is_timestamp
 from abspark.config.spark_sql import form, nodes
-from abspark.config.spark_types import MAX_DECIMAL_PRECISION
+from abspark.config.spark_types import MAX_DECIMAL_PRECISION, UNKNOWN
 
 _TIMESTAMP: Final = "timestamp"
 _DATE: Final = "date"
@@ -129,7 +129,7 @@ def _of_path(node: Any, types: Mapping[str, str | None]) -> Iterator[Finding]:
         return
     name = column.parts[0].name
     declared = types[name] or _CANONICAL.get(name, "string")
-    if _base(declared) not in _WITH_PARTS:
+    if _base(declared) not in (*_WITH_PARTS, UNKNOWN):
         yield f"{name!r} is of type {declared} and has no parts", "a part of an array, a map or a struct"
 
 

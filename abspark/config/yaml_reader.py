@@ -28,6 +28,16 @@ _FLOAT: Final = re.compile(
 _NULL: Final = re.compile(r"~|null|Null|NULL|")
 _BOOLEAN: Final = re.compile("|".join(_TRUE + _FALSE))
 
+_INDENTED_ALIKE: Final = "; keys of one mapping begin in the same column, and so do the '-' of one list"
+_HINTS: Final = {
+    "expected ':'": "; a key is followed by a colon and a blank",
+    "expected '-' indicator": _INDENTED_ALIKE,
+    "expected key": _INDENTED_ALIKE,
+    "expected ',' or '}'": "; close what { opens, and put a text with a colon, comma or bracket in it in quotes",
+    "expected ',' or ']'": "; close what [ opens, and put a text with a colon, comma or bracket in it in quotes",
+}
+"""What to do, by what the reader found missing."""
+
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -100,6 +110,8 @@ def _compose(content: bytes) -> yaml.Node | None:
         node: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if (error.problem or "").endswith("expected ':'") and error.context_mark is not None:
+            mark = error.context_mark  # the reader stops only at what comes after the key without its colon
         place = None if mark is None else mark.line + 1
         what = ": ".join(part for part in (error.context, error.problem) if part)
         column = 0 if mark is None else mark.column
@@ -124,9 +136,10 @@ def _hint(what: str, line: str, column: int) -> str:
         return "; inside { } or [ ] write '${NAME}' in quotes"
     if line[column : column + 1] == "\t":
         return "; indent with spaces, not with a tab"
-    if what.startswith("mapping values are not allowed") and ": " in line[:column]:
-        return "; a text with a colon and a blank in it must be in quotes"
-    return ""
+    if what.startswith("mapping values are not allowed"):
+        in_text = ": " in line[:column]
+        return "; a text with a colon and a blank in it must be in quotes" if in_text else _INDENTED_ALIKE
+    return next((hint for end, hint in _HINTS.items() if what.endswith(end)), "")
 
 
 def _line(text: str, place: int | None) -> str:

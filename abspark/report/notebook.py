@@ -13,13 +13,15 @@ from abspark.config import Project
 from abspark.errors import UsageError
 from abspark.report import numbers
 from abspark.report.data import ReportData
-from abspark.report.order import by_day, since_exposure
+from abspark.report.order import WORST_FIRST, by_day, since_exposure
 from abspark.report.views import Cell, Heading, TableView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_ROWS: Final = 60
+_LONGEST: Final = 400
+"""Characters that are shown of a value with parts, such as what a run read."""
 Kind = Literal["scorecard", "series"]
 
 
@@ -112,8 +114,10 @@ class TableRows(list[dict[str, Any]]):
                 yield TableView("", caption, [heading for heading, _ in chosen], cells)
 
     def _plain(self) -> Iterator[TableView]:
-        """The first rows, with the columns in which one of them has a value."""
-        shown = self[:_MOST_ROWS]
+        """The first rows, of checks the worst, with the columns in which one of them has a value."""
+        worst = self.table == "health"
+        ordered = sorted(self, key=lambda row: WORST_FIRST[row["status"]]) if worst else self
+        shown = ordered[:_MOST_ROWS]
         names = [name for name in (shown[0] if shown else ()) if any(row[name] is not None for row in shown)]
         headings = [Heading(name, name, numeric=_numeric(name, shown)) for name in names]
         yield TableView(
@@ -148,6 +152,7 @@ def _text(value: Any) -> str:
         return numbers.number(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return (
-        value.isoformat() if isinstance(value, date) else json.dumps(value, default=str, ensure_ascii=False)
-    )
+    if isinstance(value, date):
+        return value.isoformat()
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -13,6 +13,8 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "moments": ("experiment_id", "metric", "segment_name", "segment_value", "day", "exposure_day", "variant"),
     "assignments": ("experiment_id", "unit_id"),
 }
+WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
+"""Statuses of checks, in the order in which a person wants to see them."""
 ROLES: Final = ("primary", "secondary", "guardrail")
 _RESULTS: Final = (
     "segment_name", "segment_value", "metric", "treatment", "day", "exposure_day", "method", "estimator",

@@ -14,7 +14,7 @@ from abspark.report.data import BAYESIAN, ReportData
 from abspark.report.figures import common_scale
 from abspark.report.glyphs import interval_bar, sparkline
 from abspark.report.numbers import probability
-from abspark.report.order import ROLES
+from abspark.report.order import ROLES, WORST_FIRST
 from abspark.report.remarks import RELATIVE, mark, remarks, style
 from abspark.report.run_table import show_runs
 from abspark.report.terminal import (
@@ -35,7 +35,6 @@ _TO: Final = " … "
 _LONGEST_REASON: Final = 20
 _LONGEST_VARIANT: Final = 14
 _STATUS_STYLE: Final = {"fail": "bold red", "warn": "yellow", "pass": "green", "skipped": "dim"}
-_WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
 
 
 def as_json(rows: Sequence[Row]) -> str:
@@ -175,7 +174,7 @@ def show_health(rows: Sequence[Row], out: TextIO) -> None:
         table = new_table()
         for name in ("check", "status", "message"):
             table.add_column(name, overflow="fold")
-        ordered = sorted(mine, key=lambda r: (_WORST_FIRST[r["status"]], r["check"], r["slice_value"] or ""))
+        ordered = sorted(mine, key=lambda r: (WORST_FIRST[r["status"]], r["check"], r["slice_value"] or ""))
         for (check, status), same in grouped(ordered, "check", "status"):
             for message in _messages(same, status):
                 table.add_row(escape(check), f"[{_STATUS_STYLE[status]}]{status}[/]", escape(message))

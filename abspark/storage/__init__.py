@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from abspark.storage.session import open_session
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, fixed_columns, pin, read, row_count
-    from abspark.storage.telemetry import meter_of
+    from abspark.storage.telemetry import has_stopped, meter_of
 
 __all__ = [
     "Commit",
@@ -38,6 +38,7 @@ __all__ = [
     "content_hash",
     "first_line",
     "fixed_columns",
+    "has_stopped",
     "meter_of",
     "open_lake",
     "open_reader",
@@ -66,6 +67,7 @@ _HOMES: Final = {
     "content_hash": "csv_values",
     "first_line": "conditions",
     "fixed_columns": "sources",
+    "has_stopped": "telemetry",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",

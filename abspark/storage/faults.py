@@ -42,6 +42,12 @@ _RUN_AGAIN: Final = (
     "run again, which reads what is there now; let no job vacuum or rewrite a log while a run reads it"
 )
 
+_ADVICE: Final = {
+    _REMOVED: _RUN_AGAIN,
+    _NO_PARQUET: f"{_REWRITE}; where the log is no Parquet at all, correct the source's format",
+}
+"""What to do about a file, where that is not to write it again."""
+
 
 def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError | None:
     """The error to show instead of Spark's; None where that is not about a source, disk or missing reader.
@@ -95,7 +101,7 @@ def _file_error(error: BaseException, sources: Sequence[PinnedSource]) -> DataEr
     why = next((words for signs, words in _WRONG_CONTENT if re.search(signs, text)), None)
     return DataError(
         f"{_named(sources, file)}: cannot read {file}: {why or _damaged(file)}",
-        advice=_RUN_AGAIN if why == _REMOVED else _REWRITE,
+        advice=_ADVICE.get(why or "", _REWRITE),
     )
 
 

@@ -31,6 +31,13 @@ def meter_of(spark: SparkSession) -> SparkMeter | None:
     return _known(lambda: SparkMeter(spark.sparkContext))
 
 
+def has_stopped(spark: SparkSession) -> bool:
+    """Whether a session can do no more work, as far as it tells."""
+    return bool(
+        _known(lambda: spark.is_stopped if hasattr(spark, "is_stopped") else spark.sparkContext._jsc is None)
+    )
+
+
 class SparkMeter:
     """Attributes Spark's jobs to stages by job tags, which a thread hands on to those that work for it."""
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +49,18 @@ def test_prints_the_result_and_what_was_left_out(tell: Tell, files: tuple[Path, 
     assert (
         "control.csv: 1 of 1,002 rows left out: bad_value (no finite number, or one of 1e150 or more)" in err
     )
+
+
+def test_where_stdout_cannot_show_a_character_it_is_escaped(files: tuple[Path, Path]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "abspark.cli", "compare", *map(str, files), "--metric", "clicked"],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        timeout=120,
+    )
+    assert rb"\u2026" in done.stdout
+    assert b"Verdict: ship." in done.stdout
 
 
 def test_json_is_all_there_is_on_stdout(tell: Tell, files: tuple[Path, Path]) -> None:

@@ -6,12 +6,15 @@ import importlib.util
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from abspark import queries, runner
 from abspark.cli import cli, invoke
+from abspark.config import load_project
+from abspark.config.starter import write_starter
 from abspark.errors import UsageError
 from abspark.storage import Lake
 
@@ -60,6 +63,28 @@ def test_a_text_is_one_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "lake_of", lambda *_: Empty())
     with pytest.raises(UsageError, match=r"^there are no results of exp_1 yet: "):
         queries.rows(NOTHING, NOTHING, "results", experiments="exp_1")
+
+
+@pytest.mark.parametrize("project", ["trial/conf", Path("trial/conf"), NOTHING])
+def test_a_project_is_wanted(project: Any) -> None:
+    said = rf"^a project is wanted, and not a {type(project).__name__}\n  allowed: the session, then what load_project"
+    with pytest.raises(UsageError, match=said):
+        queries.rows(NOTHING, project, "results")
+    with pytest.raises(UsageError, match=said):
+        runner.begin(NOTHING, project)
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [SimpleNamespace(sparkContext=SimpleNamespace(_jsc=None)), SimpleNamespace(is_stopped=True)],
+    ids=["classic", "connect"],
+)
+def test_a_session_that_was_stopped(stopped: Any, tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    project = load_project(tmp_path / "conf", "local")
+    for ask in (lambda: queries.runs(stopped, project), lambda: runner.begin(stopped, project)):
+        with pytest.raises(UsageError, match=r"^the Spark session has been stopped\n  do: open another"):
+            ask()
 
 
 @pytest.mark.parametrize("keep", ["3", 2.5, None])

@@ -116,6 +116,10 @@ def test_exposures_outside_the_interval() -> None:
     given = {"exposures_outside_interval": {"warn": 0.01, "fail": 0.1}}
     assert of("exposures_outside_interval", drops, health=given)["status"] == "fail"
     assert of("exposures_outside_interval", [])["status"] == "pass"
+    assert row["advice"].startswith("Compare start and end with")
+    nobody = of("exposures_outside_interval", [drop("outside_interval", 20)], profile=[])
+    assert (nobody["status"], nobody["statistic"]) == ("fail", 1.0)
+    assert nobody["advice"].startswith("Compare columns.time, time_unit and time_zone of the source")
 
 
 def test_events_before_exposure() -> None:

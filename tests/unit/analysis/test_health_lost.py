@@ -93,6 +93,21 @@ def test_rows_that_name_no_experiment_are_of_the_log() -> None:
     assert said("exposures_lost", elsewhere)["x"] == ("pass", "0 of 900 rows (0%)")
 
 
+def test_an_experiment_that_its_log_does_not_name_is_told_of() -> None:
+    """A mistyped id leaves all rows to other experiments, and no other check has anything to judge."""
+    others = [drop("other_experiment", 900, experiment_id="*"), drop("null_id", 2, experiment_id="*")]
+    [row] = [r for r in health([], [experiment()], drops=others) if r["slice_value"] == "x"]
+    assert (row["status"], row["observed"]) == ("warn", "0 of 902 rows")
+    assert row["message"] == "None of the rows in x names the experiment e; they name others."
+    assert row["advice"].startswith("Compare the experiment's id with what the log calls it")
+    late = [*others, drop("outside_interval", 1)]
+    [row] = [r for r in health([], [experiment()], drops=late) if r["slice_value"] == "x"]
+    assert row["status"] == "skipped"
+    unread = {"x": {"other_experiment"}}
+    [row] = [r for r in health([], [experiment()], drops=others, unread=unread) if r["slice_value"] == "x"]
+    assert row["status"] == "skipped"
+
+
 def test_exposures_of_nothing() -> None:
     rows = health([], [experiment()])
     assert {

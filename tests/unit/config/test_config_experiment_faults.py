@@ -207,7 +207,7 @@ ADDED_TO_EXPERIMENT = [
     ),
     (
         "analysis: {method: group_sequential, group_sequential: {planned_units: 9, futility: {beta: 0.1}}}",
-        ["analysis.group_sequential.futility.effect: is missing"],
+        ["analysis.group_sequential.futility.effect: is missing [keys relative, absolute]"],
     ),
     (
         "analysis: {method: group_sequential, group_sequential: {planned_units: 9, futility: "
@@ -289,6 +289,13 @@ ADDED_TO_EXPERIMENT = [
     ("min_sample_size: 1.5", ["min_sample_size = 1.5: must be a whole number"]),
     ("min_sample_size: -1", ["min_sample_size = -1: is out of range [at least 0]"]),
     ("max_duration_days: 0", ["max_duration_days = 0: is out of range [above 0]"]),
+    (
+        "assignment: sha256",
+        [
+            "assignment = sha256: must be a mapping of key: value"
+            " [keys scheme, history, and those of the scheme]"
+        ],
+    ),
     (
         "assignment: {salt: x}",
         [

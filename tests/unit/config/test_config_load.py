@@ -282,7 +282,7 @@ def test_variables_are_expanded_in_every_value_and_shown_as_written(conf: Conf) 
     assert project.exposures["shown"].time_zone == "Europe/Paris"
     assert project.metrics["conversion"].where == "event = '${KIND} buy'"
     assert conf.told(environ={"BUCKET": "s3://b", "KIND": "x", "ZONE": "top-secret"}) == [
-        f"{WEB}:5 exposures[0].time_zone = ${{ZONE:-Europe/Paris}}: is no IANA time zone"
+        f"{WEB}:5 exposures[0].time_zone = ${{ZONE:-Europe/Paris}}: is no IANA time zone, as Europe/Berlin or UTC are"
     ]
 
 
@@ -453,3 +453,13 @@ def test_faults_of_whole_files_come_first(conf: Conf) -> None:
     conf.write(SHOP, "")
     conf.edit(BUTTON, "control: grey", "control: gray")
     assert [told.split()[0] for told in conf.told()] == [SHOP, f"{BUTTON}:3"]
+
+
+def test_the_name_of_an_environment_is_no_key_of_its_file(conf: Conf) -> None:
+    keys = "lake, spark, keep_unit_metrics, ledger, pseudonymise, pseudonym_key"
+    conf.write(LOCAL, "name: local\nlakes: {path: lake}\n")
+    assert conf.told() == [
+        f"{LOCAL}:1 lake: is missing [keys path, format, catalog, schema]",
+        f"{LOCAL}:1 name: unknown key [{keys}]",
+        f"{LOCAL}:2 lakes: unknown key; did you mean 'lake'? [{keys}]",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conf_directory import SHOP, Conf
+from conf_directory import METRICS, SHOP, WEB, Conf
 
 DURATION = "must be a duration of days, hours, minutes and seconds such as 7d, 12h, 30m, 90s or 1d12h"
 CAPPED = "kinds mean, count, distinct, min, max, latest"
@@ -64,6 +64,14 @@ METRIC_FAULTS = [
         [
             ":10 metrics[1].value = event: is text, not a number"
             " [a number; of a condition: case when … then 1 else 0 end]"
+        ],
+    ),
+    (
+        "kind: mean\n    source: orders\n    value: value * pieces",
+        "kind: uniques\n    source: orders\n    value: event",
+        [
+            ":8 metrics[1].kind = uniques: is not among the choices ['proportion', 'mean', 'count', 'ratio',"
+            " 'retention', 'quantile', 'distinct', 'min', 'max', 'latest', 'time_to' or 'funnel']"
         ],
     ),
     (
@@ -284,3 +292,38 @@ RULES = [
 def test_a_fault_of_a_metric(conf: Conf, old: str, new: str, told: list[str]) -> None:
     conf.edit(SHOP, old, new)
     assert conf.told() == [f"{SHOP}{fault}" for fault in told]
+
+
+@pytest.mark.parametrize("written", ["pieces: number", "pieces: {type: number, column: n}"])
+def test_of_a_column_whose_type_is_at_fault_expressions_say_nothing(conf: Conf, written: str) -> None:
+    conf.edit(WEB, "pieces: int", written)
+    conf.edit(SHOP, "value: value * pieces", "value: pieces")
+    conf.edit(SHOP, "where: event = 'purchase'", "where: pieces.a")
+    (told,) = conf.told()
+    assert told.startswith(f"{WEB}:15 events[0].properties.pieces")
+
+
+INHERITED = """\
+  - {name: capped, extends: revenue, cap: {value: 5}}
+  - {name: longer, extends: capped, window: {end: 30 days}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{start: 1h, end: 14d}", "{end: 7}", [(11, "metrics[1].window.end"), (17, "metrics[4].window.end")]),
+        ("value: value * pieces", "value: eur", [(10, "metrics[1].value"), (17, "metrics[4].window.end")]),
+        (
+            "    window: {start: 1h, end: 14d}\n",
+            "",
+            [(7, "metrics[1].window"), (16, "metrics[4].window.end")],
+        ),
+    ],
+)
+def test_a_fault_of_an_inherited_key_is_told_where_the_key_is_written(
+    conf: Conf, old: str, new: str, told: list[tuple[int, str]]
+) -> None:
+    conf.write(SHOP, METRICS + INHERITED)
+    conf.edit(SHOP, old, new)
+    assert [(fault.line, fault.key) for fault in conf.faults()] == told

@@ -78,9 +78,23 @@ SOURCE_FAULTS = [
     ),
     (
         PATH, f"{PATH}    time_zone: Mars/Olympus\n",
-        [":5 exposures[0].time_zone = Mars/Olympus: is no IANA time zone"],
+        [":5 exposures[0].time_zone = Mars/Olympus: is no IANA time zone, as Europe/Berlin or UTC are"],
     ),
-    (PATH, f"{PATH}    time_zone: right/UTC\n", [":5 exposures[0].time_zone = right/UTC: is no IANA time zone"]),
+    (
+        PATH, f"{PATH}    time_zone: Europe/berlin\n",
+        [":5 exposures[0].time_zone = Europe/berlin: is no IANA time zone; did you mean 'Europe/Berlin'?"],
+    ),
+    (
+        PATH, f"{PATH}    time_zone: right/UTC\n",
+        [":5 exposures[0].time_zone = right/UTC: is no IANA time zone, as Europe/Berlin or UTC are"],
+    ),
+    *(
+        (
+            PATH, f"{PATH}    time_zone: {zone}\n",
+            [f":5 exposures[0].time_zone = {zone}: is no IANA time zone, as Europe/Berlin or UTC are"],
+        )
+        for zone in ("CEST", "GMT+1", "PST", "Asia/Bombay2")
+    ),
     ("unit: uid, ", "", [":5 exposures[0].columns.unit: is missing"]),
     ("variant: arm", "variant: 5", [':5 exposures[0].columns.variant = 5: must be text; put it in quotes: "…"']),
     ("variant: arm", "variant: ''", [":5 exposures[0].columns.variant = : must not be empty"]),
@@ -103,6 +117,13 @@ SOURCE_FAULTS = [
     (
         "[country, platform]", "[country, 5]",
         [":6 exposures[0].attributes: must be a list of column names, or a mapping of name to raw column"],
+    ),
+    (
+        "[country, platform]", "[geo.country, platform, ctx.app.os]",
+        [
+            ":6 exposures[0].attributes: a name has no '.': 'geo.country', 'ctx.app.os';"
+            " map names to the fields, e.g. {country: geo.country, os: ctx.app.os}"
+        ],
     ),
     (
         "[country, platform]", "{country: geo.country, 'a.b': x}",

@@ -81,8 +81,16 @@ def test_refused_content(text: str | bytes, told: object) -> None:
             1,
             "not valid YAML: mapping values .*; a text with a colon and a blank in it must be in quotes$",
         ),
-        ("a: b\n  c: d\n", 2, "not valid YAML: mapping values are not allowed [a-z ]+$"),
-        ("a: [1\nb: 2\n", 2, "not valid YAML: "),
+        (
+            "a: b\n  c: d\n",
+            2,
+            "not valid YAML: mapping values .*; keys of one mapping begin in the same column",
+        ),
+        ("- a: b\n  c: d\n e: f\n", 3, "not valid YAML: .*; keys of one mapping begin in the same column"),
+        ("a: b\n c: d\ne: f\n", 2, "not valid YAML: mapping values .*; keys of one mapping begin"),
+        ("a: b\nc d\ne: f\n", 2, "not valid YAML: .*; a key is followed by a colon and a blank$"),
+        ("a: [1\nb: 2\n", 2, r"not valid YAML: .*; close what \[ opens"),
+        ("a: {key: B: x}\n", 1, "not valid YAML: .*; close what { opens, and put a text with a colon"),
         (
             "a: 1\nlake: {path: ${LAKE}, format: delta}\n",
             2,

@@ -56,6 +56,22 @@ def test_other_tables_are_shown_as_they_are() -> None:
     assert "health" in (of("health", [])._repr_html_() or "")
 
 
+def test_of_many_checks_the_worst_are_shown() -> None:
+    html = of(
+        "health", [*[check("srm")] * 100, check("hash", "fail", advice="Compare the salt.")]
+    )._repr_html_()
+    assert html is not None
+    assert 0 < html.index("hash") < html.index("srm")
+    assert "Compare the salt." in html
+
+
+def test_a_value_of_many_parts_is_cut() -> None:
+    html = of("runs", [run_record() | {"inputs": [{"path": "/lake/raw"}] * 500}])._repr_html_()
+    assert html is not None
+    assert html.count("/lake/raw") < 50
+    assert "…" in html
+
+
 def test_a_notebook_keeps_no_second_copy_of_the_rows_as_text() -> None:
     assert pretty(of("results", series(days=5))) == "5 rows of results"
 
