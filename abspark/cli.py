@@ -244,9 +244,8 @@ for command in (command_assign, compare, power, report, simulate, demo):
 
 def main() -> None:
     """Run the command line and exit with the code that the outcome asks for."""
-    if isinstance(
-        sys.stdout, TextIOWrapper
-    ):  # where it can't show all characters those are escaped, as on stderr
+    # characters that it can't show are escaped, as on stderr
+    if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(invoke(cli))
 

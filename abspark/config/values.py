@@ -169,9 +169,8 @@ def check_time_zone(name: str) -> str:
         else:
             return name
     places = [zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")]
-    guess = near_miss(
-        name, sorted(places), cutoff=0.8
-    )  # CEST is near EST, and GMT+1 near Etc/GMT+1: other offsets
+    # nearer than usual, and places alone: CEST is near EST, and GMT+1 near Etc/GMT+1, which have other offsets
+    guess = near_miss(name, sorted(places), cutoff=0.8)
     raise ValueError(f"is no IANA time zone{guess or ', as Europe/Berlin or UTC are'}")
 
 
