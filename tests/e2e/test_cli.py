@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -106,37 +105,19 @@ def test_schema_writes_a_schema_per_folder(tell: Tell, tmp_path: Path) -> None:
     assert all(schema["$schema"].startswith("https://json-schema.org/") for schema in schemas.values())
 
 
-def test_validate_starts_no_java_and_takes_under_a_second(tmp_path: Path) -> None:
-    """In processor time, once in three: neighbours do not stretch it, but they take the caches away."""
+def test_validate_starts_no_java(tmp_path: Path) -> None:
     tiny = make_project(tmp_path)
-    program = [
-        str(Path(sys.executable).parent / "abspark"),
-        "validate",
-        "--conf",
-        str(tiny.conf),
-        "--env",
-        "own",
-    ]
-
-    def seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended = subprocess.run(
-            program,
-            capture_output=True,
-            text=True,
-            env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
-            timeout=60,
-            check=False,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert (
-            ended.stdout
-            == f"{tiny.conf}: 2 experiments, 3 metrics, 1 exposure and 2 event sources: no faults\n"
-        )
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    assert any(seconds() < 1.0 for _ in range(3))
+    program = Path(sys.executable).parent / "abspark"
+    ended = subprocess.run(
+        [str(program), "validate", "--conf", str(tiny.conf), "--env", "own"],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        timeout=60,
+        check=False,
+    )
+    told = f"{tiny.conf}: 2 experiments, 3 metrics, 1 exposure and 2 event sources: no faults\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, told, "")
 
 
 def test_validate_loads_nothing_that_takes_long(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from abspark import runner
 from abspark.errors import LedgerError
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 
 def in_folders(project: TinyProject, misplaced: int = 0) -> None:

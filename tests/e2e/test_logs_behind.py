@@ -17,7 +17,7 @@ import jobs.moments
 from abspark import queries, runner
 from abspark.progress import Progress
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 PLAN = "analysis: {method: group_sequential, group_sequential: {planned_units: 400, spending: pocock}}\n"
 STOPPED, VERDICT = datetime(2026, 3, 12, 12, tzinfo=UTC), datetime(2026, 3, 18, tzinfo=UTC)

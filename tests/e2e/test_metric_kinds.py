@@ -220,6 +220,7 @@ def test_covariates_and_effects_are_checked(
     assert (row["statistic"], row["p_value"]) == pytest.approx((expected.statistic, expected.pvalue))
 
 
+@pytest.mark.long
 def test_a_platform_that_keeps_no_frames_gives_the_same(
     spark: SparkSession, project: TinyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

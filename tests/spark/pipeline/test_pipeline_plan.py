@@ -169,8 +169,8 @@ def test_kinds_segments_and_days_cost_no_scan_and_no_shuffle(
     [
         pytest.param(full_world(), 200, id="all kinds"),
         pytest.param(_long_series(7), 200, id="windows of a week", marks=pytest.mark.long),
-        pytest.param(_long_series(45), 200, id="windows of 45 days"),
-        pytest.param(_long_series(60), 100, id="windows of 60 days"),
+        pytest.param(_long_series(45), 200, id="windows of 45 days", marks=pytest.mark.long),
+        pytest.param(_long_series(60), 100, id="windows of 60 days", marks=pytest.mark.long),
     ],
 )
 def test_code_for_all_kinds_segments_and_days_compiles(
