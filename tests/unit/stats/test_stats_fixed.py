@@ -213,7 +213,16 @@ def test_an_arm_of_nothing_but_0_or_1_has_an_error(successes: int) -> None:
     result = proportion_z(effect)
     assert_allclose(result.p_value, 0.32, atol=0.01)
     assert result.low[0] < 0 < result.high[0]
-    assert_allclose(abs(effect.effect / result.std_error), abs(result.statistic), rtol=0.01)
+    assert_allclose(effect.effect / result.std_error, result.statistic, rtol=1e-12)
+
+
+def test_beside_many_units_of_nothing_but_0_the_few_keep_their_own_error() -> None:
+    """Pooled with 10,000 units of 0, p would be 0.0005, and 5 of 100 be known to half a percentage point."""
+    effect = proportion_effect(
+        from_counts(np.array([0, 5]), np.array([10_000, 100])),
+        from_counts(np.array([5, 0]), np.array([100, 10_000])),
+    )
+    assert_allclose(effect.variance, 0.05 * 0.95 / 100, rtol=1e-12)
 
 
 def test_one_unit_an_arm_is_too_few_whatever_its_value() -> None:
