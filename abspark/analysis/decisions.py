@@ -49,10 +49,11 @@ from datetime import timedelta
 from typing import Final
 
 from abspark.analysis.by_experiment import rows_by_experiment
+from abspark.analysis.clock import Clock
 from abspark.analysis.comparisons import Row, verdict_at
 from abspark.analysis.guardrails import Harm
 from abspark.analysis.judgement import Judgement, judge
-from abspark.analysis.looks import ALL_SPENT, Clock
+from abspark.analysis.look_levels import ALL_SPENT
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided, decided_by, statistics_on_record
 

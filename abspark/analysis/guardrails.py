@@ -21,9 +21,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from abspark.analysis.clock import Clock
 from abspark.analysis.comparisons import Batch, Comparison
+from abspark.analysis.look_levels import anytime_information, anytime_scale
 from abspark.analysis.look_series import key_of, statistics
-from abspark.analysis.looks import Clock, anytime_information, anytime_scale
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.fixed import proportion_z, welch
 from abspark.stats.guardrails import MarginKind, guardrail

@@ -15,6 +15,8 @@ from abspark.config import Experiment
 from abspark.stats.group_sequential import Looks
 from abspark.stats.moments import Bools, Floats
 
+NOT_A_LOOK: Final = "not_a_look"
+"""The reason of a day on which no look is made."""
 UNITS: Final = "units"
 RELATIVE_PRECISION: Final = "relative_precision"
 RECORDED: Final = (

@@ -15,19 +15,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abspark.analysis.clock import Clock, clock
 from abspark.analysis.comparisons import CUPED, Batch, Comparison, Row, compared
 from abspark.analysis.guardrails import Harm, guardrail_tests, harmed_guardrails
-from abspark.analysis.look_series import LookSeries
-from abspark.analysis.looks import (
-    DAY_NOT_OVER,
-    LOGS_BEHIND,
-    NOT_A_LOOK,
-    TOO_FEW_UNITS,
-    Clock,
-    all_looks,
-    clock,
-    look_rows,
-)
+from abspark.analysis.look_record import look_rows
+from abspark.analysis.look_series import NOT_A_LOOK, LookSeries
+from abspark.analysis.looks import DAY_NOT_OVER, LOGS_BEHIND, TOO_FEW_UNITS, all_looks
 from abspark.analysis.results_bayesian import bayesian_columns
 from abspark.analysis.results_fixed import fixed_columns
 from abspark.analysis.results_sequential import anytime_columns, group_sequential_columns

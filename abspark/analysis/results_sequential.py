@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abspark.analysis.comparisons import Batch, Comparison
-from abspark.analysis.look_series import LookSeries, key_of, statistics
-from abspark.analysis.looks import (
+from abspark.analysis.look_levels import (
     ALL_SPENT,
     alpha_left,
     anytime_information,
     anytime_scale,
-    by_experiment,
     look_level,
     planned_fraction,
 )
+from abspark.analysis.look_series import LookSeries, key_of, statistics
+from abspark.analysis.looks import by_experiment
 from abspark.stats.anytime import confidence_sequence
 from abspark.stats.group_sequential import Looks, first_crossing
 from abspark.stats.moments import Bools, Floats

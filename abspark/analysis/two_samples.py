@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from abspark.analysis.clock import clock
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.health_ledger import drops_balanced
 from abspark.analysis.health_row import percentage, skipped
 from abspark.analysis.health_several import several_variants_checks
 from abspark.analysis.health_srm import ratio_check
-from abspark.analysis.looks import clock
 from abspark.analysis.results import results
 from abspark.analysis.sample_cleaning import Sample
 from abspark.config import Experiment, Metric

@@ -7,7 +7,7 @@ from typing import Any
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
-from abspark.analysis.looks import begun_anew
+from abspark.analysis.look_record import begun_anew
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows

@@ -26,9 +26,11 @@ from look_world import (
 )
 from scipy import stats
 
+from abspark.analysis.clock import clock
 from abspark.analysis.comparisons import Batch, compared
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.looks import all_looks, begun_anew, by_experiment, clock
+from abspark.analysis.look_record import begun_anew
+from abspark.analysis.looks import all_looks, by_experiment
 from abspark.analysis.results import analysed
 from abspark.schemas import LOOKS
 from abspark.stats.anytime import confidence_sequence, tuned_rho

@@ -1,0 +1,74 @@
+"""What looks are measured by: the level of a comparison's looks, and the information that each of them has."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from abspark.analysis.comparisons import Batch, Comparison
+from abspark.analysis.look_series import UNITS, LookSeries, key_of, scale_of
+from abspark.stats.anytime import tuned_rho
+from abspark.stats.group_sequential import information_fraction
+from abspark.stats.moments import Floats
+
+ALL_SPENT: Final = 1 - 1e-9
+"""The share of alpha that counts as all of it."""
+
+
+def look_level(pair: Comparison) -> tuple[float, int]:
+    """Alpha and sides of a comparison's looks.
+
+    Group sequential families split alpha evenly over primary metrics x treatments. A guardrail is looked at from both
+    sides, whatever the others are: each side has alpha / 2.
+    """
+    settings = pair.experiment.analysis
+    if pair.role == "guardrail":
+        return settings.alpha, 2
+    split = settings.method == "group_sequential" and settings.correction != "none" and pair.role == "primary"
+    family = len(pair.experiment.metrics.primary) * len(pair.experiment.treatments) if split else 1
+    return settings.alpha / family, settings.sides
+
+
+def alpha_left(pair: Comparison, series: LookSeries) -> float:
+    """The level of a comparison's looks less what looks of another kind on record have used of it.
+
+    Never 0, which no test can have; what is left then is half of the share that counts as nothing.
+    """
+    alpha = look_level(pair)[0]
+    return max(alpha - float(series.used[series.keys[key_of(pair)]]), alpha * (1 - ALL_SPENT) / 2)
+
+
+def planned_fraction(batch: Batch) -> Floats:
+    """Information fraction of each group sequential comparison: its units / those planned for its arms; else NaN."""
+
+    def planned(pair: Comparison) -> float:
+        plan = pair.experiment.analysis.group_sequential
+        if plan is None:
+            return np.nan
+        weights = {variant.key: variant.weight for variant in pair.experiment.variants}
+        return plan.planned_units * (weights[pair.experiment.control] + weights[pair.treatment])
+
+    return information_fraction(batch.units, batch.each(planned))
+
+
+def anytime_information(batch: Batch) -> Floats:
+    """What the width of an anytime-valid interval goes by: units, or with `tau` the relative precision.
+
+    With `anytime_scale` squared it makes the mixing variance in units of the squared standard error.
+    """
+    by_units = batch.each(lambda pair: scale_of(pair.experiment) == UNITS)
+    base, variance = batch.effect.control.mean, batch.effect.variance
+    relative = np.divide(
+        base**2, variance, out=np.full(len(batch), np.nan), where=(base > 0) & (variance > 0)
+    )
+    return np.where(by_units, batch.units, relative)
+
+
+def anytime_scale(pair: Comparison) -> float:
+    """Rho of a confidence sequence, or the configured tau."""
+    settings = pair.experiment.analysis.anytime
+    alpha, sides = look_level(pair)
+    if settings.tau is not None:
+        return settings.tau
+    return float(tuned_rho(settings.tuned_at, alpha=alpha, sides=sides))
