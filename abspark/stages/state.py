@@ -231,8 +231,15 @@ def _as_one(errors: Mapping[str, AbsparkError]) -> AbsparkError:
     if len(different) == 1:
         return next(iter(different.values()))
     kind = kinds.pop() if len(kinds) == 1 else ExperimentsFailedError
-    lines = [f"{name}: {error}" for name, error in errors.items()]
-    return kind("\n".join(["all experiments failed:", *lines]))
+    return kind("\n".join(["all experiments failed:", *each_told_once(errors)]))
+
+
+def each_told_once(errors: Mapping[str, AbsparkError]) -> list[str]:
+    """Each different error with the experiments that it took out of the run: those that share a source share it."""
+    names: dict[str, list[str]] = {}
+    for name, error in errors.items():
+        names.setdefault(str(error), []).append(name)
+    return [f"{', '.join(taken)}: {error}" for error, taken in names.items()]
 
 
 def _input_row(name: str, found: Input) -> dict[str, Any]:

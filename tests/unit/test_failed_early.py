@@ -34,6 +34,16 @@ def test_a_failure_is_told_at_once() -> None:
     )
 
 
+def test_an_error_is_told_once_of_all_that_it_took() -> None:
+    state, _ = a_run("banner", "button", "price")
+    state.fail(state.running[:2], DataError("source web: no files"))
+    with pytest.raises(DataError) as told:
+        state.fail(state.running, DataError("source shop: no files"))
+    assert str(told.value) == (
+        "all experiments failed:\nbanner, button: source web: no files\nprice: source shop: no files"
+    )
+
+
 def test_of_the_last_the_error_tells() -> None:
     state, told = a_run("banner")
     with pytest.raises(DataError):
