@@ -58,7 +58,7 @@ def cli() -> None:
 def validate(conf: Path, env: str | None) -> None:
     """Check the configuration; starts no Java."""
     from abspark.config import load_project
-    from abspark.report.words import plural
+    from abspark.naming import plural
 
     project = load_project(conf, env)
     counts = (

@@ -11,6 +11,7 @@ import numpy as np
 
 from abspark.analysis.health_row import HealthRow, Row, period_shares, skipped, tested, variant_keys
 from abspark.config import Experiment
+from abspark.naming import plural
 from abspark.stats.multiplicity import holm
 from abspark.stats.tails import SMALLEST
 
@@ -65,7 +66,8 @@ def _gaps(days: Counter[date], last: date, experiment: Experiment) -> HealthRow:
         advice=_GAP_ADVICE + (_END_ADVICE if last not in days else ""),
         observed=shown or "units on every day",
         expected="units on every day",
-        message=f"{len(empty)} of {length} days between {first} and {last} have no first exposure (p = {p:.3g}).",
+        message=f"{len(empty)} of {plural(length, 'day')} between {first} and {last} "
+        f"have no first exposure (p = {p:.3g}).",
     )
 
 

@@ -384,6 +384,15 @@ def test_sources_that_cannot_be_checked_say_why() -> None:
     }
 
 
+def test_one_day_and_one_mismatch_are_told_as_one() -> None:
+    rows = [*days({"a": [500], "b": [299], "c": [200]}), count("b", 1, status="mismatch")]
+    assert checked(rows, "traffic")["message"].startswith("0 of 1 day between")
+    assert checked(rows, "srm_sequential")["message"].startswith("Over 1 day the units")
+    assert checked(rows, "hash_assignment", assignment={"scheme": "sha256", "salt": "s"})[
+        "message"
+    ].startswith("1 mismatch is not shown to shift")
+
+
 def test_days_without_units() -> None:
     rows = days({"a": [50, 40, 0, 0, 30, 40], "b": [30, 20, 0, 0, 20, 10]})
     row = checked(rows, "traffic")
