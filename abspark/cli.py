@@ -58,11 +58,12 @@ def cli() -> None:
 def validate(conf: Path, env: str | None) -> None:
     """Check the configuration; starts no Java."""
     from abspark.config import load_project
+    from abspark.naming import plural
 
     project = load_project(conf, env)
     counts = (
-        f"{len(project.experiments)} experiments, {len(project.metrics)} metrics, "
-        f"{len(project.exposures)} exposure and {len(project.events)} event sources"
+        f"{plural(len(project.experiments), 'experiment')}, {plural(len(project.metrics), 'metric')}, "
+        f"{plural(len(project.exposures), 'exposure source')} and {plural(len(project.events), 'event source')}"
     )
     click.echo(f"{conf}: {counts}: no faults")
     for experiment in project.experiments.values():

@@ -127,7 +127,7 @@ def _require_a_row_per_unit(path: Path, file: FileColumn, sample: Sample) -> Non
     """
     if not sample.conflicting:
         return
-    from abspark.report.words import plural
+    from abspark.naming import plural
 
     raise DataError(
         f"{path} has {plural(len(sample.conflicting), 'unit')} with several rows that disagree, "

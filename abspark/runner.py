@@ -23,7 +23,7 @@ from abspark.stages.inputs import pin_again, pin_all
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, cancel_tagged, has_stopped, meter_of, open_lake, run_settings, tagged
+from abspark.storage import Lake, cancel_tagged, meter_of, open_lake, require_session, run_settings, tagged
 
 _STAGES: Final = {
     "moments": ("assignments", ("unit_metrics", "moments")),
@@ -57,6 +57,7 @@ def run(
         ExperimentsFailedError: Some experiments failed; the others are committed.
         AbsparkError: See `begin`, the stages and `commit`.
     """
+    require_session(spark)
     with run_settings(spark):
         state = begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         state.kept = {}
@@ -190,18 +191,14 @@ def lake_of(spark: SparkSession, project: Project) -> Lake:
     """The lake of the project's environment.
 
     Raises:
-        UsageError: It is no project, it was loaded without an environment, or the session was stopped.
+        UsageError: It is no project, it was loaded without an environment, or there is no session that works.
     """
     require_project(project)
     if project.environment is None:
         raise UsageError(
             "no environment was chosen", advice="name one: --env, or the second argument of load_project"
         )
-    if has_stopped(spark):
-        raise UsageError(
-            "the Spark session has been stopped",
-            advice="open another, e.g. open_session(project.environment)",
-        )
+    require_session(spark)
     return open_lake(spark, project.environment.lake)
 
 
@@ -251,8 +248,9 @@ def prune(spark: SparkSession, project: Project, *, keep: int = 7) -> tuple[str,
     """Remove the rows of runs that no longer count; of each experiment `keep` runs stay. The ids removed, oldest first.
 
     Raises:
-        UsageError: `keep` is below 1.
+        UsageError: `keep` is below 1, or there is no session that works.
         LakeError: The lake can't be written.
     """
+    require_session(spark)
     with run_settings(spark):
         return lake_of(spark, project).prune(keep).run_ids

@@ -6,6 +6,7 @@ A check never changes a number; it stands beside it, with a sentence of explanat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_arrival import Arrivals, arrival_checks
@@ -38,6 +39,7 @@ def health(
     bots: Mapping[str, Sequence[Row]] = _NO_BOTS,
     attributes: Sequence[Row] = (),
     unread: Unread = _ALL_READ,
+    as_of: datetime | None = None,
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id) of all checks.
 
@@ -45,7 +47,7 @@ def health(
     them; `drops` the run's rows of that table; `sources` the event sources that each experiment's metrics read;
     `arrivals` the same and the exposures' own; `bots` the units over a limit, of experiments where there is a limit;
     `attributes` as `segments`, of attributes that are none, where there are mismatches to explain; `unread` what the
-    ledger did not count.
+    ledger did not count; `as_of` the run's, None where units may have ended with their last day.
     """
     rows: list[HealthRow] = []
     lost = exposures_lost(drops, profile, experiments, unread)
@@ -63,5 +65,5 @@ def health(
         rows += event_checks(drops, counts, experiment, unread=unread, exposed=exposed)
         rows += exposure_checks(drops, mine, bots.get(experiment.id), experiment)
         rows += arrival_checks(arrivals.get(experiment.id, ()), experiment)
-        rows += traffic_checks(mine, experiment)
+        rows += traffic_checks(mine, experiment, as_of)
     return rows

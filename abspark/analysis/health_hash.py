@@ -124,7 +124,8 @@ def _assignment(derived: Sequence[Row], experiment: Experiment) -> HealthRow:
     for row in derived:
         table[labels.index(row["variant"]), labels.index(row["expected_variant"] or NOBODY)] += row["n"]
     found = equal_margins(table)
-    verdict = "shift" if found.p_value < settings.threshold else "are not shown to shift"
+    one, shown = found.discordant == 1, found.p_value < settings.threshold
+    verdict = ("shifts" if one else "shift") if shown else f"{'is' if one else 'are'} not shown to shift"
     return tested(
         experiment,
         "hash_assignment",
@@ -134,5 +135,6 @@ def _assignment(derived: Sequence[Row], experiment: Experiment) -> HealthRow:
         statistic=found.statistic,
         observed=by_variant(labels, table.sum(axis=1)),
         expected=by_variant(labels, table.sum(axis=0)),
-        message=f"{found.discordant:,.10g} mismatches {verdict} the variants' counts (p = {found.p_value:.3g}).",
+        message=f"{found.discordant:,.10g} mismatch{'' if one else 'es'} {verdict} the variants' counts "
+        f"(p = {found.p_value:.3g}).",
     )

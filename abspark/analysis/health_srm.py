@@ -20,6 +20,7 @@ from abspark.analysis.health_row import (
     variant_keys,
 )
 from abspark.config import Experiment
+from abspark.naming import plural
 from abspark.stats.eprocess import sample_ratio_process
 from abspark.stats.moments import Floats
 from abspark.stats.multiplicity import holm
@@ -137,7 +138,7 @@ def _sequential(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
     since = f", first on {steps[below[0]][0]}" if len(below) else ""
     p = float(found.p_value[0, -1])
     verdict = "contradict" if len(below) else "do not contradict"
-    days = len({day for day, _ in steps})
+    days = plural(len({day for day, _ in steps}), "day")
     return tested(
         experiment,
         check,
@@ -146,7 +147,7 @@ def _sequential(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
         advice=_advice(experiment),
         statistic=finite(found.log_e_value[0, -1]),
         observed=by_variant(keys, new[0].sum(axis=0)),
-        message=f"Over {days} days the units {verdict} the configured shares{since} "
+        message=f"Over {days} the units {verdict} the configured shares{since} "
         f"(p = {p:.3g}, valid however often it is looked at).",
     )
 

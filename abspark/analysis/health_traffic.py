@@ -1,37 +1,57 @@
-"""Traffic: days without units between the first and the last, and variants that stop getting any."""
+"""Traffic: days without units from the first on, and variants that stop getting any."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from abspark.analysis.health_row import HealthRow, Row, period_shares, skipped, tested, variant_keys
 from abspark.config import Experiment
+from abspark.naming import plural
 from abspark.stats.multiplicity import holm
 from abspark.stats.tails import SMALLEST
 
 _DAY: Final = timedelta(days=1)
 _GAP_ADVICE: Final = "Find out whether the log is missing these days; if so, wait for it or repair it."
+_END_ADVICE: Final = " Where exposures were stopped on purpose, move the experiment's end to when that was."
 _STOP_ADVICE: Final = "Find out whether the variant was switched off, or its exposures are no longer logged."
+_MAILING: Final = 2
+"""Days on which units of a mailing are exposed: that none come later is no fault of the log."""
 
 
-def traffic_checks(profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
-    """Days without a unit's first exposure, and for each variant whether it stopped before the others."""
+def traffic_checks(
+    profile: Sequence[Row], experiment: Experiment, as_of: datetime | None = None
+) -> list[HealthRow]:
+    """Days without a unit's first exposure, and for each variant whether it stopped before the others.
+
+    `as_of` None: days after the last unit are none on which one was due.
+    """
     days = Counter[date]()
     for row in profile:
         days[row["day"]] += row["n"]
     if not days:
         return [skipped(experiment, "traffic", "No units.")]
-    return [_gaps(days, experiment), *_stops(profile, max(days), experiment)]
+    return [
+        _gaps(days, _last_due(days, experiment, as_of), experiment),
+        *_stops(profile, max(days), experiment),
+    ]
 
 
-def _gaps(days: Counter[date], experiment: Experiment) -> HealthRow:
+def _last_due(days: Counter[date], experiment: Experiment, as_of: datetime | None) -> date:
+    """The last day of a running experiment that was over at `as_of`; at least the last that has units."""
+    newest = max(days)
+    if as_of is None or experiment.status != "running" or len(days) <= _MAILING:
+        return newest
+    return max(newest, min(as_of, experiment.end).astimezone(UTC).date() - _DAY)
+
+
+def _gaps(days: Counter[date], last: date, experiment: Experiment) -> HealthRow:
     """The most surprising gap: a Poisson count of zero at the rate of its poorer neighbour; p times the days."""
-    first, last = min(days), max(days)
+    first = min(days)
     length = (last - first).days + 1
     empty = [day for day in (first + index * _DAY for index in range(length)) if day not in days]
     known = sorted(days)
@@ -43,16 +63,17 @@ def _gaps(days: Counter[date], experiment: Experiment) -> HealthRow:
         "traffic",
         experiment.health.traffic,
         p,
-        advice=_GAP_ADVICE,
+        advice=_GAP_ADVICE + (_END_ADVICE if last not in days else ""),
         observed=shown or "units on every day",
         expected="units on every day",
-        message=f"{len(empty)} of {length} days between {first} and {last} have no first exposure (p = {p:.3g}).",
+        message=f"{len(empty)} of {plural(length, 'day')} between {first} and {last} "
+        f"have no first exposure (p = {p:.3g}).",
     )
 
 
 def _neighbours(day: date, known: Sequence[date], days: Counter[date]) -> int:
     before = max(other for other in known if other < day)
-    after = min(other for other in known if other > day)
+    after = min((other for other in known if other > day), default=before)
     return min(days[before], days[after])
 
 

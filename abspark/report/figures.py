@@ -48,6 +48,20 @@ def label(text: str) -> str:
     return plot_text(text, longest=_LABEL)
 
 
+def labels(names: Sequence[str]) -> list[str]:
+    """Names beside an axis, each cut at its end; where two would read alike in the middle, or else not at all."""
+    for cut in (label, _cut_in_the_middle):
+        made = [cut(name) for name in names]
+        if len(set(made)) == len(set(names)):
+            return made
+    return [plot_text(name) for name in names]
+
+
+def _cut_in_the_middle(text: str) -> str:
+    head, tail = _LABEL // 2, _LABEL - _LABEL // 2 - 1
+    return plot_text(text if len(text) <= _LABEL else f"{text[:head]}…{text[-tail:]}")
+
+
 def hover(*lines: str) -> str:
     """Lines of a hover box, the first of them bold."""
     safe = [plot_text(line, longest=90) for line in lines if line]
@@ -173,7 +187,7 @@ def rows_layout(names: Sequence[str], ends: tuple[float, float], *, tickformat: 
         "yaxis": {
             "tickmode": "array",
             "tickvals": list(range(len(names))),
-            "ticktext": [label(name) for name in names],
+            "ticktext": labels(names),
             "range": [len(names) - 0.4, -0.6],
             "zeroline": False,
             "showgrid": False,

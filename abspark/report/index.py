@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from abspark.config import windows_over
+from abspark.naming import plural
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
 from abspark.report.page import render
 from abspark.report.sections import trust
 from abspark.report.sections.answer import main_row, verdict_card
-from abspark.report.words import plural
 
 _LONGEST: Final = 60
 

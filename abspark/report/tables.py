@@ -10,6 +10,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TextIO
 
+from abspark.naming import plural
 from abspark.report.data import BAYESIAN, ReportData
 from abspark.report.figures import common_scale
 from abspark.report.glyphs import interval_bar, sparkline
@@ -27,7 +28,6 @@ from abspark.report.terminal import (
     show_verdict,
     width,
 )
-from abspark.report.words import plural
 from abspark.schemas import NO_EXPERIMENT
 
 _BAR: Final = 17

@@ -131,8 +131,3 @@ GLOSSARY: Final = (
     ("Window", "The time after a unit's first exposure in which its events count."),
 )  # fmt: skip
 """Term and sentence."""
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

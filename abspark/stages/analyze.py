@@ -12,7 +12,7 @@ from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
-from abspark.stages.state import COMMITTED, RunState
+from abspark.stages.state import COMMITTED, RunState, each_told_once
 
 
 def analyze(state: RunState) -> None:
@@ -89,7 +89,7 @@ def commit(state: RunState) -> None:
             state.experiments[name] = f"conflict: {winner or 'another run'} committed first"
         stage.note = ", ".join(ended.committed)
     state.record(ended_as(state), finished=True)
-    failures = [f"{name}: {error}" for name, error in state.errors.items()]
+    failures = each_told_once(state.errors)
     if ended.conflicted:
         conflicts = [
             f"{name}: run {winner} committed while {state.run_id} was under way"

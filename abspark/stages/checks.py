@@ -32,6 +32,7 @@ def health_rows(state: RunState) -> Rows:
         bots=_bots(state),
         attributes=attributes,
         unread={name: _unread(state, name) for name in state.inputs},
+        as_of=state.as_of,
     )
 
 

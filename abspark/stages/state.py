@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from abspark.config import Experiment, Project
 from abspark.errors import AbsparkError, ExperimentsFailedError, UsageError
+from abspark.naming import first_names
 from abspark.pipeline.bots import UnitKey
 from abspark.pipeline.study import Study, make_study
 from abspark.pipeline.time import instant
@@ -106,7 +107,7 @@ class RunState:
         return make_study(self.project, self.running, self.as_of, tuple(sorted(dropped)))
 
     def fail(self, experiments: Sequence[Experiment], error: AbsparkError) -> None:
-        """Take experiments out of the run.
+        """Take experiments out of the run, and say so at once: the others may be at work for long.
 
         Raises:
             AbsparkError: No experiment is left to run: the error itself, or one that tells all where they differ.
@@ -116,6 +117,10 @@ class RunState:
             self.errors[experiment.id] = error
         if not self.running:
             raise _as_one(self.errors)
+        if experiments:
+            names = first_names([experiment.id for experiment in experiments])
+            told = error.message.replace("\n", "\n  ")
+            self.progress.say(f"  {names}: failed, the others go on: {told}")
 
     def append_rows(
         self, tables: Mapping[str, Iterable[Mapping[str, Any]]], *, told: str | None = None
@@ -226,8 +231,15 @@ def _as_one(errors: Mapping[str, AbsparkError]) -> AbsparkError:
     if len(different) == 1:
         return next(iter(different.values()))
     kind = kinds.pop() if len(kinds) == 1 else ExperimentsFailedError
-    lines = [f"{name}: {error}" for name, error in errors.items()]
-    return kind("\n".join(["all experiments failed:", *lines]))
+    return kind("\n".join(["all experiments failed:", *each_told_once(errors)]))
+
+
+def each_told_once(errors: Mapping[str, AbsparkError]) -> list[str]:
+    """Each different error with the experiments that it took out of the run: those that share a source share it."""
+    names: dict[str, list[str]] = {}
+    for name, error in errors.items():
+        names.setdefault(str(error), []).append(name)
+    return [f"{', '.join(taken)}: {error}" for error, taken in names.items()]
 
 
 def _input_row(name: str, found: Input) -> dict[str, Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from abspark.storage.conditions import first_line
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error, as_fault_of
+    from abspark.storage.given_session import require_session
     from abspark.storage.interrupts import cancel_tagged, tagged
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from abspark.storage.session import open_session
     from abspark.storage.source_columns import require_columns
     from abspark.storage.sources import PinnedSource, fixed_columns, pin, read, row_count
-    from abspark.storage.telemetry import has_stopped, meter_of
+    from abspark.storage.telemetry import meter_of
 
 __all__ = [
     "Commit",
@@ -38,7 +39,6 @@ __all__ = [
     "content_hash",
     "first_line",
     "fixed_columns",
-    "has_stopped",
     "meter_of",
     "open_lake",
     "open_reader",
@@ -47,6 +47,7 @@ __all__ = [
     "read",
     "read_column",
     "require_columns",
+    "require_session",
     "row_count",
     "run_settings",
     "tagged",
@@ -67,7 +68,6 @@ _HOMES: Final = {
     "content_hash": "csv_values",
     "first_line": "conditions",
     "fixed_columns": "sources",
-    "has_stopped": "telemetry",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",
@@ -76,6 +76,7 @@ _HOMES: Final = {
     "read": "sources",
     "read_column": "csv_values",
     "require_columns": "source_columns",
+    "require_session": "given_session",
     "row_count": "sources",
     "run_settings": "run_conf",
     "tagged": "interrupts",

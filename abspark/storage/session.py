@@ -15,7 +15,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from abspark.config import Environment
-from abspark.errors import AbsparkError
+from abspark.errors import AbsparkError, UsageError
 from abspark.storage.class_archive import archive_option, archive_to_make
 from abspark.storage.conditions import first_line
 from abspark.storage.delta_jars import class_path, known_jars, remember_jars
@@ -76,8 +76,14 @@ def open_session(
     removed otherwise.
 
     Raises:
+        UsageError: No environment is given.
         AbsparkError: Java is missing or too old, or Spark does not start.
     """
+    if not isinstance(environment, Environment):
+        raise UsageError(
+            f"an environment is wanted, and not a {type(environment).__name__}",
+            allowed="load_project(conf, env).environment, where env is the name of one",
+        )
     wanted = environment.spark
     conf = wanted.conf if wanted else {}
     if wanted is None or wanted.master is None:

@@ -92,7 +92,7 @@ def test_init_writes_a_project_that_validates(tell: Tell, tmp_path: Path) -> Non
     )
     code, out, err = tell("validate", "--conf", str(new / "conf"))
     assert (code, err) == (0, "")
-    assert out.endswith("1 experiments, 3 metrics, 1 exposure and 1 event sources: no faults\n")
+    assert out.endswith("1 experiment, 3 metrics, 1 exposure source and 1 event source: no faults\n")
     code, _, err = tell("init", str(new))
     assert code == 2
     assert "already there: " in err
@@ -116,7 +116,7 @@ def test_validate_starts_no_java(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    told = f"{tiny.conf}: 2 experiments, 3 metrics, 1 exposure and 2 event sources: no faults\n"
+    told = f"{tiny.conf}: 2 experiments, 3 metrics, 1 exposure source and 2 event sources: no faults\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, told, "")
 
 

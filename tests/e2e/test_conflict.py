@@ -193,6 +193,10 @@ def test_one_missing_source_leaves_the_others_committed(
         f"banner: source visits: no files, or only empty ones, at {place / 'visits'}.\n"
         f"  allowed: {place} has exposures, purchases\n"
     ) in told
+    at_once = told.index(
+        f"  banner: failed, the others go on: source visits: no files, or only empty ones, at {place}"
+    )
+    assert at_once < told.index("\n  assignments ")
     project = tiny_parquet.load()
     [record] = run_records(spark, project)
     assert heads(spark, project) == {"button": record["run_id"]}

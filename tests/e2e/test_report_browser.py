@@ -145,6 +145,11 @@ def flow() -> ReportData:
     return report_data([result()], drops=drops, exposures=exposures, run=run)
 
 
+def alike() -> ReportData:
+    """Names that are the same for 16 letters."""
+    return report_data([result("revenue_per_unit_7d"), result("revenue_per_unit_14d")])
+
+
 MADE: dict[str, Callable[[], str]] = {
     "healthy": lambda: experiment_page(healthy()),
     "everything": lambda: experiment_page(everything()),
@@ -152,6 +157,7 @@ MADE: dict[str, Callable[[], str]] = {
     "bare": lambda: experiment_page(bare()),
     "large": lambda: experiment_page(large()),
     "flow": lambda: experiment_page(flow()),
+    "alike": lambda: experiment_page(alike()),
     "one_sided": lambda: experiment_page(one_sided()),
     "ranked": lambda: index_page(ranked(), made_at=MADE_AT),
     "index": lambda: index_page([healthy(), everything(), nasty(), bare()], made_at=MADE_AT),
@@ -308,6 +314,11 @@ def test_figures_follow_the_width_of_the_screen(show: Open) -> None:
     drawn_in(324)
     assert touching_labels(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_names_that_are_cut_on_a_phone_stay_apart(show: Open) -> None:
+    names = show("alike", 360).page.locator("#power .ytick text")
+    assert names.all_text_contents() == ["revenue_…_unit_7d", "revenue_…unit_14d"]
 
 
 def test_every_section_is_seen_and_every_figure_drawn(show: Open) -> None:

@@ -16,7 +16,7 @@ from abspark.cli import cli, invoke
 from abspark.config import load_project
 from abspark.config.starter import write_starter
 from abspark.errors import UsageError
-from abspark.storage import Lake
+from abspark.storage import Lake, open_session
 
 NOTHING: Any = None
 
@@ -82,9 +82,9 @@ def test_a_project_is_wanted(project: Any) -> None:
 def test_a_session_that_was_stopped(stopped: Any, tmp_path: Path) -> None:
     write_starter(tmp_path)
     project = load_project(tmp_path / "conf", "local")
-    for ask in (lambda: queries.runs(stopped, project), lambda: runner.begin(stopped, project)):
+    for ask in (queries.runs, runner.begin, runner.run, runner.prune):
         with pytest.raises(UsageError, match=r"^the Spark session has been stopped\n  do: open another"):
-            ask()
+            ask(stopped, project)
 
 
 @pytest.mark.parametrize("keep", ["3", 2.5, None])
@@ -125,3 +125,28 @@ def test_a_folder_that_cannot_be_made(
 def test_an_empty_path_is_no_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(cli, [*command, ""]) == 2
     assert "an empty path; write . for the current folder" in capsys.readouterr().err
+
+
+def test_a_session_is_wanted(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    project = load_project(tmp_path / "conf", "local")
+    asked: list[tuple[Any, Any]] = [(None, project), ("local", project), (project, NOTHING)]
+    for given, of in asked:
+        for ask in (runner.run, runner.prune):
+            with pytest.raises(
+                UsageError, match=rf"^a Spark session is wanted, and not a {type(given).__name__}\n"
+            ):
+                ask(given, of)
+    with pytest.raises(UsageError, match=r"^a Spark session is wanted, and not a NoneType\n"):
+        queries.rows(NOTHING, project, "results")
+
+
+@pytest.mark.parametrize("environment", [None, "local"])
+def test_an_environment_is_wanted(environment: Any) -> None:
+    with (
+        pytest.raises(
+            UsageError, match=rf"^an environment is wanted, and not a {type(environment).__name__}\n"
+        ),
+        open_session(environment),
+    ):
+        pass

@@ -43,16 +43,22 @@
     return value;
   }
 
-  function axis(given, narrow) {
-    const short = (text) => {
+  // names cut for a narrow page at their ends; where two would read alike in the middle, or else not at all
+  function shortened(names) {
+    const cut = (head, tail) => names.map((text) => {
       const letters = text.match(/&(?:lt|gt|amp);|[^]/gu) || []; // an entity is one letter
-      return narrow && letters.length > 17 ? letters.slice(0, 16).join("") + "…" : text;
-    };
+      return letters.length > 17 ? [...letters.slice(0, head), "…", ...letters.slice(letters.length - tail)].join("") : text;
+    });
+    const told = new Set(names).size;
+    return [cut(16, 0), cut(8, 8)].find((made) => new Set(made).size === told) || names;
+  }
+
+  function axis(given, narrow) {
     const base = { automargin: true, fixedrange: true, gridcolor: "@line", zerolinecolor: "@muted", zerolinewidth: 1.5,
       tickfont: { color: "@muted", size: narrow ? 11 : 12 }, ticks: "", nticks: narrow ? 5 : 9 };
     const merged = { ...base, ...given };
     if (merged.ticktext) {
-      Object.assign(merged, { ticktext: merged.ticktext.map(short), automargin: false, ticklabelstandoff: STANDOFF,
+      Object.assign(merged, { ticktext: narrow ? shortened(merged.ticktext) : merged.ticktext, automargin: false, ticklabelstandoff: STANDOFF,
         tickfont: { color: "@text", size: narrow ? 11 : 13 } });
     }
     if (narrow && merged.type === "date") merged.dtick = 2 * merged.dtick;

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from abspark.config import Experiment, Metric, Window
+from abspark.config.values import format_duration
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, ReportData, Row
 from abspark.report.views import Cell, Column, Heading, Section, TableView, between, filled, numeric
@@ -164,8 +166,8 @@ def _written(value: Any) -> str:
 
 
 def _duration(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours / 24:g} d" if hours % 24 == 0 else f"{hours:g} h"
+    """As it is written in the configuration, with spaces: `3 d 12 h`."""
+    return " ".join(re.findall(r"-?\d+|[a-z]", format_duration(span))) if span else "0 d"
 
 
 def _input(given: Row) -> list[Cell]:

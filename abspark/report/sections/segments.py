@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from abspark.config import Metric
+from abspark.naming import plural
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
 from abspark.report.data import BAYESIAN, Comparison, ReportData, Row
@@ -24,7 +25,6 @@ from abspark.report.views import (
     filled,
     numeric,
 )
-from abspark.report.words import plural
 from abspark.segment_effects import segment_heterogeneity
 
 _PLOTTED: Final = 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from abspark.naming import plural
 from abspark.report import numbers
 from abspark.report.data import Comparison, ReportData, Row
 from abspark.report.figures import (
@@ -32,7 +33,6 @@ from abspark.report.views import (
     filled,
     numeric,
 )
-from abspark.report.words import plural
 
 _DAY: Final[Column] = (Heading("To", "day"), lambda row: Cell(row["day"].isoformat()))
 _EXPOSURE_DAY: Final = numeric("Days since exposure", "exposure_day", str)

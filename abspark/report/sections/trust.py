@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from abspark.naming import plural
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
 from abspark.report.views import Cell, Heading, Section, TableView
-from abspark.report.words import CHECKS, STATUS, plural
+from abspark.report.words import CHECKS, STATUS
 
 WORST_FIRST: Final = {"fail": 0, "warn": 1, "skipped": 2, "pass": 3}
 _HEADINGS: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -384,6 +384,15 @@ def test_sources_that_cannot_be_checked_say_why() -> None:
     }
 
 
+def test_one_day_and_one_mismatch_are_told_as_one() -> None:
+    rows = [*days({"a": [500], "b": [299], "c": [200]}), count("b", 1, status="mismatch")]
+    assert checked(rows, "traffic")["message"].startswith("0 of 1 day between")
+    assert checked(rows, "srm_sequential")["message"].startswith("Over 1 day the units")
+    assert checked(rows, "hash_assignment", assignment={"scheme": "sha256", "salt": "s"})[
+        "message"
+    ].startswith("1 mismatch is not shown to shift")
+
+
 def test_days_without_units() -> None:
     rows = days({"a": [50, 40, 0, 0, 30, 40], "b": [30, 20, 0, 0, 20, 10]})
     row = checked(rows, "traffic")
@@ -394,6 +403,28 @@ def test_days_without_units() -> None:
     assert checked(few, "traffic")["status"] == "pass"
     assert checked(rows, "traffic", health={"traffic": {"severity": "fail"}})["status"] == "fail"
     assert checked(rows, "traffic", health={"traffic": {"threshold": 1e-30}})["status"] == "pass"
+
+
+def test_days_without_units_up_to_as_of() -> None:
+    """Due are the days that are over by as_of and before the experiment's end, of which the last unit is no sign."""
+    rows = days({"a": [50, 40, 30], "b": [30, 20, 10]})
+
+    def seen(as_of: datetime, profile: Rows = rows, **given: Any) -> tuple[str, str]:
+        row = row_of("traffic", health(profile, [experiment(**given)], as_of=as_of))
+        return row["status"], row["observed"]
+
+    assert seen(datetime(2026, 1, 5, 23, tzinfo=UTC)) == ("warn", "2026-01-04")
+    assert seen(datetime(2026, 1, 4, 23, tzinfo=UTC)) == ("pass", "units on every day")
+    assert seen(datetime(2026, 3, 1, tzinfo=UTC), end="2026-01-05T12:00:00Z") == ("warn", "2026-01-04")
+    [row] = [row for row in health(rows, [experiment()], as_of=datetime(2026, 1, 5, tzinfo=UTC))
+             if row["check"] == "traffic" and row["slice_value"] is None]  # fmt: skip
+    assert row["p_value"] == pytest.approx(4 * math.exp(-40))
+    assert row["message"].startswith("1 of 4 days between 2026-01-01 and 2026-01-04 have no first exposure")
+    assert row["advice"].endswith("move the experiment's end to when that was.")
+    for status in ("paused", "completed"):
+        assert seen(datetime(2026, 1, 9, tzinfo=UTC), status=status)[0] == "pass"
+    mailing = days({"a": [500, 100], "b": [300, 50]})
+    assert seen(datetime(2026, 1, 9, tzinfo=UTC), mailing)[0] == "pass"
 
 
 def test_a_variant_that_stops() -> None:

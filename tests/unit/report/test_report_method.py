@@ -82,12 +82,14 @@ def test_a_window_says_what_it_is_counted_from() -> None:
     own = metric("conversion", window={"start": "1d", "end": "10d"})
     campaign = metric("campaign", window={"end": "10d", "anchor": "experiment_start"})
     open_end = metric("later", window={"end": "open", "anchor": "experiment_start"})
-    metrics = {given.name: given for given in (own, campaign, open_end)}
+    hours = metric("hours", window={"start": "-2d", "end": "3d12h"})
+    metrics = {given.name: given for given in (own, campaign, open_end, hours)}
     section = method(report_data([result(name) for name in metrics], metrics=metrics))
     assert [cells[5].text for cells in section.context["metrics"].rows] == [
         "1 d to 10 d",
         "0 d to 10 d, from the start of the experiment",
         "0 d to the end, from the start of the experiment",
+        "-2 d to 3 d 12 h",
     ]
 
 
