@@ -11,8 +11,7 @@ from abspark.analysis.by_experiment import rows_by_experiment
 from abspark.analysis.health_row import HealthRow, Row, graded, tested
 from abspark.analysis.moments_batch import moments_batch
 from abspark.config import Experiment, Metric
-from abspark.stats.effects import mean_effect
-from abspark.stats.fixed import welch
+from abspark.stats.balance import equal_means
 from abspark.stats.moments import NUM, Floats, Moments
 from abspark.stats.multiplicity import holm
 
@@ -35,7 +34,7 @@ def covariate_checks(
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id) of `covariate_balance`: one per metric with a covariate and treatment.
 
-    Welch's t on the covariate's numerator over everyone on the last day, Holm over an experiment's tests. One that
+    Student's t on the covariate's numerator over everyone on the last day, Holm over an experiment's tests. One that
     can't be made (a variant of fewer than two units, a covariate that is constant) has no row.
     """
     everyone = rows_by_experiment(row for row in moments if row["segment_name"] is None)
@@ -47,7 +46,7 @@ def covariate_checks(
     if not pairs:
         return []
     control, treatment = ([row for *_, row, _ in pairs], [row for *_, row in pairs])
-    found = welch(mean_effect(_before(control), _before(treatment)))
+    found = equal_means(_before(control), _before(treatment))
     tests: dict[str, list[int]] = {}
     for i in np.flatnonzero(np.isfinite(found.p_value)).tolist():
         tests.setdefault(pairs[i][0].id, []).append(i)

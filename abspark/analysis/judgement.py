@@ -48,8 +48,9 @@ def judge(
     by_metric = {row["metric"]: row for row in rows}
     roles = experiment.metrics
     found = {name: _standing(by_metric.get(name), metrics[name], decided.get(name)) for name in roles.primary}
+    one_sided = experiment.analysis.sides == 1
     sentences = [
-        _standing_sentence(name, standing, by_metric.get(name), decided.get(name))
+        _standing_sentence(name, standing, by_metric.get(name), decided.get(name), one_sided=one_sided)
         for name, standing in found.items()
     ]
     futile = [name for name in found if by_metric.get(name, {}).get("futile")]
@@ -123,7 +124,9 @@ def _guardrail_sentence(name: str, *, margins: Sequence[str], held: Set[str], ha
     return f"The guardrail {name} is open: a worsening by its margin is not ruled out."
 
 
-def _standing_sentence(name: str, standing: str, row: Row | None, decided: Decided | None) -> str:
+def _standing_sentence(
+    name: str, standing: str, row: Row | None, decided: Decided | None, *, one_sided: bool
+) -> str:
     """What was shown of a metric; where nothing was, also what its interval leaves possible."""
     if row is None:
         return f"{name} is {OPEN}: there is no result."
@@ -133,12 +136,11 @@ def _standing_sentence(name: str, standing: str, row: Row | None, decided: Decid
     why = "" if row["reason"] is None else f" {reason_sentence(row['reason'])}"
     if standing != OPEN:
         return f"{name} is {standing} ({numbers}).{why}"
-    return f"{_nothing_shown(name, row)} ({numbers}).{why}"
+    return f"{_nothing_shown(name, row, one_sided=one_sided)} ({numbers}).{why}"
 
 
-def _nothing_shown(name: str, row: Row) -> str:
+def _nothing_shown(name: str, row: Row, *, one_sided: bool) -> str:
     corrected = row["p_adjusted"] is not None and row["p_value"] < row["alpha"] <= row["p_adjusted"]
-    one_sided = (row["effect_low"] is None) != (row["effect_high"] is None)
     told = f"No {'improvement of' if one_sided else 'effect on'} {name} was shown"
     allowed = _allowed(row)
     if corrected:

@@ -17,7 +17,7 @@ from abspark.analysis.best_treatment import normal_prior, probability_best
 from abspark.analysis.comparisons import Batch
 from abspark.config import Experiment
 from abspark.config.analysis import Analysis
-from abspark.stats.bayesian import BetaPrior, compare_effect, compare_proportions, relative_interval
+from abspark.stats.bayesian import BetaPrior, compare_effect, compare_proportions, relative_posterior
 from abspark.stats.moments import Bools
 from abspark.stats.reasons import either
 from abspark.stats.sequential_reasons import OTHER_TREATMENT_UNDEFINED
@@ -89,20 +89,20 @@ def _means(batch: Batch, experiment: Experiment) -> Columns:
     posterior = compare_effect(
         effect.effect / base, np.sqrt(effect.variance) / base, prior=prior, alpha=alpha
     )
-    low, high, reason = relative_interval(effect, prior=prior, alpha=alpha)
+    relative = relative_posterior(effect, prior=prior, alpha=alpha)
     return _directed(
         batch,
         {
             "effect": posterior.effect * base,
             "effect_low": posterior.low * base,
             "effect_high": posterior.high * base,
-            "relative_effect": np.where(np.isnan(effect.relative), np.nan, posterior.effect),
-            "relative_low": low,
-            "relative_high": high,
+            "relative_effect": np.where(np.isnan(posterior.effect), np.nan, relative.effect),
+            "relative_low": relative.low,
+            "relative_high": relative.high,
             "prob_better": posterior.prob_better,
             "expected_loss_treatment": posterior.expected_loss_treatment * base,
             "expected_loss_control": posterior.expected_loss_control * base,
-            "reason": either(reason, posterior.reason),
+            "reason": either(relative.reason, posterior.reason),
         },
     )
 

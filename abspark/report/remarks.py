@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from abspark.config.analysis import SEQUENTIAL
 from abspark.naming import first_names
 from abspark.reasons import reason_sentence
 from abspark.report import numbers
@@ -62,8 +63,14 @@ def remarks(
     if all(row["p_adjusted"] == row["p_value"] for row in adjusted):
         adjusted = []
     touching = [
-        row for row in rows if row["significant"] and row["p_value"] is not None and _crosses_zero(row)
+        row
+        for row in rows
+        if row["significant"] and row["p_value"] is not None and _crosses_zero(row, "relative")
     ]
+    held = [row for row in touching if _crosses_zero(row, "effect")]
+    doubted = [row for row in touching if row not in held]
+    earlier = [row for row in held if row["method"] in SEQUENTIAL]
+    close = [row for row in held if row not in earlier]
     futile = [row for row in rows if row["futile"]]
     beyond = [row for row in rows if edges_beyond((row[name] for name in RELATIVE), ends)]
     return [
@@ -72,9 +79,17 @@ def remarks(
         *_estimates_at_stopping(rows),
         *_note(futile, "futile at the last look (advice; going on keeps alpha)"),
         *_note(adjusted, "p is adjusted for there being several primary comparisons; intervals are not"),
+        *_unadjusted_segments(rows, data),
         *_note(
-            touching,
+            doubted,
             "p tests the effect itself; the relative interval also counts the doubt about the control's mean",
+        ),
+        *_note(
+            earlier, "shown by an earlier look, and what was shown stays shown; the interval is the latest one"
+        ),
+        *_note(
+            close,
+            "p has the variance of equal rates, the interval that of each; close to alpha p decides",
         ),
         *_note(beyond, f"{OFF_LEFT} or {OFF_RIGHT}: the interval goes beyond the scale of the others"),
         *_note(
@@ -119,6 +134,14 @@ def _of(about: Sequence[Row]) -> str:
     return f"{first_names(names)}: "
 
 
-def _crosses_zero(row: Mapping[str, Any]) -> bool:
-    low, high = row["relative_low"], row["relative_high"]
+def _unadjusted_segments(rows: Sequence[Row], data: ReportData | None) -> list[str]:
+    """A warning where several values of a segment are marked or not, each by a test of its own."""
+    several = len({row["segment_value"] for row in rows if row["segment_name"] is not None}) > 1
+    marked = any(mark(row, data) in _STYLES for row in rows)
+    told = "each value of a segment has a test of its own, unadjusted: of many some stand out by chance"
+    return [told] if several and marked else []
+
+
+def _crosses_zero(row: Mapping[str, Any], stem: Literal["effect", "relative"]) -> bool:
+    low, high = row[f"{stem}_low"], row[f"{stem}_high"]
     return low is not None and high is not None and low <= 0 <= high

@@ -116,6 +116,15 @@ class EffectPosterior(NamedTuple):
     reason: Reasons
 
 
+class RelativePosterior(NamedTuple):
+    """Posterior median and credible interval of treatment / control - 1, each field (r,); reason: why they are NaN."""
+
+    effect: Floats
+    low: Floats
+    high: Floats
+    reason: Reasons
+
+
 def compare_proportions(
     successes: ArrayLike, units: ArrayLike, *, prior: BetaPrior, alpha: float
 ) -> ProportionPosterior:
@@ -167,19 +176,19 @@ def compare_effect(
     )
 
 
-def relative_interval(effect: Effect, *, prior: EffectPrior, alpha: float) -> tuple[Floats, Floats, Reasons]:
-    """Credible interval of treatment / control - 1, its ends (r,), and why they are NaN.
+def relative_posterior(effect: Effect, *, prior: EffectPrior, alpha: float) -> RelativePosterior:
+    """Posterior of treatment / control - 1 by its quantiles: the median, and the ends of the credible interval.
 
-    The ends are the rho at which P(treatment > (1 + rho) control) is 1 - alpha / 2 and alpha / 2, each by the
-    normal model of effect - rho control mean, relative to that mean: estimate r - rho with its own standard
+    The quantiles are the rho at which P(treatment > (1 + rho) control) is 1/2, 1 - alpha / 2 and alpha / 2, each by
+    the normal model of effect - rho control mean, relative to that mean: estimate r - rho with its own standard
     error, prior mean less rho. So the error of the control mean counts, and 0 lies outside exactly where
-    P(better) is beyond alpha / 2. With a flat prior this is Fieller's (1954) interval.
+    P(better) is beyond alpha / 2. With a flat prior the interval is Fieller's (1954) and the median the estimate.
     """
     critical = -ndtri(alpha / 2)
     if not np.isfinite(prior.sd):
         (low, high), unbounded = fieller(effect, np.full(len(effect), critical))
         too_wide = first_reason(len(effect), [(unbounded, FIELLER_UNBOUNDED)])
-        return low, high, either(effect.relative_reason, too_wide)
+        return RelativePosterior(effect.relative, low, high, either(effect.relative_reason, too_wide))
     base = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
     variance, shared, control = (
         given / base**2 for given in (effect.variance, effect.covariance, effect.control.mean_variance)
@@ -196,11 +205,13 @@ def relative_interval(effect: Effect, *, prior: EffectPrior, alpha: float) -> tu
         np.minimum(effect.relative, prior.mean) - room,
         np.maximum(effect.relative, prior.mean) + room,
     )
-    low, high = (
+    low, median, high = (
         increasing_root(partial(beyond, target=target), *bracket, tolerance=1e-12)
-        for target in (-critical, critical)
+        for target in (-critical, 0.0, critical)
     )
-    return low, high, effect.relative_reason
+    # Without an error of its own, as at -100 %, the estimate is all there is.
+    median = np.where(np.isnan(base), effect.relative, median)
+    return RelativePosterior(median, low, high, effect.relative_reason)
 
 
 def _phi(z: Floats) -> Floats:

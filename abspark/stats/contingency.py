@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+from scipy import special, stats
 
 from abspark.stats import reasons
 from abspark.stats.moments import Floats
-from abspark.stats.srm import SMALL_EXPECTED, srm
+from abspark.stats.srm import MANY_EXPECTED, SMALL_EXPECTED, TAIL, srm
 from abspark.stats.tails import SMALLEST
 
 _TWO: Final = 2
@@ -23,7 +23,9 @@ class RatesTest(NamedTuple):
         statistic: Pearson's chi-square of the table of affected and other units by variant.
         dof: variants with units, minus one.
         p_value: of the chi-square; where a variant expects fewer than 5 affected units, of the affected units'
-            multinomial distribution over the variants, which is exact for rare ones and too large otherwise.
+            multinomial distribution over the variants, which is exact for rare ones and too large otherwise. Of
+            two variants, where it is below 1 % and one expects fewer than 500 affected or other units, exact:
+            twice the smaller tail of the hypergeometric distribution (Fisher 1935).
         expected: affected units per variant at equal rates, shape (v,).
         reason: why p is NaN; empty otherwise.
     """
@@ -59,7 +61,16 @@ def equal_rates(affected: ArrayLike, others: ArrayLike) -> RatesTest:
     if np.any(expected[:, open_variants] < SMALL_EXPECTED):
         rarer = int(totals[1] < totals[0])
         p = float(srm([rows[rarer][open_variants]], [columns[open_variants]]).p_value[0])
+    elif p < TAIL and dof == 1 and np.any(expected[:, open_variants] < MANY_EXPECTED):
+        p = _exact_p(rows[:, open_variants])
     return RatesTest(statistic, dof, max(p, SMALLEST), expected[0], reasons.NONE)
+
+
+def _exact_p(table: Floats) -> float:
+    """P of two variants' affected units given their sum; `table` has shape (2, 2), affected units first."""
+    affected, in_first = table[0].sum(), table[:, 0].sum()
+    given = stats.hypergeom(table.sum(), affected, in_first)
+    return min(1.0, 2 * float(min(given.cdf(table[0, 0]), given.sf(table[0, 0] - 1))))
 
 
 def _reason(rows: Floats, whole: float, variants: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from simulated_moments import band, revenue_arm, within
 
+from abspark.stats.balance import equal_means
 from abspark.stats.effects import mean_effect
 from abspark.stats.fixed import FixedResult, welch
 
@@ -42,3 +43,11 @@ def test_one_treated_in_ten_reaches_its_coverage_at_20000_treated(seed: int) -> 
     assert simulate(seed, 1_800, 200)[0] < 0.87
     assert simulate(seed, 28_800, 3_200)[0] < band(0.95)[0]
     assert all(within(share, 0.95) for share in simulate(seed, 180_000, 20_000))
+
+
+def test_the_balance_of_revenue_before_exposure_alarms_less_often_than_welch() -> None:
+    """One treated in ten, at the default level of 0.1 %."""
+    rng = np.random.default_rng(1)
+    arms = revenue_arm(rng, 9_000, 0.0), revenue_arm(rng, 1_000, 0.0)
+    assert (equal_means(*arms).p_value < 0.001).mean() < 0.004
+    assert (welch(mean_effect(*arms)).p_value < 0.001).mean() > 0.006

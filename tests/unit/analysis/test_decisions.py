@@ -380,6 +380,10 @@ def test_what_was_not_shown_tells_what_is_still_possible() -> None:
     [reason] = decided(rows({"sales": (3.03,)}), one_sided)[1]
     assert reason.startswith("b: No improvement of sales was shown; the 95 % interval still allows -")
     assert "% and more (" in reason
+    rate = metric("sales", kind="proportion", value=None)
+    rates = [row | {"mean_num": row["mean_num"] / 10} for row in rows({"sales": (1.5,)})]
+    [reason] = decided(rates, one_sided, metrics={"sales": rate})[1]
+    assert reason.startswith("b: No improvement of sales was shown; the 95 % interval still allows -")
     bayesian = experiment(**only, analysis={"method": "bayesian"})
     assert (
         "the 95 % credible interval still allows from -3."

@@ -322,6 +322,23 @@ def test_a_significant_effect_whose_relative_interval_crosses_zero_is_explained(
     assert "conversion: p tests" not in text
 
 
+def test_where_the_effects_own_interval_holds_zero_its_relative_error_is_not_the_reason() -> None:
+    """A sequential test stays decided by an earlier look; the test of rates has another variance than the interval."""
+    wide = {"effect_low": -0.002, "effect_high": 0.02, "relative_low": -0.026, "relative_high": 0.3}
+    text = shown("results", [result("rate", **wide), result("spend", method="anytime", **wide)])
+    assert "p tests the effect itself" not in text
+    assert "· rate: p has the variance of equal rates, the interval that of each" in text
+    assert "· spend: shown by an earlier look, and what was shown stays shown" in text
+
+
+def test_marks_of_several_values_of_a_segment_are_told_to_be_unadjusted() -> None:
+    told = "each value of a segment has a test of its own, unadjusted"
+    rows = segment_rows("conversion", 2)
+    assert told in " ".join(read(rows).split())
+    assert told not in " ".join(read([*rows[:1], result()]).split())
+    assert told not in " ".join(read([each | {"significant": False} for each in rows]).split())
+
+
 @pytest.mark.parametrize("table", SAMPLES)
 def test_sixty_columns_keep_what_decides(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")

@@ -17,7 +17,7 @@ from abspark.stats.bayesian import (
     EffectPrior,
     compare_effect,
     compare_proportions,
-    relative_interval,
+    relative_posterior,
 )
 from abspark.stats.beta import Beta, probability_greater
 from abspark.stats.effects import Arm, compare
@@ -232,7 +232,7 @@ def independent(control, treatment):
 @pytest.mark.parametrize("treated", [7.3, 9.9, 12.8])
 def test_a_flat_relative_interval_is_that_of_the_ratio_of_two_normals(treated):
     """Quantiles of the ratio by integration over the control's mean, 10 standard errors from 0."""
-    low, high, reason = relative_interval(
+    _, low, high, reason = relative_posterior(
         independent((10, 1), (treated, 1.5)), prior=EffectPrior(0.0, np.inf), alpha=0.1
     )
     for end, tail in ((low[0], 0.05), (high[0], 0.95)):
@@ -254,13 +254,23 @@ def test_the_relative_interval_is_near_the_exact_posteriors(sd):
     """
     prior = EffectPrior(0.02, sd)
     for treated in (17.0, 20.5, 24.0):
-        low, high, _ = relative_interval(independent((20, 1), (treated, 1.2)), prior=prior, alpha=0.05)
+        median, low, high, _ = relative_posterior(
+            independent((20, 1), (treated, 1.2)), prior=prior, alpha=0.05
+        )
         mean = np.linspace(14, 26, 201)[:, None]
         effect = np.linspace(2 * low - high, 2 * high - low, 2001).reshape(1, -1)
         likelihood = np.exp(-0.5 * (20 - mean) ** 2 - (treated - mean * (1 + effect)) ** 2 / 2.4)
         density = likelihood.sum(axis=0) * norm.pdf(effect[0], prior.mean, sd)
-        exact = np.interp([0.025, 0.975], np.cumsum(density) / density.sum(), effect[0])
-        assert [low[0], high[0]] == pytest.approx(exact, abs=0.015 * (exact[1] - exact[0]))
+        exact = np.interp([0.5, 0.025, 0.975], np.cumsum(density) / density.sum(), effect[0])
+        assert [median[0], low[0], high[0]] == pytest.approx(exact, abs=0.015 * (exact[2] - exact[1]))
+
+
+def test_a_large_decrease_against_the_prior_has_its_median_within_the_interval():
+    """-80 % where -10 % were likely: by numerical integration -0.811, -0.781 and -0.747 are the exact quantiles."""
+    found = relative_posterior(independent((20, 1), (4, 0.04)), prior=EffectPrior(0.0, 0.1), alpha=0.05)
+    assert [found.low[0], found.effect[0], found.high[0]] == pytest.approx(
+        [-0.811, -0.781, -0.747], abs=0.003
+    )
 
 
 @given(
@@ -272,7 +282,7 @@ def test_zero_is_outside_both_intervals_exactly_where_the_probability_is_extreme
 ):
     effect, prior = independent((10, 1), (treated, spread)), EffectPrior(mean, sd)
     better = compare_effect(effect.effect / 10, np.sqrt(effect.variance) / 10, prior=prior, alpha=alpha)
-    low, high, _ = relative_interval(effect, prior=prior, alpha=alpha)
+    _, low, high, _ = relative_posterior(effect, prior=prior, alpha=alpha)
     if np.abs(better.prob_better[0] - [alpha / 2, 1 - alpha / 2]).min() > 1e-9:
         assert (better.low[0] > 0) == (low[0] > 0) == (better.prob_better[0] > 1 - alpha / 2)
         assert (better.high[0] < 0) == (high[0] < 0) == (better.prob_better[0] < alpha / 2)
@@ -280,10 +290,10 @@ def test_zero_is_outside_both_intervals_exactly_where_the_probability_is_extreme
 
 def test_relative_intervals_without_a_number_say_why():
     effect = independent(([10, -1, 1, 10], [1, 1, 1, 1]), ([0, 1, 1, 10], [0, 1, 1, 0]))
-    low, high, reason = relative_interval(effect, prior=EffectPrior(0.0, np.inf), alpha=0.05)
+    _, low, high, reason = relative_posterior(effect, prior=EffectPrior(0.0, np.inf), alpha=0.05)
     assert reason.tolist() == ["no_relative_error", "control_mean_not_positive", "fieller_unbounded", ""]
     assert np.isnan([low, high]).tolist() == [[True, True, True, False]] * 2
-    low, high, reason = relative_interval(effect, prior=EffectPrior(0.0, 0.1), alpha=0.05)
+    _, low, high, reason = relative_posterior(effect, prior=EffectPrior(0.0, 0.1), alpha=0.05)
     assert reason.tolist() == ["no_relative_error", "control_mean_not_positive", "", ""]
     assert np.isnan([low, high]).tolist() == [[True, True, False, False]] * 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, chi2, chi2_contingency
+from scipy.stats import binomtest, chi2, chi2_contingency, fisher_exact
 from statsmodels.stats.contingency_tables import SquareTable, mcnemar
 
 from abspark.stats import reasons
@@ -80,6 +80,17 @@ def test_rare_units_are_tested_exactly() -> None:
     assert found.p_value == pytest.approx(2 / 2**7, rel=1e-9)
     many = equal_rates([9993, 10_000], [7, 0])
     assert many.p_value == pytest.approx(found.p_value)
+
+
+def test_few_units_far_out_in_the_tail_are_tested_exactly() -> None:
+    """One unit in a hundred is treated: of 5 affected units expected among them chi-square has 14 as 25 times rarer."""
+    table = [[486, 14], [98_514, 986]]
+    found, expected = equal_rates(*table), chi2_contingency(table, correction=False)
+    assert found.statistic == pytest.approx(expected.statistic)
+    assert found.p_value == pytest.approx(2 * fisher_exact(table, alternative="less").pvalue, rel=1e-6)
+    assert found.p_value > 20 * expected.pvalue
+    swapped = equal_rates([14, 486], [986, 98_514])
+    assert swapped.p_value == pytest.approx(found.p_value)
 
 
 def test_a_variant_without_units_is_left_out() -> None:
