@@ -16,7 +16,17 @@ from abspark.pipeline.forced import require_hashable
 from abspark.pipeline.study import sources_of
 from abspark.stages.expressions import require_evaluable
 from abspark.stages.state import Input, RunState
-from abspark.storage import as_data_error, as_fault_of, fixed_columns, pin, read, require_columns, told_by_us
+from abspark.storage import (
+    as_data_error,
+    as_fault_of,
+    fixed_columns,
+    pin,
+    read,
+    require_columns,
+    require_one_type,
+    require_open_columns,
+    told_by_us,
+)
 
 
 def source_of(state: RunState, name: str) -> Source:
@@ -45,6 +55,8 @@ def pin_all(state: RunState) -> None:
                 state.progress.say(f"  {name}: {pinned.note}")
             rows = raw(state, name)
             require_columns(source, rows)
+            require_open_columns(state.spark, source, pinned)
+            require_one_type(state.spark, source, pinned, rows.schema)
             require_evaluable(state, source, canonical(rows, source), experiments_of(state, name))
             if isinstance(source, ExposureSource):
                 require_hashable(

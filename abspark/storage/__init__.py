@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from abspark.storage.conditions import first_line
     from abspark.storage.csv_values import FileColumn, content_hash, read_column
     from abspark.storage.faults import as_data_error, as_fault_of
+    from abspark.storage.folder_keys import require_open_columns
     from abspark.storage.given_session import require_session
     from abspark.storage.interrupts import cancel_tagged, tagged
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
+    from abspark.storage.parquet_types import require_one_type
     from abspark.storage.places import bytes_at
     from abspark.storage.quiet import told_by_us
     from abspark.storage.run_conf import run_settings
@@ -47,6 +49,8 @@ __all__ = [
     "read",
     "read_column",
     "require_columns",
+    "require_one_type",
+    "require_open_columns",
     "require_session",
     "row_count",
     "run_settings",
@@ -76,6 +80,8 @@ _HOMES: Final = {
     "read": "sources",
     "read_column": "csv_values",
     "require_columns": "source_columns",
+    "require_one_type": "parquet_types",
+    "require_open_columns": "folder_keys",
     "require_session": "given_session",
     "row_count": "sources",
     "run_settings": "run_conf",

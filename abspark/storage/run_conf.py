@@ -53,6 +53,9 @@ _RUN_SETTINGS: Final = {
     "spark.sql.retainGroupColumns": "true",
     # nanoseconds, in which pandas writes instants, are none of Spark's: see time_unit
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # Delta leaves out partitions by dates that it generates of the instants, which it takes for days of the run's time
+    # zone; they are days of the zone of the session that wrote them
+    "spark.databricks.delta.generatedColumn.partitionFilterOptimization.enabled": "false",
     # a folder named experiment=007 means the text 007
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }

@@ -26,7 +26,7 @@ def require_columns(source: Source, frame: DataFrame) -> None:
     Raises:
         DataError: columns are missing, all of them named at once, with the ones that are there.
     """
-    missing = [(key, column) for key, column in _named(source) if not _has(frame.schema, column)]
+    missing = [(key, column) for key, column in _named(source) if type_of(frame.schema, column) is None]
     if not missing:
         return
     present = frame.columns
@@ -89,14 +89,19 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
         yield f"properties.{name}", given.column
 
 
-def _has(schema: T.StructType, column: str) -> bool:
-    """Whether the schema has the column as written, or as a path into structs."""
+def named_columns(source: Source) -> list[str]:
+    """Every raw column the source names, each once."""
+    return list(dict.fromkeys(column for _, column in _named(source)))
+
+
+def type_of(schema: T.StructType, column: str) -> T.DataType | None:
+    """The type of the column as written, or as a path into structs; None where the schema has no such column."""
     fields = {field.name.lower(): field.dataType for field in schema.fields}
     if column.lower() in fields:
-        return True
+        return fields[column.lower()]
     head, dot, rest = column.partition(".")
     inner = fields.get(head.lower())
-    return bool(dot) and isinstance(inner, T.StructType) and _has(inner, rest)
+    return type_of(inner, rest) if dot and isinstance(inner, T.StructType) else None
 
 
 def _similar(column: str, present: list[str]) -> str:

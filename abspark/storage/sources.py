@@ -111,7 +111,7 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
         if not pinned.files:
             if pinned.version is not None:
                 reader = reader.option("versionAsOf", str(pinned.version))
-            frame = reader.table(_table_name(source))
+            frame = _table(reader, source)
         else:
             if pinned.base_path is not None:
                 reader = reader.option("basePath", pinned.base_path)
@@ -130,7 +130,7 @@ def read(spark: SparkSession, source: Source, pinned: PinnedSource) -> DataFrame
 def _whole_lines(reader: DataFrameReader, schema: T.StructType, pinned: PinnedSource) -> DataFrame:
     marked = T.StructType([*schema.fields, T.StructField(_NO_ROW, T.StringType())])
     lines = reader.options(**_EACH_FIELD).schema(marked).load([as_written(file) for file in pinned.files])
-    whole, folders = F.col(_NO_ROW).isNull(), _folder_keys(pinned.files)
+    whole, folders = F.col(_NO_ROW).isNull(), folder_keys(pinned.files)
     columns = {name: F.col(quoted(name)) for name in schema.names}
     return lines.select(
         *(
@@ -140,12 +140,11 @@ def _whole_lines(reader: DataFrameReader, schema: T.StructType, pinned: PinnedSo
     )
 
 
-def _folder_keys(files: tuple[str, ...]) -> set[str]:
-    """Keys of folders named key=value, which say the same of each line."""
+def folder_keys(files: tuple[str, ...]) -> dict[str, str]:
+    """Keys of folders named key=value, which say the same of each row of a file, with the value of one of them."""
     folders = {file.rpartition("/")[0] for file in files}
-    return {
-        unquote(name.partition("=")[0]) for folder in folders for name in folder.split("/") if "=" in name
-    }
+    named = (name.partition("=") for folder in folders for name in folder.split("/") if "=" in name)
+    return {unquote(key): unquote(value) for key, _, value in named}
 
 
 def row_count(spark: SparkSession, source: Source, pinned: PinnedSource) -> int | None:
@@ -162,6 +161,13 @@ def row_count(spark: SparkSession, source: Source, pinned: PinnedSource) -> int 
         raise
     except Exception as error:
         raise as_data_error(error, [pinned]) or error from None
+
+
+def _table(reader: DataFrameReader, source: Source) -> DataFrame:
+    """By its path a table is loaded: as a name a path is sought in the session's catalog, which need not be Delta's."""
+    if source.table is not None:
+        return reader.table(source.table)
+    return reader.format("delta").load(source.path)
 
 
 def _table_name(source: Source) -> str:

@@ -7,14 +7,20 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from committed_tables import assert_same, committed, heads, run_records
-from project_builder import AS_OF, UNITS, TinyProject, make_project, purchases, user_name
+from project_builder import AS_OF, AS_OF_INSTANT, UNITS, TinyProject, make_project, purchases, user_name
 from pyspark.sql import SparkSession
 
+from abspark import runner
 from abspark.cli import cli, invoke
+from abspark.errors import AbsparkError
+from abspark.storage import run_settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.usefixtures("spark")]
 
@@ -320,3 +326,22 @@ def test_full_disk(spark: SparkSession, tiny: TinyProject, fails: Fails, small_d
     assert invoke(cli, run) == 0
     assert set(heads(spark, project).values()).isdisjoint(before.values())
     assert_same(committed(spark, project), tables)
+
+
+def test_logs_that_spark_would_misread(spark: SparkSession, tiny: TinyProject) -> None:
+    """Cents below amounts in fractions, and a folder that says another platform than its rows."""
+    data = tiny.root / "data"
+
+    def refused(why: str) -> None:
+        state = runner.begin(spark, tiny.load(), as_of=AS_OF_INSTANT)
+        with run_settings(spark), pytest.raises(AbsparkError, match=why):
+            runner.pin_all(state)
+
+    cents = pa.array([Decimal("24.97")] * len(purchases()["amount"]), pa.decimal128(9, 2))
+    later = pa.table({**purchases(), "amount": cents})
+    pq.write_table(later, data / "purchases" / "z.parquet", store_decimal_as_integer=True)
+    refused("differ in the type of column amount")
+    folder = data / "exposures" / "platform=none"
+    folder.mkdir()
+    (data / "exposures" / "part.csv").rename(folder / "part.csv")
+    refused("platform=none hides the column platform")

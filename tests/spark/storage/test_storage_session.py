@@ -212,6 +212,12 @@ def test_settings_of_a_run_are_restored(spark: SparkSession) -> None:
         ("spark.sql.parquet.inferTimestampNTZ.enabled", "false", None, "true"),
         ("spark.sql.parquet.int96AsTimestamp", "false", None, "true"),
         ("spark.sql.retainGroupColumns", "false", None, "true"),
+        (
+            "spark.databricks.delta.generatedColumn.partitionFilterOptimization.enabled",
+            "true",
+            None,
+            "false",
+        ),
     ],
 )
 def test_settings_by_which_a_run_would_find_other_numbers(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from delta import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from storage_samples import events
@@ -13,9 +15,20 @@ from storage_samples import events
 from abspark.errors import DataError
 from abspark.pipeline.canonical import canonical
 from abspark.progress import Progress
-from abspark.storage import bytes_at, fixed_columns, meter_of, pin, read, require_columns, row_count
+from abspark.storage import (
+    bytes_at,
+    fixed_columns,
+    meter_of,
+    pin,
+    read,
+    require_columns,
+    row_count,
+    run_settings,
+)
 
 pytestmark = pytest.mark.spark
+
+_DERBY = "org.apache.derby.iapi.jdbc.AutoloadedDriver"
 
 
 def rows(spark: SparkSession, source: Any, pinned: Any = None) -> list[tuple[Any, ...]]:
@@ -69,6 +82,41 @@ def test_tables_of_a_catalog(spark: SparkSession) -> None:
     finally:
         spark.sql("DROP TABLE raw_events").collect()
         spark.sql("DROP TABLE raw_parquet").collect()
+
+
+def test_a_delta_folder_is_found_whatever_catalog_the_session_uses(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    write(spark, tmp_path / "log", "u1", "delta")
+    source = events(tmp_path / "log", format="delta")
+    jdbc = "org.apache.spark.sql.execution.datasources.v2.jdbc.JDBCTableCatalog"
+    settings = {"": jdbc, ".url": "jdbc:derby:memory:other;create=true", ".driver": _DERBY}
+    try:
+        for key, value in settings.items():
+            spark.conf.set(f"spark.sql.catalog.other{key}", value)
+        spark.catalog.setCurrentCatalog("other")
+        assert rows(spark, source) == [("u1", 1)]
+    finally:
+        spark.catalog.setCurrentCatalog("spark_catalog")
+        for key in settings:
+            spark.conf.unset(f"spark.sql.catalog.other{key}")
+
+
+def test_days_that_delta_makes_of_instants_leave_no_row_out(spark: SparkSession, tmp_path: Path) -> None:
+    """They are days of the zone of whoever wrote the table, and a run's zone is UTC."""
+    path, start = tmp_path / "log", datetime(2026, 10, 2, tzinfo=UTC)
+    try:
+        spark.conf.set("spark.sql.session.timeZone", "America/Los_Angeles")
+        table = DeltaTable.create(spark).location(str(path)).addColumn("ts", "timestamp")
+        table.addColumn("day", "date", generatedAlwaysAs="CAST(ts AS DATE)").partitionedBy("day").execute()
+        frame = spark.sql("SELECT timestamp '2026-10-02T01:00:00Z' AS ts")
+        frame.write.format("delta").mode("append").save(str(path))
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+    source = events(path, format="delta", columns={"unit": "day", "time": "ts"})
+    with run_settings(spark):
+        since = read(spark, source, pin(spark, source)).where(F.col("ts") >= F.lit(start))
+        assert [str(row["day"]) for row in since.collect()] == ["2026-10-01"]
 
 
 def test_files_are_read_as_listed(spark: SparkSession, tmp_path: Path) -> None:
