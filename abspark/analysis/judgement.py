@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from abspark.analysis.comparisons import Row
+from abspark.analysis.look_series import NOT_A_LOOK
+from abspark.analysis.looks import DAY_NOT_OVER, LOGS_BEHIND, TOO_FEW_UNITS
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided
 from abspark.reasons import reason_sentence
+from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
 
 BETTER: Final = "better"
 WORSE: Final = "worse"
 OPEN: Final = "not shown to be better"
 UNJUDGED: Final = "not judged yet"
+_NO_LOOK: Final = frozenset({DAY_NOT_OVER, LOGS_BEHIND, NOT_A_LOOK, NO_ALPHA_TO_SPEND, TOO_FEW_UNITS})
+"""Reasons for which the latest day is no look. What an earlier look has shown stays shown, so they explain nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,9 @@ def _standing_sentence(
     if row["effect"] is None:
         return f"{name} is {OPEN}. {reason_sentence(row['reason'])}"
     numbers = _numbers(row, decided)
-    why = "" if row["reason"] is None else f" {reason_sentence(row['reason'])}"
+    shown = standing in (BETTER, WORSE)
+    untold = row["reason"] is None or (shown and row["reason"] in _NO_LOOK)
+    why = "" if untold else f" {reason_sentence(row['reason'])}"
     if standing != OPEN:
         return f"{name} is {standing} ({numbers}).{why}"
     return f"{_nothing_shown(name, row, one_sided=one_sided)} ({numbers}).{why}"

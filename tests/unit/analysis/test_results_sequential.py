@@ -288,6 +288,15 @@ def test_the_side_that_crossed_is_what_was_decided(
     assert f"decided on 2026-01-03 by a statistic of {4 * side:+}" in told
 
 
+def test_what_was_shown_is_told_without_why_today_is_no_look() -> None:
+    """Day 5 is none of the looks, and what day 3 has shown needs no other."""
+    chosen = experiment(analysis=PLAN | {"group_sequential": {"planned_units": 2000, "looks": [3, 7]}})
+    assert column(found({"sales": CROSSING}, until=5, chosen=chosen).results, "reason")[-1] == "not_a_look"
+    decision, reasons = decided({"sales": CROSSING}, 5, chosen)
+    assert decision == "ship"
+    assert reasons[1].endswith(", decided on 2026-01-03 by a statistic of +4).")
+
+
 def test_the_side_is_that_of_the_smallest_p_and_not_of_the_day_it_became_significant() -> None:
     """By Holm the smallest p of sales, of day 2, counts twice until visits is significant on day 4."""
     effects = {"sales": z_effects(0.3, -3.2, 0.3, 0.4, 0.4), "visits": z_effects(0.3, 0.3, 0.3, 5.0, 4.0)}
