@@ -123,6 +123,16 @@ def _no_schema(error: BaseException, sources: Sequence[PinnedSource]) -> DataErr
     )
 
 
+def _no_such_type(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    return DataError(
+        f"{_named(sources, text)}: {_path_in(text, sources)} has a column of a type that Spark cannot read: "
+        f"{first_line(error)}",
+        advice="write the files without it, or with it as text (a UUID in DuckDB: id::varchar); Spark refuses the "
+        "files also where the source does not name the column",
+    )
+
+
 def _two_structures(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
     text = str(error)
     return DataError(
@@ -152,6 +162,7 @@ _BY_CONDITION: Final = {
     "PATH_NOT_FOUND": _absent,
     "TABLE_OR_VIEW_NOT_FOUND": _absent,
     "UNABLE_TO_INFER_SCHEMA": _no_schema,
+    "PARQUET_TYPE_": _no_such_type,
     "CONFLICTING_DIRECTORY_STRUCTURES": _two_structures,
     "CONFLICTING_PARTITION_COLUMN_NAMES": _two_structures,
     "DATA_SOURCE_NOT_FOUND": _no_reader,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from delta import DeltaTable
 from pyspark.sql import SparkSession
@@ -375,6 +377,17 @@ def test_parquet_file_that_is_none(spark: SparkSession, tmp_path: Path) -> None:
     source = events(tmp_path / "log.parquet", format="parquet")
     with pytest.raises(
         DataError, match=r"^source purchases: cannot read \S+log.parquet: it is no Parquet file"
+    ):
+        read(spark, source, pin(spark, source))
+
+
+def test_a_type_that_spark_cannot_read(spark: SparkSession, tmp_path: Path) -> None:
+    ids = pa.array([bytes(16)], pa.uuid())
+    pq.write_table(pa.table({"user_id": ["u"], "session": ids}), tmp_path / "log.parquet")
+    source = events(tmp_path, format="parquet")
+    with pytest.raises(
+        DataError,
+        match=r"^source purchases: \S+ has a column of a type that Spark cannot read: .*UUID.*\n  do: ",
     ):
         read(spark, source, pin(spark, source))
 
