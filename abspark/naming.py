@@ -1,4 +1,4 @@
-"""Names and counts in a line."""
+"""Names and numbers in a line."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def first_names(names: Sequence[str]) -> str:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def probability(value: float) -> str:
+    """A probability in per cent, never rounded to certainty."""
+    return "> 99.99%" if 0.9999 < value < 1 else "< 0.01%" if 0 < value < 1e-4 else f"{value:.2%}"

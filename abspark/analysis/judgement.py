@@ -12,6 +12,7 @@ from abspark.analysis.look_series import NOT_A_LOOK
 from abspark.analysis.looks import DAY_NOT_OVER, LOGS_BEHIND, TOO_FEW_UNITS
 from abspark.config import Experiment, Metric
 from abspark.decided import Decided
+from abspark.naming import probability
 from abspark.reasons import reason_sentence
 from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
 
@@ -179,9 +180,9 @@ def _numbers(row: Row, decided: Decided | None) -> str:
     elif row["p_value"] is not None:
         told.append(f"p = {row['p_value']:.3g}")
     elif row["prob_better"] is not None:
-        told.append(f"probability to be better {row['prob_better']:.2%}")
+        told.append(f"probability to be better {probability(row['prob_better'])}")
     if row["prob_best"] is not None and row["prob_best"] != row["prob_better"]:
-        told.append(f"to be the best variant {row['prob_best']:.2%}")
+        told.append(f"to be the best variant {probability(row['prob_best'])}")
     if decided is not None and decided.statistic * row["effect"] < 0:
         told.append(f"decided on {decided.day} by a statistic of {decided.statistic:+.3g}")
     return ", ".join(told)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from abspark import naming
+
 UNDEFINED: Final = "—"
 GAP: Final = " … "
 
@@ -57,9 +59,7 @@ def short_percent(value: float | None) -> str:
 
 def probability(value: float | None) -> str:
     """A probability in per cent, never rounded to certainty."""
-    if value is None:
-        return UNDEFINED
-    return "> 99.99%" if 0.9999 < value < 1 else "< 0.01%" if 0 < value < 1e-4 else f"{value:.2%}"
+    return UNDEFINED if value is None else naming.probability(value)
 
 
 def p_value(value: float | None) -> str:

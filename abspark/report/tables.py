@@ -301,7 +301,9 @@ def _result_cells(
     row = days[-1]
     segment = f" {row['segment_value']}" if row["segment_name"] else ""
     path = sparkline([day["relative_effect"] for day in days]) if len(days) > 1 and layout.pictures else ""
-    effect, interval = _percent(row["relative_effect"]), _interval(row["relative_low"], row["relative_high"])
+    low, high = row["relative_low"], row["relative_high"]
+    decimals = _decimals(low, high)
+    effect, interval = _percent(row["relative_effect"], max(decimals, 2)), _interval(low, high, decimals)
     if layout.pictures:
         bar = interval_bar(*(row[name] for name in RELATIVE), ends=ends, width=_BAR)
         interval = f"{interval}\n{bar:<{_BAR}}"
@@ -324,15 +326,22 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.5g}"
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2%}"
+def _percent(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:+.{decimals}%}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def _decimals(low: float | None, high: float | None) -> int:
+    """Of per cent: one, and more where the interval is narrow, so that its ends don't read alike."""
+    ends = [end for end in (low, high) if end is not None]
+    width = max(ends) - min(ends) if len(ends) > 1 else abs(ends[0]) if ends else 1.0
+    return 1 if width >= 0.01 else 2 if width >= 0.001 else 3
+
+
+def _interval(low: float | None, high: float | None, decimals: int) -> str:
     """Both ends in per cent; an open end of a one-sided interval is left out."""
     if low is None and high is None:
         return ""
-    ends = ["" if end is None else f"{end:+.1%}" for end in (low, high)]
+    ends = ["" if end is None else f"{end:+.{decimals}%}" for end in (low, high)]
     return _TO.join(ends)
 
 

@@ -451,6 +451,10 @@ def test_posteriors_decide_by_the_probability_to_be_better() -> None:
         found, reasons = decided(rows({"sales": (mean,)}), experiment(**bayesian))
         assert found == decision
         assert "probability to be better 9" in reasons[-1]
+    assert (
+        "probability to be better > 99.99%)."
+        in decided(rows({"sales": (BETTER,)}), experiment(**bayesian))[1][1]
+    )
     both = bayesian | {"metrics": {"primary": ["sales", "visits"]}}
     both["analysis"] = {"method": "bayesian", "ship_when": "any"}
     mixed = rows({"sales": (BETTER,), "visits": (WORSE,)})

@@ -520,6 +520,26 @@ def first_column(text: str) -> str:
     return "".join(cells)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "shown_numbers"),
+    [
+        (-0.005, 0.005, ["+0.00%", "-0.5%", "+0.5%"]),
+        (0.0002, 0.0006, ["+0.040%", "+0.020%", "+0.060%"]),
+        (0.0012, 0.0048, ["+0.30%", "+0.12%", "+0.48%"]),
+        (0.0012, None, ["+0.30%", "+0.12%"]),
+    ],
+    ids=["wide", "very narrow", "narrow", "one-sided"],
+)
+def test_ends_of_a_narrow_interval_do_not_read_alike(
+    low: float, high: float | None, shown_numbers: list[str]
+) -> None:
+    middle = 0.003 if high is None else (low + high) / 2
+    words = shown(
+        "results", [result("m", relative_effect=middle, relative_low=low, relative_high=high)]
+    ).split()
+    assert [number for number in shown_numbers if number not in words] == []
+
+
 @pytest.mark.parametrize("columns", [40, 41, 43, 47, 52, 60, 66, 76, 80, 120])
 @pytest.mark.parametrize(
     ("more", "decisive"),
