@@ -218,11 +218,7 @@ RESULTS: Final = Table(
         ("effect", "double", "treatment - control, adjusted where the estimator is"),
         ("effect_low", "double", "lower end of the effect's interval"),
         ("effect_high", "double", "upper end of the effect's interval"),
-        (
-            "relative_effect",
-            "double",
-            "effect / mean_control; of a Bayesian method the posterior of treatment / control - 1",
-        ),
+        ("relative_effect", "double", "effect / mean_control; bayesian: of treatment / control - 1"),
         ("relative_low", "double", "lower end of the relative effect's interval"),
         ("relative_high", "double", "upper end of the relative effect's interval"),
         ("std_error", "double", "standard error of the effect"),

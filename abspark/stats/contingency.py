@@ -67,10 +67,15 @@ def equal_rates(affected: ArrayLike, others: ArrayLike) -> RatesTest:
 
 
 def _exact_p(table: Floats) -> float:
-    """P of two variants' affected units given their sum; `table` has shape (2, 2), affected units first."""
-    affected, in_first = table[0].sum(), table[:, 0].sum()
-    given = stats.hypergeom(table.sum(), affected, in_first)
-    return min(1.0, 2 * float(min(given.cdf(table[0, 0]), given.sf(table[0, 0] - 1))))
+    """P of a table of shape (2, 2) given the sums of its rows and columns.
+
+    By the rarer units in the smaller variant: what is drawn are few then, over which older versions of scipy sum.
+    """
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    count = table[rows.argmin(), columns.argmin()]
+    drawn, marked = sorted((rows.min(), columns.min()))
+    given = stats.hypergeom(table.sum(), marked, drawn)
+    return min(1.0, 2 * float(min(given.cdf(count), given.sf(count - 1))))
 
 
 def _reason(rows: Floats, whole: float, variants: int) -> str:

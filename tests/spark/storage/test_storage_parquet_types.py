@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from storage_samples import events
 
 from abspark.errors import DataError
-from abspark.storage import pin, read, require_one_type, run_settings
+from abspark.storage import parquet_types, pin, read, require_one_type, run_settings
 
 pytestmark = pytest.mark.spark
 
@@ -19,14 +19,16 @@ NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 NS, US = pa.timestamp("ns", "UTC"), pa.timestamp("us", "UTC")
 
 
-def require(spark: SparkSession, folder: Path, *columns: pa.Array) -> None:
+def require(
+    spark: SparkSession, folder: Path, *columns: pa.Array, options: dict[str, str] | None = None
+) -> None:
     """Look at a log of a file for each column, which is `n`; `note` differs from file to file and is not named."""
     folder.mkdir()
     for position, column in enumerate(columns):
-        note = pa.array([None] * len(column), pa.null() if position % 2 else pa.string())
+        note = pa.array([None] * len(column), pa.null() if position % 2 and options is None else pa.string())
         columns_of = {"user": ["u1"] * len(column), "ts": [NOON] * len(column), "n": column, "note": note}
         pq.write_table(pa.table(columns_of), folder / f"{position}.parquet", store_decimal_as_integer=True)
-    source = events(folder, format="parquet", properties={"n": "double"})
+    source = events(folder, format="parquet", properties={"n": "double"}, options=options or {})
     with run_settings(spark):
         pinned = pin(spark, source)
         require_one_type(spark, source, pinned, read(spark, source, pinned).schema)
@@ -63,3 +65,16 @@ def test_files_of_other_types_that_spark_reads_as_they_are(spark: SparkSession, 
     wide, narrow = pa.array([5_000_000_000, None]), pa.array([3, None], pa.int8())
     require(spark, tmp_path / "whole", wide, narrow, pa.array([None], pa.null()), wide)
     require(spark, tmp_path / "fraction", pa.array([0.5]), pa.array([1.5], pa.float32()), narrow)
+
+
+def test_footers_that_were_merged_are_not_read_again(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(parquet_types, "_schemas", lambda *given: looks.append(given) or iter(()))
+    for folder, options, looked in (
+        ("as_first", {"mergeSchema": "false"}, 1),
+        ("all", {"MergeSchema": "True"}, 1),
+    ):
+        require(spark, tmp_path / folder, pa.array([1]), pa.array([2]), options=options)
+        assert len(looks) == looked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from abspark.analysis.health import SourceCount, health
 from abspark.analysis.health_ledger import copies_check
 from abspark.analysis.health_row import percentage
 from abspark.schemas import SAMPLED
+from abspark.stages import checks
 
 Rows = list[dict[str, Any]]
 
@@ -425,6 +427,17 @@ def test_days_without_units_up_to_as_of() -> None:
         assert seen(datetime(2026, 1, 9, tzinfo=UTC), status=status)[0] == "pass"
     mailing = days({"a": [500, 100], "b": [300, 50]})
     assert seen(datetime(2026, 1, 9, tzinfo=UTC), mailing)[0] == "pass"
+
+
+def test_a_run_misses_units_up_to_its_as_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: Rows = days({"a": [50, 40, 30], "b": [30, 20, 10]})
+    monkeypatch.setattr(checks, "counted_assignments", lambda _: rows)
+    monkeypatch.setattr(checks, "counted_by_value", lambda _: ([], []))
+    for name in ("_sources", "_arrivals", "_bots"):
+        monkeypatch.setattr(checks, name, lambda *_: {})
+    as_of, no_rows = datetime(2026, 1, 6, tzinfo=UTC), list[Any]()
+    run: Any = SimpleNamespace(running=(experiment(),), rows_of=lambda _: no_rows, inputs={}, as_of=as_of)
+    assert row_of("traffic", checks.health_rows(run))["observed"] == "2026-01-04, 2026-01-05"
 
 
 def test_a_variant_that_stops() -> None:
