@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abspark.stats import reasons
+from abspark.stats.arms import Arm, beside_no_variance
 from abspark.stats.moments import DEN, NUM, PRE_DEN, PRE_NUM, Bools, Floats, Moments, merge
 from abspark.stats.reasons import Reasons
 
@@ -26,24 +27,6 @@ ROUNDING: Final = 1e-14
 """A sum of products this much smaller than its terms is rounding, and counts as zero."""
 CONSTANT: Final = 1e-13
 """A standard deviation this much smaller than the mean is rounding, and counts as zero."""
-
-
-class Arm(NamedTuple):
-    """Estimates of one variant, all of shape (r,), in the metric's unit (variances: squared).
-
-    `mean` is the raw mean (the ratio of means for a ratio, the quantile for a quantile); `adjusted` the
-    mean after covariate adjustment, equal to `mean` without one. Variances are those of the estimates, so
-    already divided by n: `variance` of `adjusted`, `mean_variance` of `mean`, `covariance` of the two.
-    `dof` belongs to `variance`: n - 1, or infinite where the reference is normal.
-    """
-
-    n: Floats
-    mean: Floats
-    adjusted: Floats
-    variance: Floats
-    mean_variance: Floats
-    covariance: Floats
-    dof: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +142,7 @@ def proportion_effect(control: Moments, treatment: Moments) -> Effect:
 
     bad = ~(_is_proportion(p[0]) & _is_proportion(p[1]))
     effect = compare(arm(0), arm(1), masks=[(bad, reasons.NOT_A_PROPORTION)])
-    lost = alike[1] & (p[1] == 0) & (effect.reason == reasons.NONE)
-    return replace(
-        effect,
-        relative_variance=np.where(lost, 0.0, effect.relative_variance),
-        relative_reason=np.where(lost, reasons.NO_RELATIVE_ERROR, effect.relative_reason),
-    )
+    return _without_relative_error(effect, alike[1] & (p[1] == 0))
 
 
 def compare(
@@ -242,7 +220,19 @@ def _unadjusted(control: Moments, treatment: Moments, outcome: Function) -> Effe
         return Arm(moments.n, value, value, variance, variance, variance, moments.n - 1)
 
     masks = [(_zero_mean(control, treatment, outcome, DEN), reasons.ZERO_DENOMINATOR)]
-    return compare(arm(control), arm(treatment), masks=masks)
+    arms = arm(control), arm(treatment)
+    effect = compare(*beside_no_variance(*arms), masks=masks)
+    return _without_relative_error(effect, (arms[1].variance == 0) & (arms[1].mean == 0))
+
+
+def _without_relative_error(effect: Effect, lost: Bools) -> Effect:
+    """The effect without an interval of the relative effect where a treatment lost all: r is -1 whatever control is."""
+    defined = lost & (effect.reason == reasons.NONE) & (effect.relative_reason == reasons.NONE)
+    return replace(
+        effect,
+        relative_variance=np.where(defined, 0.0, effect.relative_variance),
+        relative_reason=np.where(defined, reasons.NO_RELATIVE_ERROR, effect.relative_reason),
+    )
 
 
 def _cuped(control: Moments, treatment: Moments, outcome: Function, covariate: Function) -> Effect:
@@ -271,7 +261,8 @@ def _cuped(control: Moments, treatment: Moments, outcome: Function, covariate: F
         (_zero_mean(control, treatment, covariate, PRE_DEN), reasons.COVARIATE_ZERO_DENOMINATOR),
         (np.isnan(within), reasons.COVARIATE_MISSING),
     ]
-    return compare(arm(control), arm(treatment), masks=masks, theta=theta)
+    arms = beside_no_variance(arm(control), arm(treatment))
+    return compare(*arms, masks=masks, theta=theta)
 
 
 def _theta(total: Moments, outcome_form: Linear, covariate_form: Linear) -> Floats:

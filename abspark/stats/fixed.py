@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from abspark.stats import reasons
-from abspark.stats.effects import Arm, Effect
+from abspark.stats.arms import Arm
+from abspark.stats.effects import Effect
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.reasons import Reasons
 from abspark.stats.tails import Level, critical_value, level, p_value, welch_dof

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from abspark.stats import reasons
-from abspark.stats.effects import Arm, Effect, compare, linearised_variance
+from abspark.stats.arms import Arm
+from abspark.stats.effects import Effect, compare, linearised_variance
 from abspark.stats.moments import DEN, Floats, Moments
 
 MOST_TIED: Final = 0.25

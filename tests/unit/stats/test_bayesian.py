@@ -12,6 +12,7 @@ from scipy.special import betainc, betaln
 from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 
+from abspark.stats.arms import Arm
 from abspark.stats.bayesian import (
     BetaPrior,
     EffectPrior,
@@ -20,7 +21,7 @@ from abspark.stats.bayesian import (
     relative_posterior,
 )
 from abspark.stats.beta import Beta, probability_greater
-from abspark.stats.effects import Arm, compare
+from abspark.stats.effects import compare
 
 UNIFORM, JEFFREYS = BetaPrior(), BetaPrior(0.5, 0.5)
 
