@@ -41,6 +41,7 @@ CHECKS: Final = {
     "bots": "Units with too many events",
     "heterogeneity": "Effects that differ between segments",
     "novelty": "Effects that fade or grow",
+    "skewness": "Too few units for skewed values",
 }
 
 STATUS: Final = {"fail": "bad", "warn": "warn", "pass": "good", "skipped": "open"}

@@ -7,6 +7,7 @@ from typing import Any
 from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
+from abspark.analysis.health_skewness import skewness_checks
 from abspark.analysis.look_record import begun_anew
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
@@ -47,6 +48,7 @@ def analyze(state: RunState) -> None:
             *health_rows(state),
             *covariate_checks(by_day, experiments, state.project.metrics),
             *effect_checks(found.results, experiments, state.project.metrics),
+            *skewness_checks(found.results, by_day, experiments, state.project.metrics),
         ]
         evidence = Evidence(found.results, [*found_before, *checks], found.harmed, found.now, found.looks)
         decided = decisions(evidence, experiments, state.project.metrics)
