@@ -51,8 +51,9 @@ def skewness_checks(
 ) -> list[HealthRow]:
     """Health rows (all columns but run_id) of `skewness`, for each test that is told to err; others have none.
 
-    Of everyone on the last day, of primary metrics and guardrails that are means, where there is a p of as many units
-    as decisions want; not of adjusted headlines, as what a covariate was taken off may be negative.
+    Of everyone on the last day, of primary metrics and guardrails that are means or proportions with unpooled errors,
+    where there is a p of as many units as decisions want; not of adjusted headlines, as what a covariate was taken off
+    may be negative.
     """
     tests = rows_by_experiment(row for row in results if _is_test(row))
     everyone = rows_by_experiment(row for row in moments if row["segment_name"] is None)
@@ -93,10 +94,18 @@ def _pairs(
     for test in tests:
         name = test["metric"]
         arms = rows.get((name, experiment.control)), rows.get((name, test["treatment"]))
-        if test["day"] != last or metrics[name].form != "mean" or arms[0] is None or arms[1] is None:
+        if test["day"] != last or arms[0] is None or arms[1] is None:
             continue
-        if min(arms[0]["n"], arms[1]["n"]) >= experiment.min_sample_size:
+        if _has_own_errors(test, experiment, metrics[name]) and (
+            min(arms[0]["n"], arms[1]["n"]) >= experiment.min_sample_size
+        ):
             yield _Pair(experiment, metrics[name], test, arms[0], arms[1])
+
+
+def _has_own_errors(test: Row, experiment: Experiment, metric: Metric) -> bool:
+    """Whether each arm has an error of its own: not so in the one test of proportions at the end, which is pooled."""
+    unpooled = experiment.analysis.sequential or test["margin"] is not None
+    return metric.form == "mean" or (metric.form == "proportion" and unpooled)
 
 
 def _row(pair: _Pair, side: int, skewness: float, false_tail: float) -> HealthRow:

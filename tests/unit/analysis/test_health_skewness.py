@@ -41,6 +41,7 @@ def result_row(metric: str = "spend", **given: Any) -> dict[str, Any]:
     return {
         "experiment_id": "e", "metric": metric, "treatment": "b", "role": "primary", "headline": True,
         "segment_name": None, "estimator": "unadjusted", "p_value": 0.2, "day": DAY,
+        "margin": None,
     } | given  # fmt: skip
 
 
@@ -131,10 +132,28 @@ def test_arms_of_which_nothing_is_decided_have_no_row() -> None:
     assert len(checks(5_000, 50, experiment={"min_sample_size": 50})) == 1
 
 
-def test_a_proportion_has_its_own_test() -> None:
-    share = Metric.model_validate(
-        {"name": "spend", "kind": "proportion", "source": "s", "window": {"end": "7d"}}
+SEQUENTIAL = {"method": "group_sequential", "group_sequential": {"planned_units": 10_000}}
+
+
+@pytest.mark.parametrize(
+    ("analysis", "margin", "warns"),
+    [({"method": "fixed"}, None, False), ({"method": "fixed"}, 0.02, True), (SEQUENTIAL, None, True)],
+)
+def test_of_proportions_it_asks_where_errors_are_not_pooled(
+    analysis: dict[str, Any], margin: float | None, *, warns: bool
+) -> None:
+    given = {"name": "spend", "kind": "proportion", "source": "s", "window": {"end": "7d"}}
+    one_in_twenty = {"mean_num": 0.05, "var_num": 0.0475}
+    arms = [moments_row("a", 9_900) | one_in_twenty, moments_row("b", 100) | one_in_twenty]
+    experiment = Experiment.model_validate(GIVEN | {"metrics": {"primary": ["spend"]}, "analysis": analysis})
+    found = skewness_checks(
+        [result_row(margin=margin)], arms, [experiment], {"spend": Metric.model_validate(given)}
     )
+    assert [row["check"] for row in found] == ["skewness"] * warns
+
+
+def test_a_ratio_is_not_asked() -> None:
+    ratio = SPEND.model_copy(update={"kind": "ratio"})
     arms = [moments_row("a", 5_000), moments_row("b", 50)]
     experiment = Experiment.model_validate(GIVEN | {"metrics": {"primary": ["spend"]}})
-    assert skewness_checks([result_row()], arms, [experiment], {"spend": share}) == []
+    assert skewness_checks([result_row()], arms, [experiment], {"spend": ratio}) == []

@@ -173,7 +173,9 @@ def test_a_failing_check_stands_in_the_way_of_the_verdict() -> None:
 
 
 def test_every_check_has_a_name_for_people() -> None:
-    assert {*Health.model_fields, "srm_after_exclusions", "heterogeneity", "novelty", "skewness"} == set(CHECKS)
+    assert {*Health.model_fields, "srm_after_exclusions", "heterogeneity", "novelty", "skewness"} == set(
+        CHECKS
+    )
 
 
 def test_every_reason_of_the_ledger_has_words(page: Page) -> None:
