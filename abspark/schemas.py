@@ -359,7 +359,8 @@ LOOKS: Final = Table(
         (
             "scale",
             "string",
-            "what information counts: units, or relative_precision (of the control mean); NULL before it was recorded",
+            "what information counts: harmonic_units (product of the arms' units / their sum), or relative_precision "
+            "(of the control mean); units, or NULL before it was recorded, in looks of earlier versions",
         ),
     ),
 )

@@ -124,6 +124,12 @@ class Batch:
         return self.effect.control.n + self.effect.treatment.n
 
     @property
+    def harmonic_units(self) -> Floats:
+        """Product of the arms' units / their sum: in proportion to the information of a difference of means."""
+        units = self.units
+        return np.asarray(self.effect.control.n * self.effect.treatment.n / np.where(units > 0, units, 1.0))
+
+    @property
     def smaller(self) -> Floats:
         """Units of the smaller arm."""
         return np.minimum(self.effect.control.n, self.effect.treatment.n)

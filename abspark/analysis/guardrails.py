@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from abspark.analysis.clock import Clock
 from abspark.analysis.comparisons import Batch, Comparison
-from abspark.analysis.look_levels import anytime_information, anytime_scale
+from abspark.analysis.look_levels import anytime_scale, evenness, look_information
 from abspark.analysis.look_series import key_of, statistics
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.fixed import proportion_z, welch
@@ -140,9 +140,7 @@ def _judged(batch: Batch, boundary: Floats, now: Clock) -> tuple[Bools, Bools, B
 
 def _always_valid(batch: Batch, statistic: Floats) -> tuple[Floats, Floats]:
     """Anytime-valid p of each side: of being at the margin or worse, and of being at it or better."""
-    anytime = batch.each(lambda pair: pair.experiment.analysis.method == "anytime")
-    information = np.where(anytime, anytime_information(batch), batch.units)
-    rho = batch.each(_rho)
+    information, rho = look_information(batch), batch.each(_rho)
     sides = [
         confidence_sequence(
             sign * statistic, np.ones(len(batch)), units=information, rho=rho, alpha=batch.alpha / 2, sides=1
@@ -156,7 +154,7 @@ def _rho(pair: Comparison) -> float:
     settings = pair.experiment.analysis
     if settings.method == "anytime":
         return anytime_scale(pair)
-    return float(tuned_rho(WATCH_TUNED_AT, alpha=settings.alpha / 2, sides=1))
+    return float(tuned_rho(WATCH_TUNED_AT * evenness(pair), alpha=settings.alpha / 2, sides=1))
 
 
 def _distance(batch: Batch) -> _Distance:

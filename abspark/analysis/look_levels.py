@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from abspark.analysis.comparisons import Batch, Comparison
-from abspark.analysis.look_series import UNITS, LookSeries, key_of, scale_of
+from abspark.analysis.look_series import RELATIVE_PRECISION, LookSeries, key_of, scale_of
 from abspark.stats.anytime import tuned_rho
 from abspark.stats.group_sequential import information_fraction
 from abspark.stats.moments import Floats
@@ -39,36 +39,53 @@ def alpha_left(pair: Comparison, series: LookSeries) -> float:
     return max(alpha - float(series.used[series.keys[key_of(pair)]]), alpha * (1 - ALL_SPENT) / 2)
 
 
+def evenness(pair: Comparison) -> float:
+    """Harmonic units / units of the arms where they are split by their weights: the product of their shares.
+
+    1/4 with equal weights, and where an arm has no weight any more.
+    """
+    control, treatment = _weights(pair)
+    both = control + treatment
+    return control * treatment / both**2 if control * treatment > 0 else 1 / 4
+
+
 def planned_fraction(batch: Batch) -> Floats:
-    """Information fraction of each group sequential comparison: its units / those planned for its arms; else NaN."""
+    """Information fraction of each group sequential comparison: its harmonic units / those planned; else NaN.
+
+    Planned are those of `planned_units` times the weights of its arms, if split by these weights.
+    """
 
     def planned(pair: Comparison) -> float:
         plan = pair.experiment.analysis.group_sequential
-        if plan is None:
-            return np.nan
-        weights = {variant.key: variant.weight for variant in pair.experiment.variants}
-        return plan.planned_units * (weights[pair.experiment.control] + weights[pair.treatment])
+        return np.nan if plan is None else plan.planned_units * sum(_weights(pair)) * evenness(pair)
 
-    return information_fraction(batch.units, batch.each(planned))
+    return information_fraction(batch.harmonic_units, batch.each(planned))
 
 
-def anytime_information(batch: Batch) -> Floats:
-    """What the width of an anytime-valid interval goes by: units, or with `tau` the relative precision.
+def look_information(batch: Batch) -> Floats:
+    """The information of looks, which the width of an anytime-valid interval goes by too.
 
-    With `anytime_scale` squared it makes the mixing variance in units of the squared standard error.
+    Harmonic units, or with `tau` the relative precision. With `anytime_scale` squared it makes the mixing variance in
+    units of the squared standard error: a variance in the unit of the effect that is the same at all looks.
     """
-    by_units = batch.each(lambda pair: scale_of(pair.experiment) == UNITS)
+    by_tau = batch.each(lambda pair: scale_of(pair.experiment) == RELATIVE_PRECISION)
     base, variance = batch.effect.control.mean, batch.effect.variance
     relative = np.divide(
         base**2, variance, out=np.full(len(batch), np.nan), where=(base > 0) & (variance > 0)
     )
-    return np.where(by_units, batch.units, relative)
+    return np.where(by_tau, relative, batch.harmonic_units)
 
 
 def anytime_scale(pair: Comparison) -> float:
-    """Rho of a confidence sequence, or the configured tau."""
+    """Rho of a confidence sequence over harmonic units, or the configured tau."""
     settings = pair.experiment.analysis.anytime
     alpha, sides = look_level(pair)
     if settings.tau is not None:
         return settings.tau
-    return float(tuned_rho(settings.tuned_at, alpha=alpha, sides=sides))
+    return float(tuned_rho(settings.tuned_at * evenness(pair), alpha=alpha, sides=sides))
+
+
+def _weights(pair: Comparison) -> tuple[float, float]:
+    """Of control and treatment."""
+    weights = {variant.key: variant.weight for variant in pair.experiment.variants}
+    return weights[pair.experiment.control], weights[pair.treatment]

@@ -11,6 +11,7 @@ import numpy as np
 from abspark.analysis.clock import Clock
 from abspark.analysis.comparisons import Batch, Comparison, Row
 from abspark.analysis.look_levels import look_level
+from abspark.analysis.look_scale import in_today_scales
 from abspark.analysis.look_series import NOT_A_LOOK, RECORDED, Key, LookSeries, key_of, scale_of
 from abspark.config import Experiment
 from abspark.schemas import LOOKS
@@ -22,12 +23,12 @@ def recorded_series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSer
     """The looks that stand, among the days of all comparisons."""
     first = {key_of(pair): pair for pair in reversed(batch.pairs)}
     keys = {key: s for s, key in enumerate(dict.fromkeys(map(key_of, batch.pairs)))}
-    known = [row for row in earlier if (row["metric"], row["treatment"]) in keys]
     scale = scale_of(batch.pairs[0].experiment)
-    past = [row for row in known if row["scale"] in (scale, None)]
+    known = in_today_scales([row for row in earlier if (row["metric"], row["treatment"]) in keys], batch)
+    past = [row for row in known if row["scale"] == scale]
     barred = [date.min] * len(keys)
     for row in known:
-        if row["scale"] not in (scale, None):
+        if row["scale"] != scale:
             s = keys[row["metric"], row["treatment"]]
             barred[s] = max(barred[s], row["day"])
     days = tuple(sorted({pair.day for pair in batch.pairs} | {row["day"] for row in past}))
@@ -103,12 +104,12 @@ def _used(known: Sequence[Row], keys: Mapping[Key, int], pairs: Mapping[Key, Com
     Looks of an anytime test record no alpha: theirs is how often any of them crosses its boundary under no effect.
     """
     used = np.zeros(len(keys))
-    others: dict[tuple[Key, str | None], list[Row]] = {}
+    others: dict[tuple[Key, str], list[Row]] = {}
     for row in sorted(known, key=lambda row: row["day"]):
         key = row["metric"], row["treatment"]
         anytime = pairs[key].experiment.analysis.method == "anytime"
         if row["alpha_spent"] is None:
-            if not (anytime and row["scale"] in (scale_of(pairs[key].experiment), None)):
+            if not (anytime and row["scale"] == scale_of(pairs[key].experiment)):
                 others.setdefault((key, row["scale"]), []).append(row)
         elif anytime:
             used[keys[key]] = max(used[keys[key]], row["alpha_spent"])

@@ -17,7 +17,7 @@ from abspark.stats.moments import Bools, Floats
 
 NOT_A_LOOK: Final = "not_a_look"
 """The reason of a day on which no look is made."""
-UNITS: Final = "units"
+HARMONIC_UNITS: Final = "harmonic_units"
 RELATIVE_PRECISION: Final = "relative_precision"
 RECORDED: Final = (
     "information", "alpha_spent", "boundary", "statistic", "planned_statistic", "beta_spent", "futility_boundary",
@@ -59,9 +59,13 @@ class LookSeries:
 
 
 def scale_of(experiment: Experiment) -> str:
-    """What the information of an experiment's looks is counted in; numbers of two scales can't be compared."""
+    """What the information of an experiment's looks is counted in; numbers of two scales can't be compared.
+
+    In harmonic units increments are independent whatever the split was over time, in units only where it stayed.
+    """
     settings = experiment.analysis
-    return RELATIVE_PRECISION if settings.method == "anytime" and settings.anytime.tau is not None else UNITS
+    by_tau = settings.method == "anytime" and settings.anytime.tau is not None
+    return RELATIVE_PRECISION if by_tau else HARMONIC_UNITS
 
 
 def statistics(batch: Batch) -> Floats:

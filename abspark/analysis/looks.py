@@ -21,8 +21,8 @@ from abspark.analysis.futility import enter_futility, planned_statistics
 from abspark.analysis.look_levels import (
     ALL_SPENT,
     alpha_left,
-    anytime_information,
     anytime_scale,
+    look_information,
     look_level,
     planned_fraction,
 )
@@ -85,10 +85,8 @@ def _series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSeries:
 def _entered(series: LookSeries, batch: Batch, now: Clock) -> Bools:
     """Enter the days that are looks now into the series; (s, k), which they are."""
     fresh = np.zeros(series.recorded.shape, dtype=np.bool_)
-    anytime = batch.pairs[0].experiment.analysis.method == "anytime"
-    information = anytime_information(batch) if anytime else batch.units
-    fraction, statistic, smaller = planned_fraction(batch), statistics(batch), batch.smaller
-    planned = planned_statistics(batch)
+    information, fraction = look_information(batch), planned_fraction(batch)
+    statistic, planned, smaller = statistics(batch), planned_statistics(batch), batch.smaller
     for index, pair in enumerate(batch.pairs):
         s, k = series.keys[key_of(pair)], series.days.index(pair.day)
         if series.recorded[s, k]:

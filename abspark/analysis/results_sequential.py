@@ -18,8 +18,8 @@ from abspark.analysis.comparisons import Batch, Comparison
 from abspark.analysis.look_levels import (
     ALL_SPENT,
     alpha_left,
-    anytime_information,
     anytime_scale,
+    look_information,
     look_level,
     planned_fraction,
 )
@@ -122,7 +122,7 @@ def anytime_columns(batch: Batch, looks: AllLooks) -> Columns:
     The test begins with `min_sample_size` units in each arm: a smaller day has its interval, but counts with p = 1.
     """
     turned = statistics(batch) * batch.direction
-    width, p = _always_valid(turned, anytime_information(batch), batch.pairs, looks)
+    width, p = _always_valid(turned, look_information(batch), batch.pairs, looks)
     p[batch.too_small & ~np.isnan(p)] = 1.0
     for id_, mine in by_experiment(batch).items():
         found = _layers(batch.take(mine), looks[id_])

@@ -67,7 +67,9 @@ def confidence_sequence(
 
     Two-sided Theorem 2.2, one-sided the appendix's: with g = units rho^2 the half-width is standard error x
     sqrt(2 (g + 1) / g log(sqrt(g + 1) / alpha)), with log(1 + sqrt(g + 1) / (2 alpha)) where one-sided.
-    `units` are all units behind the estimate, both arms together, the same count that rho was tuned at.
+    `units` are all units behind the estimate, both arms together, the same count that rho was tuned at. Where the
+    split of units changes over time they must be harmonic ones (product of the arms' units / their sum), as units
+    rho^2 standard error^2 has to stay the same.
     """
     count = np.asarray(units, dtype=float)
     spread = np.where(count > 0, count, np.nan) * np.asarray(rho, dtype=float) ** 2

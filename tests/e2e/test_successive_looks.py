@@ -73,7 +73,9 @@ def test_a_look_a_day_over_complete_units(runs: list[Mapping[str, Rows]]) -> Non
     assert list(looks.values())[-1]["backfilled"] is False
     last = of(runs[0]["results"], "button")[date(2026, 3, 9)]
     assert last["share_complete"] == 1
-    assert looks[date(2026, 3, 9)]["information"] == last["n_control"] + last["n_treatment"]
+    control, treatment = last["n_control"], last["n_treatment"]
+    expected = control * treatment / (control + treatment)
+    assert looks[date(2026, 3, 9)]["information"] == pytest.approx(expected)
     assert (last["boundary"], last["alpha_spent"]) == tuple(
         looks[date(2026, 3, 9)][n] for n in ("boundary", "alpha_spent")
     )

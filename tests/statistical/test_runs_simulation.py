@@ -41,13 +41,13 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
-def experiment(method: str, roles: dict[str, Any]) -> Experiment:
+def experiment(method: str, roles: dict[str, Any], **analysis: Any) -> Experiment:
     return Experiment.model_validate(
         {
             "id": "e", "control": "a", "exposures": "x", "metrics": roles,
             "variants": [{"key": "a", "weight": 0.5}, {"key": "b", "weight": 0.5}],
             "start": "2026-01-01T00:00:00Z", "end": f"2026-01-{DAYS + 1:02}T00:00:00Z",
-            "analysis": {"method": method.split()[0], **PLANS[method]},
+            "analysis": {"method": method.split()[0], **PLANS[method], **analysis},
         }
     )  # fmt: skip
 
@@ -59,19 +59,25 @@ def daily_means(seed: int) -> np.ndarray:
     return np.cumsum(sums, axis=0) / (PER_DAY * np.arange(1, DAYS + 1))[:, None, None]
 
 
-def rows(means: np.ndarray) -> list[dict[str, Any]]:
+EQUAL = np.full((DAYS, 2), PER_DAY)
+"""New units by day and variant."""
+
+
+def rows(means: np.ndarray, new_units: np.ndarray = EQUAL) -> list[dict[str, Any]]:
     """Moments of the days so far."""
+    units = new_units.cumsum(axis=0).tolist()
     blank = {name: None for name in MOMENTS.names if name != "run_id"} | {
         "experiment_id": "e",
         "var_num": 1.0,
     }
     made = []
     for day, of_day in enumerate(means.tolist()):
-        n = PER_DAY * (day + 1)
-        common = blank | {"day": date(2026, 1, 1) + timedelta(days=day), "n": n, "n_complete": n}
+        common = blank | {"day": date(2026, 1, 1) + timedelta(days=day)}
         for name, pair in zip(NAMES[: len(of_day)], of_day, strict=True):
-            for variant, mean in zip("ab", pair, strict=True):
-                made.append(common | {"metric": name, "variant": variant, "mean_num": mean})
+            for variant, mean, n in zip("ab", pair, units[day], strict=True):
+                made.append(
+                    common | {"metric": name, "variant": variant, "mean_num": mean, "n": n, "n_complete": n}
+                )
     return made
 
 
@@ -99,6 +105,27 @@ def test_group_sequential_runs_keep_their_level() -> None:
     last = at_the_end_of(DAYS, restated, chosen, second.looks)
     assert len(last.looks) == DAYS * EXPERIMENTS
     assert within(significant(last, DAYS), 0.05)
+
+
+@pytest.mark.parametrize("spending", ["pocock", "obf"])
+def test_a_ramp_leaves_the_level(spending: str) -> None:
+    """1, 5, 20 and from then on 50 % are treated; where units are the information, 6.5 and 5.7 % err.
+
+    The looks of the run after day 2 are those of a version that counted units.
+    """
+    treated = np.array([0.01, 0.05, 0.2, 0.5, 0.5])
+    new_units = np.round(10_000 * np.stack([1 - treated, treated], axis=1)).astype(int)
+    plan = {"planned_units": int(new_units.sum()), "spending": spending}
+    chosen = experiment("group_sequential", {"secondary": NAMES}, group_sequential=plan)
+    sums = np.sqrt(new_units)[:, None, :] * np.random.default_rng(6).standard_normal((DAYS, EXPERIMENTS, 2))
+    means = 10 + sums.cumsum(axis=0) / new_units.cumsum(axis=0)[:, None, :]
+    looks: list[dict[str, Any]] = []
+    for day in (2, DAYS):
+        as_of = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        found = analysed(rows(means[:day], new_units), [chosen], METRICS, as_of=as_of, looks=looks)
+        looks = [row | {"scale": "units", "information": 10_000.0 * row["day"].day} for row in found.looks]
+    assert len(looks) == DAYS * EXPERIMENTS
+    assert within(significant(found, DAYS), 0.05)
 
 
 def test_anytime_runs_stay_below_their_level() -> None:

@@ -47,7 +47,7 @@ def test_a_look_per_day_with_what_it_may_spend() -> None:
     looks = found({"sales": QUIET}, until=4).looks
     assert [set(row) for row in looks] == [set(LOOKS.names) - {"run_id"}] * 4
     assert column(looks, "day") == [day(n) for n in (1, 2, 3, 4)]
-    assert column(looks, "information") == [200 * n for n in (1, 2, 3, 4)]
+    assert column(looks, "information") == [50 * n for n in (1, 2, 3, 4)]  # 100 n x 100 n / (200 n)
     assert column(looks, "statistic") == pytest.approx([0.3] * 4)
     assert column(looks, "alpha_spent") == pytest.approx([pocock(n / 10) for n in (1, 2, 3, 4)])
     # the first boundary is what is spent first, the second by the bivariate normal distribution
@@ -82,7 +82,7 @@ def test_restated_data_do_not_revise_a_recorded_look() -> None:
     moments = [row | {"n": row["n"] + 50} for row in series({"sales": z_effects(*[5.0] * 5)})]
     later = analysed(moments, [experiment()], METRICS, as_of=after(5), looks=once)
     assert later.looks[:4] == once
-    assert column(later.looks, "information")[4] == 1100
+    assert column(later.looks, "information")[4] == 275  # of 550 units in each arm
     on_day_4 = column(later.results, "significant", day=day(4))
     assert on_day_4 == [False]  # the statistic on record was 0.3
     assert column(later.results, "significant", day=day(5)) == [True]
@@ -299,7 +299,8 @@ def test_the_last_look_waits_for_the_logs_of_its_metric(method: str) -> None:
     last = analysed(caught_up, [chosen], METRICS, as_of=after(39), looks=early.looks)
     assert last.looks[:grown] == early.looks
     assert column(last.looks, "day") == [day(n) for n in range(1, DAYS + 1)]
-    assert column(last.looks, "information")[-1] == 2 * PER_DAY * DAYS
+    per_arm = PER_DAY * DAYS
+    assert column(last.looks, "information")[-1] == per_arm / 2
     evidence = Evidence(last.results, (), last.harmed, last.now, last.looks)
     [row] = decisions(evidence, [chosen], METRICS)
     assert row["decision"] == "do_not_ship"
@@ -428,7 +429,7 @@ TAU = {"method": "anytime", "anytime": {"tau": 0.1}}
 BIG = {"sales": z_effects(0.5, 1, 1.5, 3, 4, 5)}
 
 
-@pytest.mark.parametrize(("before", "scale"), [(TUNED, "units"), (TAU, "relative_precision")])
+@pytest.mark.parametrize(("before", "scale"), [(TUNED, "harmonic_units"), (TAU, "relative_precision")])
 def test_a_group_sequential_test_goes_on_with_the_alpha_that_an_anytime_test_left(
     before: dict[str, Any], scale: str
 ) -> None:
@@ -442,18 +443,20 @@ def test_a_group_sequential_test_goes_on_with_the_alpha_that_an_anytime_test_lef
     later = found(BIG, until=6, looks=once)
     assert later.looks[:3] == once
     assert column(later.looks, "day") == [day(n) for n in range(1, 7)]
-    assert column(later.looks, "scale") == [scale] * 3 + ["units"] * 3
+    assert column(later.looks, "scale") == [scale] * 3 + ["harmonic_units"] * 3
     assert column(later.results, "alpha") == pytest.approx([0.05 - used] * 6, abs=1e-6)
     assert column(later.looks, "alpha_spent")[3:] == pytest.approx(
         [pocock(n / 10, 0.05 - used) for n in (4, 5, 6)], abs=1e-6
     )
     assert column(later.results, "reason") == (
-        [None] * 6 if scale == "units" else ["not_a_look"] * 3 + [None] * 3
+        [None] * 6 if scale == "harmonic_units" else ["not_a_look"] * 3 + [None] * 3
     )
     assert column(later.results, "significant")[3:] == [True] * 3
     # the first look of the new scale stands alone
     first = column(later.looks, "boundary")[3]
-    assert scale == "units" or first == pytest.approx(stats.norm.isf(pocock(0.4, 0.05 - used) / 2), abs=1e-5)
+    assert scale == "harmonic_units" or first == pytest.approx(
+        stats.norm.isf(pocock(0.4, 0.05 - used) / 2), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("then", [TUNED, TAU])
@@ -472,7 +475,7 @@ def test_an_anytime_test_goes_on_with_the_alpha_that_a_group_sequential_one_left
         assert (row["p_value"] < 0.05) == row["significant"]
     outside = [row["effect_low"] > 0 for row in later.results]
     assert outside == column(later.results, "significant") == [False] * 4 + [True] * 2
-    assert column(later.looks, "scale") == ["units"] * 3 + [column(alone.looks, "scale")[0]] * 3
+    assert column(later.looks, "scale") == ["harmonic_units"] * 3 + [column(alone.looks, "scale")[0]] * 3
 
 
 def test_nothing_is_left_for_an_anytime_test_after_the_last_look_of_a_group_sequential_one() -> None:
@@ -505,7 +508,7 @@ def test_an_anytime_test_of_another_scale_begins_after_the_looks_of_the_first() 
     once = found(BIG, until=3, chosen=experiment(analysis=TUNED)).looks
     chosen = experiment(analysis=TAU)
     later, alone = (found(BIG, until=6, chosen=chosen, looks=looks) for looks in (once, ()))
-    assert column(later.looks, "scale") == ["units"] * 3 + ["relative_precision"] * 3
+    assert column(later.looks, "scale") == ["harmonic_units"] * 3 + ["relative_precision"] * 3
     assert column(later.looks, "information")[3:] == column(alone.looks, "information")[3:]
     [used] = set(column(later.results, "alpha_spent"))
     assert 0 < used < 0.01
@@ -513,9 +516,11 @@ def test_an_anytime_test_of_another_scale_begins_after_the_looks_of_the_first() 
     assert column(later.results, "p_value") == pytest.approx(raised)
 
 
-def test_looks_of_lakes_that_tell_no_scale_count() -> None:
+@pytest.mark.parametrize("scale", [None, "units"])
+def test_looks_of_earlier_versions_count(scale: str | None) -> None:
+    """They counted units, of which harmonic ones are a quarter with equal arms, and once told no scale."""
     once = found(BIG, until=3).looks
-    old = [row | {"scale": None} for row in once]
+    old = [row | {"scale": scale, "information": 4 * row["information"]} for row in once]
     later = found(BIG, until=6, looks=old)
     assert later.looks[:3] == old
     assert later.looks[3:] == found(BIG, until=6, looks=once).looks[3:]
