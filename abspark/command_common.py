@@ -225,17 +225,18 @@ def show(
 
     `committed` is whether a run has committed anything, were there no rows of this table all the same.
     """
-    from abspark.report import tables
+    from abspark.report.tables import SHOW
+    from abspark.report.written import as_csv, as_json, as_markdown
     from abspark.schemas import TABLES
 
     if form == "json":
-        click.echo(tables.as_json(rows))
+        click.echo(as_json(rows))
     elif form == "csv":
-        click.echo(tables.as_csv(rows, TABLES[table].names), nl=False)
+        click.echo(as_csv(rows, TABLES[table].names), nl=False)
     elif form == "markdown":
-        click.echo(tables.as_markdown(rows, TABLES[table].names), nl=False)
+        click.echo(as_markdown(rows, TABLES[table].names), nl=False)
     elif rows:
-        tables.SHOW[table](rows, sys.stdout, **more)
+        SHOW[table](rows, sys.stdout, **more)
     elif committed:
         click.echo(f"the committed runs have no rows of {table}", err=True)
     else:

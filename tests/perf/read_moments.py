@@ -7,7 +7,7 @@ from pathlib import Path
 
 from abspark.config import load_project
 from abspark.queries import rows
-from abspark.report.tables import as_json
+from abspark.report.written import as_json
 from abspark.storage import open_session, run_settings
 
 if __name__ == "__main__":

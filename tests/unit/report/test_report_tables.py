@@ -24,7 +24,9 @@ from report_rows import (
 )
 from rich.cells import cell_len
 
-from abspark.report import order, run_table, tables
+from abspark.report import order, run_table, written
+from abspark.report.result_table import show_results
+from abspark.report.tables import SHOW
 from abspark.schemas import TABLES
 
 LONG = "a_metric_with_a_name_that_is_a_good_deal_longer_than_a_terminal_is_wide_" * 2
@@ -45,7 +47,7 @@ def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(table: str, rows: list[dict[str, Any]], out: io.StringIO | None = None) -> str:
     out = out or io.StringIO()
-    tables.SHOW[table](rows, out)
+    SHOW[table](rows, out)
     return out.getvalue()
 
 
@@ -135,7 +137,7 @@ def read(rows: list[dict[str, Any]], **given: Any) -> str:
         for name in {row["metric"] for row in rows}
     }
     out = io.StringIO()
-    tables.show_results(rows, out, {"exp": report_data(rows, **{"metrics": metrics} | given)})
+    show_results(rows, out, {"exp": report_data(rows, **{"metrics": metrics} | given)})
     return out.getvalue()
 
 
@@ -254,7 +256,7 @@ def test_the_configured_estimator_is_shown_and_the_other_is_pointed_to() -> None
     assert "conversion: estimator" not in text
     assert "--format csv and json have the other one too" in text
     assert "estimator" not in shown("results", [result()])
-    assert tables.as_json(rows).count("unadjusted") == 4
+    assert written.as_json(rows).count("unadjusted") == 4
 
 
 def test_segments_have_a_table_of_their_own() -> None:
@@ -294,19 +296,19 @@ FORMULAS = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx"]
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_csv_has_no_formulas(formula: str) -> None:
-    text = tables.as_csv([result(formula, effect=-0.5)], TABLES["results"].names)
+    text = written.as_csv([result(formula, effect=-0.5)], TABLES["results"].names)
     [row] = csv.DictReader(io.StringIO(text, newline=""))
     assert row["metric"] == f"'{formula}"
     assert row["effect"] == "-0.5"
 
 
 def test_csv_keeps_a_row_one_row() -> None:
-    text = tables.as_csv([result("a\r=1"), result("b\n2")], TABLES["results"].names)
+    text = written.as_csv([result("a\r=1"), result("b\n2")], TABLES["results"].names)
     assert [row["metric"] for row in csv.DictReader(io.StringIO(text, newline=""))] == ["a\n=1", "b\n2"]
 
 
 def test_markdown_escapes_what_ends_a_cell() -> None:
-    text = tables.as_markdown([result("a|b\n<i>c"), result("plain")], TABLES["results"].names)
+    text = written.as_markdown([result("a|b\n<i>c"), result("plain")], TABLES["results"].names)
     header, rule, first, second = text.splitlines()
     assert "| metric |" in header
     assert "boundary" not in header
