@@ -60,6 +60,8 @@ def compare(
         if value is not None and not 0 < value < allowed:
             raise UsageError(f"{name} = {value} is out of range", allowed=f"above 0 and below {allowed}")
     paths = (control, treatment)
+    if out is not None and any(out.exists() and out.samefile(path) for path in paths):
+        raise UsageError(f"--out {out} is one of the files that are compared", advice="name another file")
     samples, shared = _samples(paths, metric, unit)
     found = two_samples(
         *samples,
@@ -145,8 +147,18 @@ def _require_numbers(path: Path, file: FileColumn, sample: Sample, metric: str) 
     """
     if len(sample.values):
         return
+    from abspark.naming import plural
+
     if not sample.rows:
         raise DataError(f"{path} has a header and no rows", allowed="a row per unit")
+    shared = sample.left_out.get("multiple_variants", 0)
+    if shared:
+        raise DataError(
+            f"{path}: of its {plural(sample.rows, 'row')} {shared:,} are of units that the other file has as well, "
+            f"and no other has a number in column {metric}",
+            allowed="a file per variant, each with units of its own",
+            advice=f"look whether the same file was given twice; --unit {NO_UNIT} takes the rows as they are",
+        )
     seen = next((value for value in file.values if value is not None), None)
     raise DataError(
         f"{path}: none of its {sample.rows:,} rows has a number in column {metric}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
 from abspark.command_common import require_pyspark, session
-from abspark.errors import UsageError, no_committed_run
+from abspark.errors import LakeError, UsageError, no_committed_run
 from abspark.naming import first_names
 from abspark.report.order import in_order
 from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from abspark.storage import LakeReader
 
 Rows = list[dict[str, Any]]
+_EVERY_EXPERIMENT: Final = ("results", "health", "decisions")
+"""Tables of which every committed experiment has rows, also one without units."""
 
 
 class LakeTables(Protocol):
@@ -98,7 +100,10 @@ class _WithoutSpark:
             return []
         heads = {name: row["run_id"] for name, row in self._commits.items() if name in experiments}
         found = self._reader.rows(table, sorted(set(heads.values())), [*heads, NO_EXPERIMENT])
-        return in_order(table, [row for row in found if _counts(row, heads)])
+        counted = [row for row in found if _counts(row, heads)]
+        if table in _EVERY_EXPERIMENT:
+            _require_rows(table, counted, heads, self.location)
+        return in_order(table, counted)
 
     def runs(self) -> Rows:
         latest: dict[str, dict[str, Any]] = {}
@@ -157,6 +162,20 @@ def _counts(row: Mapping[str, Any], heads: Mapping[str, str]) -> bool:
         return row["run_id"] in heads.values()
     head = heads.get(row["experiment_id"])
     return head is not None and head == str(row["run_id"])
+
+
+def _require_rows(table: str, rows: Rows, heads: Mapping[str, str], location: str) -> None:
+    """What a copy of a lake has lost must not read as nothing to show, nor a lost check as one that passed.
+
+    Raises:
+        LakeError: A committed experiment has no row.
+    """
+    if lost := sorted(heads.keys() - {row["experiment_id"] for row in rows}):
+        raise LakeError(
+            f"the lake {location} is not whole: run {heads[lost[0]]} is committed, "
+            f"but the table {table} has no rows of {first_names(lost)}",
+            advice="restore the lake, or copy it again while no run works; else run again",
+        )
 
 
 def _recorded(row: Mapping[str, Any]) -> tuple[Any, ...]:

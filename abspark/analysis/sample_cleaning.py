@@ -98,6 +98,8 @@ def _number(value: Any) -> float | str:
     text = str(value).strip().lower()
     if text in _MISSING:
         return "missing"
+    if "_" in text:
+        return "bad_value"  # Python takes 1_0 for ten
     try:
         number = _WORDS[text] if text in _WORDS else float(text)
     except ValueError:

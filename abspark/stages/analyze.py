@@ -13,6 +13,7 @@ from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
+from abspark.stages.looks_on_record import earlier_looks
 from abspark.stages.state import COMMITTED, RunState, each_told_once
 
 
@@ -22,12 +23,12 @@ def analyze(state: RunState) -> None:
     Raises:
         AbsparkError: The lake can't be read or written.
     """
-    experiments = state.running
     with explained(state), state.progress.stage("results") as stage:
+        earlier = earlier_looks(state)
+        experiments = state.running
         moments = state.rows_of("moments")
         if state.settled is not None:
             state.settled.result()
-        earlier = _earlier_looks(state)
         for id_, (new, gone) in begun_anew(earlier, experiments).items():
             state.progress.say(
                 f"  {id_}: {', '.join(new)} had no looks before, and those of {', '.join(gone)}, no metric of it any "
@@ -64,15 +65,6 @@ def _quantiles(state: RunState) -> list[dict[str, Any]]:
     if all(metric.form != "quantile" for metric in state.study.metrics):
         return []
     return state.rows_of("quantiles")
-
-
-def _earlier_looks(state: RunState) -> list[dict[str, Any]]:
-    """The looks of the running experiments that count: each one's in the run that was committed when this began.
-
-    Of methods without looks, too: those on record count again once the method has looks again.
-    """
-    before = {id_: state.predecessors[id_] for id_ in state.running_ids}
-    return state.lake.looks({id_: run_id for id_, run_id in before.items() if run_id is not None})
 
 
 def commit(state: RunState) -> None:

@@ -147,7 +147,14 @@ class ParquetLake(Lake):
 
     def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
-            shutil.rmtree(_run_folder(self._root / table.name, run_id), ignore_errors=True)
+            try:
+                shutil.rmtree(_run_folder(self._root / table.name, run_id))
+            except FileNotFoundError:
+                continue  # another prune came first
+            except OSError as error:
+                raise LakeError(
+                    f"the lake {self.location} cannot be written: {error.filename}: {error.strerror}."
+                ) from None
 
 
 def _on_disk(path: Path) -> str:

@@ -125,6 +125,28 @@ def test_files_at_fault_are_exit_3(tell: Tell, tmp_path: Path, text: str, messag
     assert message in err
 
 
+def test_the_same_file_twice_is_told_as_that(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user_id,clicked\nu1,1\nu2,0\nu3,\n")
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked")
+    assert (code, out) == (3, "")
+    assert "a.csv: of its 3 rows 3 are of units that the other file has as well" in err
+    assert "has a number in column clicked; the first has" not in err
+
+
+def test_a_file_that_is_compared_is_not_written_over(tell: Tell, files: tuple[Path, Path]) -> None:
+    before = files[1].read_text()
+    code, out, err = tell(*files, "--metric", "clicked", "--out", files[1])
+    assert (code, out, files[1].read_text()) == (2, "", before)
+    assert "is one of the files that are compared" in err
+
+
+def test_digits_in_groups_of_underscores_are_no_number(tell: Tell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("clicked\n1\n0\n1_0\n")
+    code, out, err = tell(tmp_path / "a.csv", tmp_path / "a.csv", "--metric", "clicked", "--format", "json")
+    assert (code, json.loads(out)[0]["mean_control"]) == (0, 0.5)
+    assert "1 of 3 rows left out: bad_value" in err
+
+
 def test_what_is_no_parquet_file_is_exit_3(tell: Tell, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("clicked\n1\n")
     code, _, err = tell(tmp_path / "a.parquet", tmp_path / "a.parquet", "--metric", "clicked")

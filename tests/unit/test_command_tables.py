@@ -109,3 +109,20 @@ def test_who_is_neither_configured_nor_in_the_lake_is_unknown(commands: Commands
     code, rows, told = commands.say("health", "--experiment", CONFIGURED)
     assert (code, rows) == (2, None)
     assert told.startswith(f"error: there are no results of {CONFIGURED} yet: no run has committed any\n")
+
+
+@pytest.mark.parametrize("command", ["results", "health", "report"])
+def test_rows_that_a_copy_of_a_lake_has_lost_are_told(
+    commands: Commands, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands.have(gone="r1", **{CONFIGURED: "r2"})
+    table = "health" if command == "health" else "results"
+    if table == "results":
+        write_lake(tmp_path / "others", {}, {table: [{"run_id": "r1", "experiment_id": "gone"}]})
+        (tmp_path / "others" / table).rename(tmp_path / "lake" / table)
+    else:
+        (tmp_path / "lake" / table / "run_id=r2" / "part-0.parquet").unlink()
+    asked = [command, "--conf", str(tmp_path / "conf"), "--env", "here", "--experiment", CONFIGURED]
+    assert invoke(cli, asked) == 1
+    said = f"is not whole: run r2 is committed, but the table {table} has no rows of {CONFIGURED}"
+    assert said in capsys.readouterr().err
