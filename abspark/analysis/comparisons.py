@@ -177,11 +177,18 @@ def verdict_at(experiment: Experiment, metrics: Mapping[str, Metric]) -> datetim
 def _slices(
     tables: Mapping[bool, Mapping[tuple[str, str], Slices]], experiment: Experiment, metric: Metric
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Row]]]:
-    """Segment and days, and the rows by variant, from the table that the metric is read from."""
-    by_quantile = metric.form == QUANTILE
-    nothing = {variant.key: _NO_VALUES for variant in experiment.variants} if by_quantile else {}
-    for key, rows in tables[by_quantile].get((experiment.id, metric.name), {}).items():
-        yield key, nothing | rows
+    """Segment and days, and the rows by variant, from the table that the metric is read from.
+
+    That of quantiles has no row of what has no value; moments tell where there might have been one.
+    """
+    code = experiment.id, metric.name
+    moments, own = (tables[by_quantile].get(code, {}) for by_quantile in (False, True))
+    if metric.form != QUANTILE:
+        yield from moments.items()
+        return
+    nothing = {variant.key: _NO_VALUES for variant in experiment.variants}
+    for key in dict.fromkeys([*moments, *own]):
+        yield key, nothing | own.get(key, {})
 
 
 def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], Slices]:

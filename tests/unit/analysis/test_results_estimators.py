@@ -254,6 +254,12 @@ def test_a_variant_without_values_has_a_reason() -> None:
     )
 
 
+def test_a_quantile_of_which_no_variant_has_a_value_is_not_left_out() -> None:
+    """As no row of quantiles says that it was asked for; all other metrics have rows of no units, too."""
+    row = found(QUANTILE, rows(drawn("num")))["b", "unadjusted"]
+    assert (row["n_control"], row["n_treatment"], row["effect"], row["reason"]) == (0, 0, None, "n_below_2")
+
+
 def test_quantiles_of_events_count_units_and_may_be_open_ended() -> None:
     table = [
         quantile_row("a", 100.0, 96.0, 104.0, n=5000, n_clusters=900),
