@@ -16,6 +16,7 @@ from pyspark.sql import types as T
 
 from abspark.config import Source
 from abspark.errors import DataError
+from abspark.raw_columns import is_filled_up, path_to
 
 _STRING_COLUMNS = ("experiment", "variant", "event", "event_id")
 _TIME_OF_DAY = r"^T?\d{1,2}:"
@@ -53,10 +54,15 @@ def canonical(raw: DataFrame, source: Source) -> DataFrame:
 
 
 def raw_column(raw: DataFrame, name: str) -> Column:
-    """A raw column by its name, whatever characters it has; where there is none, dots lead into structs."""
-    if name.lower() in (column.lower() for column in raw.columns):
-        return F.col("`" + name.replace("`", "``") + "`")
-    return F.col(name)
+    """A raw column by its name, whatever characters it has; where there is none, dots lead into structs.
+
+    Text of type `char(n)` comes without the spaces that fill it up, which no comparison in SQL sees.
+    """
+    path = path_to(raw.schema, name)
+    if path is None:
+        return F.col(name)
+    column = F.col(".".join("`" + part.replace("`", "``") + "`" for part in path))
+    return F.rtrim(column) if is_filled_up(raw.schema, path) else column
 
 
 def raw_type(raw: DataFrame, name: str) -> T.DataType:

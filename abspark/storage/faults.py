@@ -149,6 +149,15 @@ def _no_reader(error: BaseException, sources: Sequence[PinnedSource]) -> Abspark
     )
 
 
+def _too_old(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
+    text = str(error)
+    return DataError(
+        f"{_named(sources, text)}: the Delta table {_path_in(text, sources)} got a newer version during the run, and "
+        f"does not let the pinned one be read any more: {first_line(error)}",
+        advice="run again, which pins what is there now",
+    )
+
+
 def _broken_delta(error: BaseException, sources: Sequence[PinnedSource]) -> DataError:
     text = str(error)
     where = f"{_named(sources, text)}: the Delta table {_path_in(text, sources)}"
@@ -173,6 +182,7 @@ _BY_CONDITION: Final = {
     "DELTA_TRUNCATED": _broken_delta,
     "DELTA_VERSION": _broken_delta,
     "DELTA_INVALID": _broken_delta,
+    "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND": _too_old,
     "DELTA_UNSUPPORTED": _broken_delta,
 }
 

@@ -14,6 +14,7 @@ _REFUSED: Final = re.compile(
     "permission denied|AccessControlException|Mkdirs failed|Cannot create|Read-only file system",
     re.IGNORECASE,
 )
+DELTA_CATALOG: Final = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 _ANOTHER_PLACE: Final = "name another place in the environment's file: lake: {path: …}"
 
 
@@ -32,6 +33,12 @@ def as_lake_error(error: Exception, location: str, folder: Path | None) -> LakeE
         return LakeError(
             f"the lake {location} is Delta, which this Spark session lacks.",
             advice="install abspark[local], or start the session with Delta's jar and extension",
+        )
+    if condition == "UNSUPPORTED_DATASOURCE_FOR_DIRECT_QUERY":
+        return LakeError(
+            f"the lake {location} is Delta in a folder, which needs a session whose own catalog is Delta's.",
+            advice=f"start the session with spark.sql.catalog.spark_catalog={DELTA_CATALOG}; where that has to be "
+            "another, name a catalog of Delta tables: lake: {catalog: …, schema: …}",
         )
     if condition == "DELTA_CANNOT_CREATE_LOG_PATH" or (_REFUSED.search(text) and location in text):
         return LakeError(

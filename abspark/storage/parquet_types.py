@@ -15,10 +15,11 @@ from pyspark.sql import types as T
 
 from abspark.config import Source
 from abspark.errors import DataError
+from abspark.raw_columns import type_of
 from abspark.storage.conditions import condition_of
 from abspark.storage.faults import as_data_error
 from abspark.storage.places import as_written
-from abspark.storage.source_columns import named_columns, type_of
+from abspark.storage.source_columns import named_columns
 from abspark.storage.sources import PinnedSource
 
 _NUMBERS: Final = (T.IntegralType, T.FloatType, T.DoubleType)

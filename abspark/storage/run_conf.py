@@ -44,6 +44,12 @@ _RUN_SETTINGS: Final = {
     "spark.sql.legacy.castComplexTypesToString.enabled": "false",
     "spark.sql.legacy.negativeIndexInArrayInsert": "false",
     "spark.sql.legacy.interval.enabled": "false",
+    # that a time is compared with a text as a time, and what is not known of an array's elements
+    "spark.sql.legacy.typeCoercion.datetimeToString.enabled": "false",
+    "spark.sql.legacy.followThreeValuedLogicInArrayExists": "true",
+    "spark.sql.jsonGenerator.ignoreNullFields": "true",  # the text of an object, by which values are told apart
+    # text of type char or varchar is text, which Spark can hand over
+    "spark.sql.preserveCharVarcharTypeInfo": "false",
     # milliseconds would cut the lake's instants
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # a local time in Parquet is one, and is moved by the source's time zone; the oldest form of instants is readable

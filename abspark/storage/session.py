@@ -21,6 +21,7 @@ from abspark.storage.conditions import first_line
 from abspark.storage.delta_jars import class_path, known_jars, remember_jars
 from abspark.storage.interrupts import interrupt_plainly
 from abspark.storage.java import old_java_error, require_java
+from abspark.storage.lake_faults import DELTA_CATALOG
 from abspark.storage.run_conf import COMPILE_ALL, JAVA_OPTIONS
 
 _GIBIBYTE: Final = 1024**3
@@ -55,7 +56,7 @@ _PACKAGES: Final = "spark.jars.packages"
 _CLASS_PATH: Final = "spark.driver.extraClassPath"
 _DELTA_SETTINGS: Final = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
 }
 
 

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from pyspark.sql import DataFrame
-from pyspark.sql import types as T
 
 from abspark.config import Source
 from abspark.errors import DataError
+from abspark.raw_columns import type_of
 
 _COLUMNS_SHOWN: Final = 40
 _SEPARATORS: Final = (";", "\t", "|")
@@ -92,16 +92,6 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
 def named_columns(source: Source) -> list[str]:
     """Every raw column the source names, each once."""
     return list(dict.fromkeys(column for _, column in _named(source)))
-
-
-def type_of(schema: T.StructType, column: str) -> T.DataType | None:
-    """The type of the column as written, or as a path into structs; None where the schema has no such column."""
-    fields = {field.name.lower(): field.dataType for field in schema.fields}
-    if column.lower() in fields:
-        return fields[column.lower()]
-    head, dot, rest = column.partition(".")
-    inner = fields.get(head.lower())
-    return type_of(inner, rest) if dot and isinstance(inner, T.StructType) else None
 
 
 def _similar(column: str, present: list[str]) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from abspark.config import EventSource, ExposureSource
 from abspark.errors import DataError
@@ -161,6 +162,27 @@ def test_times(spark: SparkSession) -> None:
 def test_a_column_whose_name_has_a_dot_is_found_in_whatever_case(spark: SparkSession) -> None:
     raw = spark.createDataFrame([("u", NOON)], "`User.Id` string, when string")
     found = canonical(raw, source(columns={"unit": "user.ID"})).collect()
+    assert [row["unit"] for row in found] == ["u"]
+
+
+def test_spaces_that_fill_up_text_of_fixed_length_are_no_part_of_it(spark: SparkSession) -> None:
+    filled = {"__CHAR_VARCHAR_TYPE_STRING": "char(6)"}
+    schema = T.StructType(
+        [
+            T.StructField("who", T.StringType(), metadata=filled),
+            T.StructField("kind", T.StringType(), metadata=filled),
+            T.StructField("note", T.StringType()),
+            T.StructField("when", T.StringType()),
+        ]
+    )
+    raw = spark.createDataFrame([("u1    ", " buy  ", "x ", NOON)], schema)
+    given = source(columns={"event": "kind"}, properties={"note": "string"})
+    assert tuple(canonical(raw, given).drop("time").collect()[0]) == ("u1", " buy", "x ")
+
+
+def test_a_name_with_a_dot_within_a_struct_is_found(spark: SparkSession) -> None:
+    raw = spark.sql(f"SELECT named_struct('User.Id', 'u') AS ctx, '{NOON}' AS when")
+    found = canonical(raw, source(columns={"unit": "Ctx.user.id"})).collect()
     assert [row["unit"] for row in found] == ["u"]
 
 

@@ -32,3 +32,14 @@ def test_the_advice_fits_what_is_wrong_with_the_file(error: str, why: str, advic
     told = str(as_data_error(Exception(error), []))
     assert why in told
     assert advice in told
+
+
+def test_a_version_that_delta_keeps_no_longer_is_no_damage() -> None:
+    error = (
+        "[DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION] Cannot time travel beyond "
+        "delta.deletedFileRetentionDuration (168 HOURS) set on the table."
+    )
+    told = str(as_data_error(Exception(error), []))
+    assert "got a newer version during the run" in told
+    assert "(168 HOURS)" in told
+    assert "do: run again" in told
