@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from pyspark.sql import DataFrame
+from pyspark.sql import types as T
 
 from abspark.config import Source
 from abspark.errors import DataError
@@ -30,7 +31,10 @@ def require_columns(source: Source, frame: DataFrame) -> None:
     if not missing:
         return
     present = frame.columns
-    lines = [f"    {key}: {column}{_similar(column, present)}" for key, column in missing]
+    lines = [
+        f"    {key}: {column}{_of_a_map(column, frame.schema) or _similar(column, present)}"
+        for key, column in missing
+    ]
     shown = ", ".join(present[:_COLUMNS_SHOWN])
     more = f" and {len(present) - _COLUMNS_SHOWN} more" if len(present) > _COLUMNS_SHOWN else ""
     plural = "s that are" if len(missing) > 1 else " that is"
@@ -92,6 +96,16 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
 def named_columns(source: Source) -> list[str]:
     """Every raw column the source names, each once."""
     return list(dict.fromkeys(column for _, column in _named(source)))
+
+
+def _of_a_map(column: str, schema: T.StructType) -> str:
+    """What to do about a path into a map, whose keys are no columns."""
+    head, _, key = column.partition(".")
+    kind = type_of(schema, head)
+    if not key or not isinstance(kind, T.MapType):
+        return ""
+    declared = f'{head}: "{kind.simpleString()}"'
+    return f" ({head} is a map: with properties: {{{declared}}} expressions can take {head}['{key}'])"
 
 
 def _similar(column: str, present: list[str]) -> str:

@@ -50,6 +50,20 @@ def test_columns_are_found_in_any_case_and_in_structs(spark: SparkSession) -> No
         require_columns(source, frame.drop("q.r"))
 
 
+def test_the_key_of_a_map_is_no_column_and_told_how_to_be_taken(spark: SparkSession) -> None:
+    source = exposures("/logs", format="csv", attributes={"country": "tags.country", "os": "who.os"})
+    frame = spark.createDataFrame(
+        [], "user string, exp string, arm string, ts string, tags map<string,string>, who struct<a:int>"
+    )
+    with pytest.raises(DataError) as raised:
+        require_columns(source, frame)
+    advice = """tags is a map: with properties: {tags: "map<string,string>"} expressions can take tags['country']"""
+    assert str(raised.value).splitlines()[1:3] == [
+        f"    attributes.country: tags.country ({advice})",
+        "    attributes.os: who.os (did you mean who?)",
+    ]
+
+
 def test_frame_without_columns(spark: SparkSession) -> None:
     with pytest.raises(DataError, match="allowed: there are no columns at all"):
         require_columns(events("/logs", format="csv"), spark.createDataFrame([], ""))
