@@ -290,7 +290,7 @@ def test_a_column_id_may_just_number_the_rows(tell: Tell, files: tuple[Path, Pat
     assert "1,002 ids are in both files and were kept" in err
     code, out, err = tell(*files, "--metric", "clicked", "--unit", "id")
     assert (code, out) == (3, "")
-    assert "none of its 1,002 rows" in err
+    assert "of its 1,002 rows 1,002 are of units that the other file has as well" in err
 
 
 def test_a_unit_column_that_is_not_there(tell: Tell, files: tuple[Path, Path]) -> None:
