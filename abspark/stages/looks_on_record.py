@@ -23,11 +23,11 @@ def earlier_looks(state: RunState) -> list[dict[str, Any]]:
     """
     before = {name: run for name in state.running_ids if (run := state.predecessors[name]) is not None}
     found = state.lake.looks(before)
-    looked = {row["experiment_id"] for row in found}
+    unlooked = before.keys() - {row["experiment_id"] for row in found}
     without = {
         experiment.id: before[experiment.id]
         for experiment in state.running
-        if experiment.analysis.sequential and experiment.id in before.keys() - looked
+        if experiment.analysis.sequential and experiment.id in unlooked
     }
     if lost := _with_results_of_looks(state, without):
         error = LakeError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.stats import norm
 
 from abspark.stats.moments import NUM, Floats, Moments, merge
 
@@ -43,6 +43,6 @@ def skewed_tails(control: Moments, treatment: Moments, tail: Floats) -> SkewedTa
     own = np.maximum(ratio - 1 / ratio, 0.0)
     first, second = (1 / np.where(usable, arm.n, np.nan) for arm in (control, treatment))
     skewness = own * (second**2 - first**2) / (first + second) ** 1.5
-    z = ndtri(1 - tail)
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return SkewedTails(skewness, np.minimum(tail + np.abs(skewness) * (2 * z**2 + 1) * density / 6, 0.5))
+    z = norm.isf(tail)
+    more = np.abs(skewness) * (2 * z**2 + 1) * norm.pdf(z) / 6
+    return SkewedTails(skewness, np.minimum(tail + more, 0.5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
@@ -42,8 +42,7 @@ def test_of_zeros_and_ones_the_skewness_is_that_of_the_difference(control: int, 
 @given(VALUES, VALUES)
 def test_no_values_are_less_skewed_than_the_bound(few: list[float], many: list[float]) -> None:
     values = np.array([*few, *many])
-    if np.ptp(values) < 1e-3 * values.max() or values.max() < 1e-3:
-        return
+    assume(np.ptp(values) >= 1e-3 * values.max() >= 1e-6)
     control, treatment = (Moments.from_samples(np.array(arm)) for arm in (many, few))
     found = skewed_tails(control, treatment, np.array([0.025])).skewness[0]
     n, m = len(few), len(many)
