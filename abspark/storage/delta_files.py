@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _WRITER: Final = 2
 """Delta's version of a writer that knows no features but constraints and append-only tables."""
+_CHECKPOINTS: Final = {"delta.checkpointInterval": "10"}
+"""Commits after which a table's log is summed up, as by Spark: delta-rs waits for 100, which all readers then read."""
 MOVES: Final = "old.run_id = new.predecessor AND old.run_id <> new.run_id"
 """When a row of `commits` moves to the run; delta-rs and Spark go by the same conditions."""
 BEGINS: Final = "new.predecessor IS NULL"
@@ -37,9 +39,9 @@ def properties_of(table: Table) -> dict[str, str]:
     """The Delta properties with which a table is made."""
     if table is COMMITS:
         # a commit reads the whole switch, so that even a blind append beside it has to count as a conflict
-        return {"delta.isolationLevel": "Serializable"}
+        return _CHECKPOINTS | {"delta.isolationLevel": "Serializable"}
     # partitions and the experiment are all that readers choose by; statistics of more cost half of a write
-    return {"delta.dataSkippingNumIndexedCols": "2"}
+    return _CHECKPOINTS | {"delta.dataSkippingNumIndexedCols": "2"}
 
 
 class DeltaFiles:
@@ -54,16 +56,19 @@ class DeltaFiles:
         self._location = location
 
     def create(self, table: Table) -> None:
-        """Create a table that is not there.
+        """Create a table that is not there; that it is there costs a look at its folder, not at its log.
 
         Raises:
             LakeError: It can't be written; so do the other methods.
         """
         from deltalake import DeltaTable
 
+        place = self._folder / table.name
         with self._told():
+            if DeltaTable.is_deltatable(str(place)):
+                return
             DeltaTable.create(
-                self._folder / table.name,
+                place,
                 schema=_schema(table.ddl),
                 mode="ignore",
                 partition_by=None if table is COMMITS else ["run_id"],

@@ -66,6 +66,17 @@ def test_whoever_writes_the_tables_are_the_same(lake_at: Callable[..., DeltaLake
         assert_df_equality(found, wanted, ignore_nullable=True)
 
 
+def test_the_log_of_many_writes_is_summed_up_for_both(
+    lake_at: Callable[..., DeltaLake], tmp_path: Path
+) -> None:
+    lake = lake_at("lake", by_spark=False)
+    for number in range(12):
+        write_drops(lake, f"r{number}", "a")
+    assert (tmp_path / "lake/drops/_delta_log/_last_checkpoint").exists()
+    found = lake._read(DROPS, None)
+    assert {row["run_id"] for row in found.collect()} == {f"r{number}" for number in range(12)}
+
+
 def test_tables_that_delta_rs_cannot_write_are_left_to_spark(
     lake_at: Callable[..., DeltaLake], spark: SparkSession
 ) -> None:
