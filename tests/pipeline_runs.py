@@ -132,7 +132,7 @@ def run_frames(
     if _looks_twice(study):
         analysis = replace(analysis, held=analysis.unit_metrics.localCheckpoint())
     analysis = replace(analysis, bounds=cap_bounds(analysis)) if quantile_caps(study) else analysis
-    rows = analysis.summary.collect()
+    rows = collected(analysis)
     drops += pair_drops(ledger_rows(rows), tallies, study)
     made = moments_rows(rows, analysis)
     outcome = Outcome(
@@ -145,6 +145,11 @@ def run_frames(
         _quantiles(analysis, rows),
     )
     return Tables(outcome, drops, tallies, matched_events(ledger_rows(rows), study))
+
+
+def collected(analysis: Analysis) -> list[Mapping[str, Any]]:
+    """The rows of an analysis, of which its moments are made."""
+    return analysis.summary(analysis.unit_counts.collect(), analysis.event_moments.collect())
 
 
 def _looks_twice(study: Study) -> bool:

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pyspark.sql import Row
-
 from abspark.pipeline.attribute_values import sum_names
 from abspark.pipeline.caps import NO_BOUNDS, Bounds, Code, default_num
 from abspark.pipeline.plans import FOREVER, NUM, PRE_NUM, MetricPlan
@@ -47,7 +45,7 @@ class Totals:
 
 
 def whole_moments(
-    row: Mapping[str, Any] | Row, study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
+    row: Mapping[str, Any], study: Study, code: Code, bounds: Mapping[Code, Bounds], *, strict: bool
 ) -> dict[str, Any]:
     """The columns of `moments` but for the key, from a row of `summary` for everyone or for a segment value."""
     plan = study.plans[code[1]]
@@ -94,7 +92,7 @@ def _history(plan: MetricPlan, units: int) -> dict[str, int | None]:
 
 
 def daily_moments(
-    rows: Mapping[int, Row],
+    rows: Mapping[int, Mapping[str, Any]],
     ends: Sequence[int],
     study: Study,
     code: Code,
@@ -115,7 +113,7 @@ def daily_moments(
     return found
 
 
-def _add(total: Totals, row: Row, study: Study, m: int, *, strict: bool) -> None:
+def _add(total: Totals, row: Mapping[str, Any], study: Study, m: int, *, strict: bool) -> None:
     plan = study.plans[m]
     names = sum_names(study, m, complete=strict)
     total.n_all += row["n_all"] or 0

@@ -68,9 +68,9 @@ def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -
     """Assignments in coded form, unique by (hi, lo, x).
 
     `assignments` has the columns of the table of that name. Columns: hi, lo, x, v, t0 (epoch microseconds),
-    vu, hash of the variant; excluded, lead (TRUE for one experiment of each unit), m0.., the slots of the experiment,
-    b, start of the experiment (epoch microseconds), where a window counts from that; leaves, index of the day on which
-    the unit leaves the analysis (0 where it never was in it, NEVER where it stays); attributes.
+    vu, hash of the variant; excluded, m0.., the slots of the experiment, b, start of the experiment (epoch
+    microseconds), where a window counts from that; leaves, index of the day on which the unit leaves the analysis (0
+    where it never was in it, NEVER where it stays); attributes.
     """
     spark = assignments.sparkSession
     masks = mask_names(study, "m")
@@ -80,7 +80,7 @@ def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -
     slots = local_frame(spark, rows, ", ".join(["x int", *(f"{name} bigint" for name in masks)]))
     dimension = experiment_dimension(spark, study).join(slots, on="x", how="inner")
     joined = assignments.join(F.broadcast(dimension), on="experiment_id", how="inner")
-    coded = joined.select(
+    return joined.select(
         F.col("unit_key_hi").alias("hi"),
         F.col("unit_key_lo").alias("lo"),
         "x",
@@ -93,8 +93,12 @@ def units(assignments: DataFrame, study: Study, calendars: Sequence[Calendar]) -
         _leaves(calendars).alias("leaves"),
         "attributes",
     )
+
+
+def placed_units(units: DataFrame) -> DataFrame:
+    """Coded units where the events of their key are, with lead, TRUE for one experiment of each unit."""
     first_of_unit = Window.partitionBy("hi", "lo").orderBy("x")
-    return coded.repartition("hi").withColumn("lead", F.row_number().over(first_of_unit) == 1)
+    return units.repartition("hi").withColumn("lead", F.row_number().over(first_of_unit) == 1)
 
 
 def _leaves(calendars: Sequence[Calendar]) -> Column:

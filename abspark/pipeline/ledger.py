@@ -179,7 +179,9 @@ def assignment_drops(
     return drops
 
 
-def pair_drops(rows: Sequence[Row], tallies: Mapping[str, SourceTally], study: Study) -> list[Drop]:
+def pair_drops(
+    rows: Sequence[Mapping[str, Any]], tallies: Mapping[str, SourceTally], study: Study
+) -> list[Drop]:
     """Drops after the join, from the ledger's rows of `summary`.
 
     Raises:
@@ -222,7 +224,7 @@ def early_events(tallies: Mapping[str, SourceTally], sources: Sequence[EventSour
     return {name: early for name in silent if (early := tallies[name].early) >= MANY}
 
 
-def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:
+def matched_events(rows: Sequence[Mapping[str, Any]], study: Study) -> dict[str, int]:
     """Events per source that met at least one assignment: the rows that an event log keeps."""
     matched = dict.fromkeys(study.sources, 0)
     for row in rows:
@@ -232,7 +234,7 @@ def matched_events(rows: Sequence[Row], study: Study) -> dict[str, int]:
     return matched
 
 
-def _events(row: Row, status: Status, study: Study) -> int:
+def _events(row: Mapping[str, Any], status: Status, study: Study) -> int:
     """Events behind a ledger row: a pair counts where it is its event's only or leading one."""
     alone = status <= Status.unmatched_unit or study.event_sources[row["s"]].columns.experiment is not None
     return int(row["total"] if alone else row["lead_total"])

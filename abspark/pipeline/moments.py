@@ -164,8 +164,3 @@ def unit_counts(
         .agg(F.sum("one").alias("n_all"), F.sum("over").alias("n_complete"), *attribute_sums(study))
     )
     return counted.join(F.broadcast(metrics), on=["x", "limit"], how="inner").drop("limit")
-
-
-def summary(event_moments: DataFrame, unit_counts: DataFrame) -> DataFrame:
-    """Both side by side, with the ledger's rows (m = LEDGER): the run's only collect."""
-    return unit_counts.join(event_moments, on=KEY, how="full")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, reduce
+from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from abspark.assignment.derive import derive
 from abspark.config import EventSource, ExposureSource
@@ -18,15 +19,16 @@ from abspark.pipeline.buckets import bucket_depth
 from abspark.pipeline.calendar import Calendar, calendar
 from abspark.pipeline.canonical import canonical
 from abspark.pipeline.caps import Bounds, Code, bounded
-from abspark.pipeline.conversions import conversions, live_events, placed_events, units
+from abspark.pipeline.conversions import conversions, live_events, placed_events, placed_units, units
 from abspark.pipeline.cutoffs import Cutoffs, Freshness, cutoffs
 from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, read_range
 from abspark.pipeline.exposures import coded_exposures
-from abspark.pipeline.moments import event_moments, summary, unit_counts
+from abspark.pipeline.moments import event_moments, unit_counts
 from abspark.pipeline.pruning import Condition, conditions, prune
 from abspark.pipeline.pseudonyms import pseudonymised
 from abspark.pipeline.segments import SegmentValue, with_segments
+from abspark.pipeline.side_by_side import side_by_side
 from abspark.pipeline.spreading import Spread, spread_events, spread_units
 from abspark.pipeline.study import Study
 from abspark.pipeline.time import epoch_micros, instant
@@ -148,6 +150,11 @@ class Analysis:
         return with_segments(with_attributes(coded, self.study, self.attributes), self.positions, self.kept)
 
     @cached_property
+    def placed_units(self) -> DataFrame:
+        """The same where events meet them."""
+        return placed_units(self.units)
+
+    @cached_property
     def unit_metrics(self) -> DataFrame:
         """Unit metrics of units with events, and the ledger's counts."""
         if self.held is not None:
@@ -159,7 +166,7 @@ class Analysis:
         ]
         spread = None if self.study.triggers else self.spread
         events = placed_events(spread_events(reduce(DataFrame.unionByName, live), spread), self.study)
-        units = spread_units(self.units, spread)
+        units = spread_units(self.placed_units, spread)
         signatures = conversions(events, units, self.study, self.calendars, split=self.split)
         given = (self.study, self.cutoffs, self.calendars, self.depth)
         return unit_metrics(signatures, *given, split=self.split)
@@ -185,7 +192,14 @@ class Analysis:
         return unit_counts(self.units, self.study, self.cutoffs, self.calendars, self.segments)
 
     @cached_property
-    def summary(self) -> DataFrame:
-        """Moments and the ledger's counts: the frame that a run collects."""
+    def event_moments(self) -> DataFrame:
+        """Aggregates over the units with events, and the ledger's counts."""
         given = (self.study, self.cutoffs, self.calendars, self.depth, self.segments)
-        return summary(event_moments(self.bounded_metrics, *given), self.unit_counts)
+        return event_moments(self.bounded_metrics, *given)
+
+    def summary(self, units: Iterable[Row], events: Iterable[Row]) -> list[Mapping[str, Any]]:
+        """The rows from which moments are made, of those of `unit_counts` and of `event_moments`.
+
+        The two are collected apart, so that one is planned beside the other.
+        """
+        return side_by_side(units, events, [*self.unit_counts.columns, *self.event_moments.columns])

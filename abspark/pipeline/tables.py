@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
@@ -30,7 +30,7 @@ _NO_UNITS: Mapping[str, Any] = defaultdict(lambda: None)
 
 
 def moments_rows(
-    rows: Iterable[Row], analysis: Analysis, *, started_at: datetime | None = None
+    rows: Iterable[Mapping[str, Any]], analysis: Analysis, *, started_at: datetime | None = None
 ) -> list[dict[str, Any]]:
     """Rows of `moments` (all columns but run_id) from the rows of an analysis' `summary`.
 
@@ -64,7 +64,7 @@ def moments_rows(
 
 
 def _days_before(
-    found: Mapping[tuple[int, int, _Slice, int], Row], analysis: Analysis, code: Code, v: int
+    found: Mapping[tuple[int, int, _Slice, int], Mapping[str, Any]], analysis: Analysis, code: Code, v: int
 ) -> list[dict[str, Any]]:
     """The rows of everyone on every day but the last, which `_last_row` makes with more precision."""
     study, (x, m) = analysis.study, code
@@ -82,7 +82,7 @@ def _days_before(
 
 
 def _since_exposure(
-    found: Mapping[tuple[int, int, _Slice, int], Row], analysis: Analysis, code: Code, v: int
+    found: Mapping[tuple[int, int, _Slice, int], Mapping[str, Any]], analysis: Analysis, code: Code, v: int
 ) -> list[dict[str, Any]]:
     """The rows of everyone by days since exposure."""
     study, (x, m) = analysis.study, code
@@ -96,7 +96,11 @@ def _since_exposure(
 
 
 def _last_row(
-    row: Row | None, analysis: Analysis, code: Code, v: int, segment: tuple[str | None, str | None]
+    row: Mapping[str, Any] | None,
+    analysis: Analysis,
+    code: Code,
+    v: int,
+    segment: tuple[str | None, str | None],
 ) -> dict[str, Any]:
     study, (x, m) = analysis.study, code
     calendar = analysis.calendars[x]
@@ -136,7 +140,7 @@ def group_names(analysis: Analysis, group: tuple[int, int, int, int, int]) -> di
     return _key(study, (x, m), v, segment, calendar.day(len(calendar.ends) - 1))
 
 
-def ledger_rows(rows: Iterable[Row]) -> list[Row]:
+def ledger_rows(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The rows of `summary` that count events."""
     return [row for row in rows if row["m"] == LEDGER]
 
@@ -177,7 +181,7 @@ def unit_metrics_table(analysis: Analysis) -> DataFrame:
         f"base double, {has}",
     )
     kept = ["hi", "lo", "x", "t0", *attribute_names(study)]
-    everyone = analysis.units.where(~F.col("excluded")).select(*kept)
+    everyone = analysis.placed_units.where(~F.col("excluded")).select(*kept)
     each = everyone.join(F.broadcast(dimension), on="x", how="inner")
     mine = analysis.bounded_metrics.where((F.col("m") != LEDGER) & (F.col("leaves") == NEVER))
     anchor = anchor_of(study).alias("anchor")

@@ -54,7 +54,7 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
         analysis = _analysis(state, study, tallies)
         with _held(state, analysis) as analysis:
             with state.progress.stage("moments") as stage:
-                rows = analysis.summary.collect()
+                rows = _summary(state, analysis)
                 moments = moments_rows(rows, analysis, started_at=state.started_at)
                 stage.rows = len(moments)
             quantiles = _quantiles(state, analysis, rows)
@@ -82,6 +82,20 @@ def measure(state: RunState, begun: LogCounts | None = None) -> None:
             "health": checks,
         }
         state.append_rows(tables, told="write moments")
+
+
+def _summary(state: RunState, analysis: Analysis) -> list[Mapping[str, Any]]:
+    """Units are counted aside: they wait for no event, and planning either keeps one core busy."""
+    counted = state.aside.start(lambda: _counted_units(state, analysis))
+    events = analysis.event_moments.collect()
+    return analysis.summary(counted.result(), events)
+
+
+def _counted_units(state: RunState, analysis: Analysis) -> list[Row]:
+    with state.progress.stage("count units", aside=True) as stage:
+        rows = analysis.unit_counts.collect()
+        stage.rows = len(rows)
+    return rows
 
 
 @contextmanager
@@ -112,7 +126,9 @@ def _persisted(frame: DataFrame) -> Iterator[DataFrame]:
             frame.unpersist()
 
 
-def _quantiles(state: RunState, analysis: Analysis, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _quantiles(
+    state: RunState, analysis: Analysis, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     if not of_units(analysis.study) and not of_events(analysis.study):
         return []
     with state.progress.stage("quantiles") as stage:

@@ -75,7 +75,8 @@ def plans(metrics: int = METRICS, experiments: int = EXPERIMENTS) -> list[Measur
 def _planned(analysis: Analysis, clock: Callable[[], float] = cpu_seconds) -> tuple[float, float]:
     """Seconds and processor seconds from lazy frames to the plan."""
     processor, started = clock(), time.monotonic()
-    analysis.summary._jdf.queryExecution().executedPlan()
+    for frame in (analysis.unit_counts, analysis.event_moments):
+        frame._jdf.queryExecution().executedPlan()
     return time.monotonic() - started, clock() - processor
 
 

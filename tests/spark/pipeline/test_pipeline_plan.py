@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kind_metrics import quantile_metrics
+from pipeline_runs import collected
 from plan_summary import assert_golden, difference, plan_summary
 from plan_worlds import ATTRIBUTES, LOGS, full_world, many_kinds, plan_analysis, plan_world, write_logs
 from py4j.clientserver import JavaClient
@@ -29,7 +30,7 @@ from abspark.pipeline.pruning import conditions, prune
 from abspark.pipeline.quantiles import GROUP, cluster_moments, event_values, of_events, of_units, unit_values
 from abspark.pipeline.ranks import ONE_TASK, values_at
 from abspark.pipeline.row_counts import event_counts, exposure_counts
-from abspark.pipeline.station import assignment_table, event_rows, exposure_rows
+from abspark.pipeline.station import Analysis, assignment_table, event_rows, exposure_rows
 
 PLANS = Path(__file__).parents[1] / "plans"
 FORBIDDEN = (
@@ -68,6 +69,15 @@ def _plan(frame: DataFrame, capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
     frame.explain("formatted")
     return capsys.readouterr().out
+
+
+def _plans(analysis: Analysis, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Of the two frames that a run collects."""
+    return {name: _plan(getattr(analysis, name), capsys) for name in ("unit_counts", "event_moments")}
+
+
+def _both(analysis: Analysis, capsys: pytest.CaptureFixture[str]) -> str:
+    return "\n\n".join(_plans(analysis, capsys).values())
 
 
 def _scans(plan: str) -> list[str]:
@@ -139,7 +149,7 @@ def test_a_date_that_partitions_the_log_prunes_folders(
 def test_each_log_is_shuffled_once_whatever_the_number_of_metrics(
     spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plans = {n: _plan(plan_analysis(spark, lake, plan_world(n)).summary, capsys) for n in (2, 60)}
+    plans = {n: _both(plan_analysis(spark, lake, plan_world(n)), capsys) for n in (2, 60)}
     shapes = {n: (len(_scans(plan)), len(_exchanges(plan))) for n, plan in plans.items()}
     assert shapes[2] == shapes[60]
     for plan in plans.values():
@@ -153,10 +163,10 @@ def test_kinds_segments_and_days_cost_no_scan_and_no_shuffle(
 ) -> None:
     world = full_world()
     assert len(world.metrics) == 60
-    plain = _plan(plan_analysis(spark, lake, plan_world(2)).summary, capsys)
+    plain = _both(plan_analysis(spark, lake, plan_world(2)), capsys)
     assert any(metric.attribute for metric in world.metrics)
     assert any(experiment.since_exposure for experiment in world.experiments)
-    full = _plan(plan_analysis(spark, lake, world).summary, capsys)
+    full = _both(plan_analysis(spark, lake, world), capsys)
     assert (len(_scans(full)), len(_exchanges(full))) == (len(_scans(plain)), len(_exchanges(plain)))
     for plan in (plain, full):
         assert [word for word in FORBIDDEN if word in plan] == []
@@ -190,7 +200,7 @@ def test_code_for_all_kinds_segments_and_days_compiles(
     for key, value in closed.items():
         spark.conf.set(key, value)
     try:
-        rows = plan_analysis(spark, lake, world).summary.collect()
+        rows = collected(plan_analysis(spark, lake, world))
     finally:
         for key, old in before.items():
             spark.conf.set(key, old)
@@ -220,8 +230,9 @@ def test_plans_hardly_grow_with_metrics_and_not_with_experiments(
     try:
         for metrics, experiments in ((100, 20), (200, 2), (200, 20)):
             calls = 0
-            summary = replace(analysis, study=study_of(many_kinds(metrics, experiments))).summary
-            plan = summary._jdf.queryExecution().executedPlan().toString()
+            given = replace(analysis, study=study_of(many_kinds(metrics, experiments)))
+            frames = (given.unit_counts, given.event_moments)
+            plan = "".join(frame._jdf.queryExecution().executedPlan().toString() for frame in frames)
             work[metrics, experiments] = (calls, len(re.findall(r"#\d", plan)))
     finally:
         spark.conf.set(whole, str(before))
@@ -260,7 +271,7 @@ def large(spark: SparkSession) -> Iterator[None]:
 def test_golden_plan_of_moments(
     spark: SparkSession, lake: Path, capsys: pytest.CaptureFixture[str], shape: str, world: World
 ) -> None:
-    assert_golden(shape, {"summary": _plan(plan_analysis(spark, lake, world).summary, capsys)}, PLANS)
+    assert_golden(shape, _plans(plan_analysis(spark, lake, world), capsys), PLANS)
 
 
 @pytest.mark.usefixtures("large")
