@@ -84,4 +84,4 @@ def read_baseline(conf: Path, env: str, *, experiment: str, metric: str) -> tupl
         moments = queries.rows(spark, project, "moments", experiments=(experiment,))
     defined = project.metrics[metric]
     baseline = baseline_of(moments, defined, found.control, estimator=found.analysis.estimator)
-    return baseline, 1 if defined.direction == "increase" else -1
+    return baseline, defined.better

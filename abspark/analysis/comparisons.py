@@ -70,7 +70,7 @@ class Comparison:
     @property
     def direction(self) -> int:
         """+1 where more is better, -1 where less is."""
-        return 1 if self.metric.direction == "increase" else -1
+        return self.metric.better
 
     @property
     def everyone(self) -> bool:

@@ -36,11 +36,11 @@ class _Pair(NamedTuple):
 
     @property
     def sides(self) -> int:
-        return 2 if self.result["role"] == "guardrail" else self.experiment.analysis.sides
+        return self.experiment.analysis.sides_of(self.result["role"])
 
     def tests(self, side: int) -> bool:
         """Whether a decrease (-1) or an increase (1) may be significant."""
-        return self.sides == 2 or side == (1 if self.metric.direction == "increase" else -1)
+        return self.sides == 2 or side == self.metric.better
 
 
 def skewness_checks(

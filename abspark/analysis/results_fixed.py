@@ -51,7 +51,7 @@ def _setting(pair: Comparison) -> tuple[str, str]:
 def _tested(batch: Batch) -> FixedResult:
     """Comparisons of one kind of metric that want the same intervals; guardrails are looked at from both sides."""
     settings = batch.pairs[0].experiment.analysis
-    sides = batch.each(lambda pair: 2 if pair.role == "guardrail" else pair.experiment.analysis.sides)
+    sides = batch.each(lambda pair: pair.experiment.analysis.sides_of(pair.role))
     common: dict[str, Any] = {
         "alpha": batch.alpha,
         "sides": sides,

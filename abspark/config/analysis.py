@@ -164,6 +164,10 @@ class Analysis(ConfigModel):
         """Whether the method may be looked at, and may decide, before the end."""
         return self.method in SEQUENTIAL
 
+    def sides_of(self, role: str) -> int:
+        """On how many sides a metric's test looks: guardrails are looked at from both."""
+        return 2 if role == "guardrail" else self.sides
+
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is allowed, but hardly meant."""

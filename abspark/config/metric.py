@@ -194,6 +194,11 @@ class Metric(ConfigModel):
         return _FORMS.get(self.kind, "mean")
 
     @property
+    def better(self) -> int:
+        """+1 where more is better, -1 where less is."""
+        return 1 if self.direction == "increase" else -1
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The event sources that the metric reads, its own covariate's included, each once."""
         sides = [

@@ -104,7 +104,7 @@ class ReportData:
     def direction(self, metric: str) -> int:
         """+1 where more is better, -1 where less is."""
         known = self.metrics.get(metric)
-        return -1 if known is not None and known.direction == "decrease" else 1
+        return 1 if known is None else known.better
 
     def margin(self, row: Row) -> float | None:
         """The effect that uses up a guardrail's margin, relative to the control mean; None without one."""

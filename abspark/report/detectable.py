@@ -43,7 +43,7 @@ def detectable(rows: Sequence[Row], analysis: Analysis, families: Counter[date])
     found: list[float | None] = [None] * len(rows)
     fixed: dict[tuple[float, int], list[int]] = {}
     for place, (row, level) in enumerate(zip(rows, levels, strict=True)):
-        sides = 2 if row["role"] == "guardrail" else analysis.sides
+        sides = analysis.sides_of(row["role"])
         if row["method"] == "fixed":
             fixed.setdefault((level, sides), []).append(place)
         elif row["boundary"] is not None:

@@ -22,7 +22,7 @@ STAGES = [
     ("count exposures", "count purchases"),
     ("assignments", "count visits"),
     ("segment values", "moments"),
-    ("count assignments",),
+    ("count assignments", "count units"),
 ]
 """Every stage that has tasks; some go on beside others, and an executor that dies then may be at work on those."""
 

@@ -60,8 +60,8 @@ def _judged(data: ReportData) -> list[Row]:
 
 
 def _side(data: ReportData, row: Row) -> Literal["±", "+", "-"]:
-    """The sign of effects that can turn out significant: guardrails are looked at from both sides."""
-    if row["role"] == "guardrail" or data.experiment.analysis.sides == 2:
+    """The sign of effects that can turn out significant."""
+    if data.experiment.analysis.sides_of(row["role"]) == 2:
         return "±"
     return "+" if data.direction(row["metric"]) > 0 else "-"
 
