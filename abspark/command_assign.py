@@ -84,8 +84,12 @@ def command_assign(
 
 
 def _sound(units: Sequence[str]) -> Iterator[str]:
-    """The arguments, none of which holds bytes that are no UTF-8."""
+    """The arguments, none of which is empty, as a run drops such rows, or holds bytes that are no UTF-8."""
     for unit in units:
+        if not unit:
+            raise UsageError(
+                "an empty text is no unit", advice="look whether a variable of the shell is unset"
+            )
         try:
             unit.encode()
         except UnicodeEncodeError:

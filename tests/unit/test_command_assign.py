@@ -105,6 +105,8 @@ def test_usage(conf: Path) -> None:
         run(conf)
     with pytest.raises(UsageError, match="no experiment 'nope'"):
         run(conf, "--experiment", "nope", "user-1")
+    with pytest.raises(UsageError, match="empty text is no unit"):
+        run(conf, "user-1", "")
 
 
 def test_no_session_is_started(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
