@@ -19,6 +19,7 @@ from abspark.config.health import WarningLevelCheck
 from abspark.segment_effects import segment_heterogeneity
 from abspark.stats.moments import Floats
 from abspark.stats.multiplicity import holm
+from abspark.stats.running import latest
 from abspark.stats.trend import daily_increments, trend
 
 LEVEL: Final = WarningLevelCheck(threshold=0.01)
@@ -84,13 +85,14 @@ def _novelty(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
     groups = _grouped(everyone, lambda row: (row["metric"], row["treatment"]))
     days = sorted({row["day"] for row in everyone})
     place = {day: column for column, day in enumerate(days)}
-    effect, variance = (np.full((len(groups), len(days)), np.nan) for _ in range(2))
+    effect, variance, units = (np.full((len(groups), len(days)), np.nan) for _ in range(3))
     for index, members in enumerate(groups.values()):
         for row in members:
-            effect[index, place[row["day"]]] = row["effect"]
-            variance[index, place[row["day"]]] = row["std_error"] ** 2
+            at = index, place[row["day"]]
+            effect[at], variance[at] = row["effect"], row["std_error"] ** 2
+            units[at] = 1 / (1 / row["n_control"] + 1 / row["n_treatment"])
     number = np.array([(day - days[0]).days for day in days], dtype=np.float64)
-    found = trend(*daily_increments(effect, variance), day=number)
+    found = trend(*daily_increments(effect, _of_one_spread(variance, units)), day=number)
     known = ~np.isnan(found.p_value)
     adjusted = _adjusted(found.p_value)
     pattern = np.where(adjusted < LEVEL.threshold, found.pattern, "no trend shown")
@@ -106,6 +108,15 @@ def _novelty(rows: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
         for index, (metric, treatment) in enumerate(groups)
         if known[index]
     ]  # fmt: skip
+
+
+def _of_one_spread(variance: Floats, units: Floats) -> Floats:
+    """Variances (series, days) of effects of harmonic units that all spread as those up to the last day do.
+
+    A day's own variance errs together with its effect where few units of one arm are skewed: a ramp, which begins with
+    few, would seem to have an effect that wears off.
+    """
+    return np.asarray(latest(variance * units)[:, -1:] / units)
 
 
 def _grouped(rows: Sequence[Row], key: Callable[[Row], tuple[Any, ...]]) -> Groups:

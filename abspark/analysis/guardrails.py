@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from abspark.analysis.clock import Clock
 from abspark.analysis.comparisons import Batch, Comparison
-from abspark.analysis.look_levels import anytime_scale, evenness, look_information
+from abspark.analysis.look_levels import anytime_scale, look_information
 from abspark.analysis.look_series import key_of, statistics
 from abspark.stats.anytime import confidence_sequence, tuned_rho
 from abspark.stats.fixed import proportion_z, welch
@@ -154,7 +154,8 @@ def _rho(pair: Comparison) -> float:
     settings = pair.experiment.analysis
     if settings.method == "anytime":
         return anytime_scale(pair)
-    return float(tuned_rho(WATCH_TUNED_AT * evenness(pair), alpha=settings.alpha / 2, sides=1))
+    tuned_at = WATCH_TUNED_AT * pair.experiment.evenness(pair.treatment)
+    return float(tuned_rho(tuned_at, alpha=settings.alpha / 2, sides=1))
 
 
 def _distance(batch: Batch) -> _Distance:

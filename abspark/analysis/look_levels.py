@@ -39,16 +39,6 @@ def alpha_left(pair: Comparison, series: LookSeries) -> float:
     return max(alpha - float(series.used[series.keys[key_of(pair)]]), alpha * (1 - ALL_SPENT) / 2)
 
 
-def evenness(pair: Comparison) -> float:
-    """Harmonic units / units of the arms where they are split by their weights: the product of their shares.
-
-    1/4 with equal weights, and where an arm has no weight any more.
-    """
-    control, treatment = _weights(pair)
-    both = control + treatment
-    return control * treatment / both**2 if control * treatment > 0 else 1 / 4
-
-
 def planned_fraction(batch: Batch) -> Floats:
     """Information fraction of each group sequential comparison: its harmonic units / those planned; else NaN.
 
@@ -57,7 +47,10 @@ def planned_fraction(batch: Batch) -> Floats:
 
     def planned(pair: Comparison) -> float:
         plan = pair.experiment.analysis.group_sequential
-        return np.nan if plan is None else plan.planned_units * sum(_weights(pair)) * evenness(pair)
+        if plan is None:
+            return np.nan
+        weight = sum(pair.experiment.weights_beside_control(pair.treatment))
+        return plan.planned_units * weight * pair.experiment.evenness(pair.treatment)
 
     return information_fraction(batch.harmonic_units, batch.each(planned))
 
@@ -82,10 +75,5 @@ def anytime_scale(pair: Comparison) -> float:
     alpha, sides = look_level(pair)
     if settings.tau is not None:
         return settings.tau
-    return float(tuned_rho(settings.tuned_at * evenness(pair), alpha=alpha, sides=sides))
-
-
-def _weights(pair: Comparison) -> tuple[float, float]:
-    """Of control and treatment."""
-    weights = {variant.key: variant.weight for variant in pair.experiment.variants}
-    return weights[pair.experiment.control], weights[pair.treatment]
+    tuned_at = settings.tuned_at * pair.experiment.evenness(pair.treatment)
+    return float(tuned_rho(tuned_at, alpha=alpha, sides=sides))

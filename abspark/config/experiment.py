@@ -208,3 +208,16 @@ class Experiment(ConfigModel):
     def treatments(self) -> tuple[str, ...]:
         """Keys of all variants but control, in configured order."""
         return tuple(variant.key for variant in self.variants if variant.key != self.control)
+
+    def weights_beside_control(self, treatment: str) -> tuple[float, float]:
+        """Of control and treatment."""
+        weights = {variant.key: variant.weight for variant in self.variants}
+        return weights[self.control], weights[treatment]
+
+    def evenness(self, treatment: str) -> float:
+        """Harmonic units / units of control and treatment, split by their weights: the product of their shares.
+
+        1/4 with equal weights, and where an arm has no weight any more.
+        """
+        control, treated = self.weights_beside_control(treatment)
+        return control * treated / (control + treated) ** 2 if control * treated > 0 else 1 / 4

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from abspark.config.analysis import Analysis
+from abspark.config import Experiment
 from abspark.decided import ANYTIME
 from abspark.report.data import Row
 from abspark.stats.anytime import confidence_sequence, tuned_rho
@@ -31,7 +31,7 @@ def family_sizes(rows: Iterable[Row]) -> Counter[date]:
     )
 
 
-def detectable(rows: Sequence[Row], analysis: Analysis, families: Counter[date]) -> list[float | None]:
+def detectable(rows: Sequence[Row], experiment: Experiment, families: Counter[date]) -> list[float | None]:
     """Smallest absolute effects with a power of at least 80 % at each row's standard error and units.
 
     Sequential methods: (boundary + z_0.8) standard errors, the looks before left out. Fixed: both arms are given the
@@ -39,6 +39,7 @@ def detectable(rows: Sequence[Row], analysis: Analysis, families: Counter[date])
     adjustment and unequal arms are in it. A primary metric is held to the strictest level that the correction may ask
     of a family of the size in `families`, which counts rows without a standard error too; `rows` are those with one.
     """
+    analysis = experiment.analysis
     levels = [_level(row, families, analysis.correction) for row in rows]
     found: list[float | None] = [None] * len(rows)
     fixed: dict[tuple[float, int], list[int]] = {}
@@ -47,7 +48,7 @@ def detectable(rows: Sequence[Row], analysis: Analysis, families: Counter[date])
         if row["method"] == "fixed":
             fixed.setdefault((level, sides), []).append(place)
         elif row["boundary"] is not None:
-            bound = row["boundary"] if level == row["alpha"] else _always_valid(row, level, sides, analysis)
+            bound = row["boundary"] if level == row["alpha"] else _always_valid(row, level, sides, experiment)
             found[place] = float((bound + ndtri(POWER)) * row["std_error"])
     for (level, sides), places in fixed.items():
         units = np.array([rows[place]["n_control"] + rows[place]["n_treatment"] for place in places], float)
@@ -71,12 +72,13 @@ def _level(row: Row, families: Counter[date], correction: str) -> float:
     return float(row["alpha"] / (family * harmonic))
 
 
-def _always_valid(row: Row, level: float, sides: int, analysis: Analysis) -> float:
+def _always_valid(row: Row, level: float, sides: int, experiment: Experiment) -> float:
     """Half-width at that level of an anytime-valid interval that is tuned at the row's alpha, in standard errors."""
-    settings = analysis.anytime
+    settings = experiment.analysis.anytime
     if settings.tau is None:
-        units = row["n_control"] + row["n_treatment"]
-        rho = float(tuned_rho(settings.tuned_at, alpha=row["alpha"], sides=sides))
+        units = 1 / (1 / row["n_control"] + 1 / row["n_treatment"])
+        tuned_at = settings.tuned_at * experiment.evenness(row["treatment"])
+        rho = float(tuned_rho(tuned_at, alpha=row["alpha"], sides=sides))
     else:
         units, rho = (row["mean_control"] / row["std_error"]) ** 2, settings.tau
     return -float(confidence_sequence(0.0, 1.0, units=units, rho=rho, alpha=level, sides=sides).low)

@@ -33,7 +33,7 @@ def power(data: ReportData) -> Section:
     """Per comparison the smallest effect that would probably have been significant."""
     rows = [row for row in _judged(data) if row["std_error"] and row["alpha"] and row["method"] in _SHOWN]
     families = family_sizes(row for comparison in data.comparisons for row in data.series(comparison))
-    smallest = detectable(rows, data.experiment.analysis, families)
+    smallest = detectable(rows, data.experiment, families)
     table = TableView(
         "power-table", "Smallest detectable effects", _HEADINGS,
         [_cells(row, size) for row, size in zip(rows, smallest, strict=True)],

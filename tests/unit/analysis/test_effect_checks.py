@@ -213,3 +213,25 @@ def test_days_are_told_apart_only_with_complete_windows() -> None:
     complete = METRICS | {"sales": metric("sales", window_policy="complete")}
     assert [row["status"] for row in novelty(falling, fixed, metrics=complete)] == ["warn"]
     assert novelty(falling[:2], experiment(analysis=PLAN)) == []
+
+
+def test_days_of_a_ramp_are_weighed_by_units_and_not_by_what_few_of_them_spread() -> None:
+    """The treatment begins with few units, whose own spread tells little: every day has that of all units."""
+    arms = {"a": np.array([90, 90, 80, 50, 50]), "b": np.array([10, 10, 20, 50, 50])}
+    spread, entering = [0.01, 0.04, 0.3, 0.9, 1.0], np.array([0.1, -0.2, 0.3, 0.5, 0.2])
+    total = {name: units.cumsum() for name, units in arms.items()}
+    harmonic = total["a"] * total["b"] / (total["a"] + total["b"])
+    gained = np.diff(harmonic, prepend=0.0)
+    cumulative = np.cumsum(gained * entering) / harmonic
+    moments = [
+        row | {"n": int(total[row["variant"]][number]), "n_complete": int(total[row["variant"]][number])}
+        for number, effect in enumerate(cumulative)
+        for row in series({"sales": [effect]}, day=day(number + 1), var_num=spread[number])
+    ]
+    chosen = experiment(analysis={"method": "anytime"})
+    (row,) = effect_checks(analysed(moments, [chosen], METRICS, as_of=after(5)).results, [chosen], METRICS)
+    distance = np.arange(5) - np.average(np.arange(5), weights=gained)
+    slope = (gained * distance * entering).sum() / (gained * distance**2).sum()
+    assert row["statistic"] == pytest.approx(
+        slope * ((gained * distance**2).sum() / spread[-1]) ** 0.5, rel=1e-9
+    )

@@ -11,14 +11,14 @@ from page_reader import Page
 from report_rows import DAY, experiment, metric, report_data, result, series, undefined
 from scipy import stats
 
-from abspark.config.analysis import Analysis
 from abspark.report.data import ReportData
 from abspark.report.detectable import detectable, family_sizes
 from abspark.report.page import experiment_page
 from abspark.stats.anytime import tuned_rho
 
 ERROR = 0.0039683
-UNITS = 10_123 + 9_876
+UNITS = 4 / (1 / 10_123 + 1 / 9_876)
+"""Units of equal arms that would tell as much."""
 Z_POWER = stats.norm.isf(0.2)
 
 
@@ -29,7 +29,7 @@ def read(data: ReportData) -> Page:
 def sizes(rows: list[dict[str, Any]], **analysis: Any) -> list[float | None]:
     """In standard errors."""
     known = [row for row in rows if row["std_error"]]
-    found = detectable(known, Analysis.model_validate(analysis), family_sizes(rows))
+    found = detectable(known, experiment(analysis=analysis), family_sizes(rows))
     return [None if size is None else size / ERROR for size in found]
 
 
@@ -79,6 +79,19 @@ def test_an_anytime_interval_widens_with_the_family(sides: int, tau: float | Non
         "anytime": {"tuned_at": 5000} if tau is None else {"tau": tau},
     }
     assert sizes([alone], **settings) == [pytest.approx(width(0.05) + Z_POWER)]
+    assert sizes(pair, **settings) == [pytest.approx(width(0.025) + Z_POWER)] * 2
+
+
+def test_an_anytime_interval_on_a_ramp_has_the_width_of_its_harmonic_units() -> None:
+    """Equal weights by now, and one unit in ten treated: 400 units of equal arms would tell as much."""
+    g = 400 * float(tuned_rho(5000, alpha=0.05, sides=2)) ** 2
+
+    def width(alpha: float) -> float:
+        return sqrt(2 * (g + 1) / g * log(sqrt(g + 1) / alpha))
+
+    ramp = {"method": "anytime", "boundary": width(0.05), "n_control": 1000, "n_treatment": 1000 / 9}
+    pair = [result(**ramp), result("visits", **ramp)]
+    settings = {"method": "anytime", "anytime": {"tuned_at": 5000}}
     assert sizes(pair, **settings) == [pytest.approx(width(0.025) + Z_POWER)] * 2
 
 
