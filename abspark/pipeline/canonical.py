@@ -25,7 +25,8 @@ _OFFSET = r"^[+-]?\d+-\d+-\d+[T ]+[\d:.]+\s*[^\d:.\s]"
 # In a format of one's own a sign can also stand between the parts of a date.
 _OFFSET_AT_END = r"(?<=\d)\s*(Z|UTC|GMT)$|:\d{2}(\.\d+)?\s*[+-]\d{1,2}(:?\d{2})?$"
 _MOST_SECONDS = 9.2e12
-_SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+_MOST_MICROS = 9.2e18
+_MICROS_PER_UNIT = {"s": 1e6, "ms": 1e3, "us": 1.0}
 
 
 def canonical(raw: DataFrame, source: Source) -> DataFrame:
@@ -115,7 +116,7 @@ def _instant(raw: DataFrame, source: Source, name: str, *, role: str) -> Column:
             raise _no_time(source, name, role, kind)
         if source.time_unit == "ns":
             return _counted_in_nanoseconds(column)
-        return _counted(column, _SECONDS_PER_UNIT[source.time_unit])
+        return _counted(column, _MICROS_PER_UNIT[source.time_unit])
     if isinstance(kind, T.TimestampType):
         return column
     if isinstance(kind, T.TimestampNTZType | T.DateType):
@@ -146,11 +147,13 @@ def _time_advice(source: Source, kind: T.DataType) -> str:
     return "map another column"
 
 
-def _counted(count: Column, seconds_per_unit: float) -> Column:
-    """The instant that many units after 1970; NULL for NaN and for what no timestamp reaches."""
-    seconds = count.try_cast("double") * F.lit(seconds_per_unit)
-    micros = F.round(seconds * F.lit(1e6)).cast("bigint")
-    return F.timestamp_micros(F.when(F.abs(seconds) < F.lit(_MOST_SECONDS), micros))
+def _counted(count: Column, micros_per_unit: float) -> Column:
+    """The instant that many units after 1970; NULL for NaN and for what no timestamp reaches.
+
+    A double holds whole microseconds up to the year 2255, and multiplied once it is rounded once.
+    """
+    micros = count.try_cast("double") * F.lit(micros_per_unit)
+    return F.timestamp_micros(F.when(F.abs(micros) < F.lit(_MOST_MICROS), F.round(micros).cast("bigint")))
 
 
 def _counted_in_nanoseconds(count: Column) -> Column:

@@ -95,7 +95,8 @@ CASES: dict[str, tuple[dict[str, Any], str, list[tuple[Any, int | None]]]] = {
     "microseconds": (
         {"time_unit": "us"},
         "bigint",
-        [(1_790_812_800_000_001, utc(2026, 10, 1, micros=1)), (1_790_812_799_999_999, utc(2026, 10, 1, micros=-1))],
+        [(1_790_812_800_000_001, utc(2026, 10, 1, micros=1)), (1_790_812_799_999_999, utc(2026, 10, 1, micros=-1)),
+            (2**53 - 1, 2**53 - 1), (3_999_999_999_999_997, 3_999_999_999_999_997)],
     ),
     "nanoseconds": (
         {"time_unit": "ns"},
