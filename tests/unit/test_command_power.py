@@ -234,6 +234,8 @@ def test_the_table_shows_the_same() -> None:
             ((*RATE, "--effect", "0.1", "--alpha", given), f"--alpha = {given} is out of range: above 0 and below 0.5")
             for given in ("0.95", "0.5", "5.0", "0.0", "-1.0")
         ),
+        ((*RATE, "--effect", "0.1", "--variance-reduction", "1"), "--variance-reduction must be at least 0 and below"),
+        ((*RATE, "--effect", "0.1", "--inflation", "0.5"), "--inflation must be at least 1"),
         ((*MEAN, "--units", "3"), "fewer than two"),
         ((*MEAN, "--units", "-3"), "--units must be above 0"),
         ((*RATE, "--effect", "0.1", "--share-control", "0.8"), "sum to at most 1"),
