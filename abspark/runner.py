@@ -19,7 +19,7 @@ from abspark.naming import first_names
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
 from abspark.stages.assign import assign
-from abspark.stages.inputs import pin_again, pin_all
+from abspark.stages.inputs import pin_all, pin_all_again
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
@@ -171,7 +171,7 @@ def resume(
     """
     state = recorded(spark, project, lake_of(spark, project), run_id, progress=_metered(progress, spark))
     _require_turn(state, writes)
-    pin_again(state)
+    pin_all_again(state)
     return state
 
 

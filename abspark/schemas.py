@@ -394,7 +394,11 @@ RUNS: Final = Table(
         ("spark_version", "string", "Spark's version"),
         ("delta_version", "string", "Delta's version; NULL without Delta"),
         ("schema_version", "int", "version of these schemas"),
-        ("inputs", _INPUT, "what was read: table and version, or the file list"),
+        (
+            "inputs",
+            _INPUT,
+            "what was read: table and version, or the file list; a hash of when they were written",
+        ),
         ("seconds", "map<string,double>", "seconds per stage"),
         ("costs", _COST, "what each stage cost by Spark's metrics, which are NULL where it tells none"),
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
@@ -21,6 +20,7 @@ from abspark.storage import (
     as_fault_of,
     fixed_columns,
     pin,
+    pin_again,
     read,
     require_columns,
     require_one_type,
@@ -64,22 +64,23 @@ def pin_all(state: RunState) -> None:
                 )
 
 
-def pin_again(state: RunState) -> None:
+def pin_all_again(state: RunState) -> None:
     """Restore the pins of a run that another process began, of sources that its running experiments need.
 
     Raises:
-        DataError: Files have changed since; a Delta version stays readable and needs no comparison.
+        DataError: Files have changed since, or a Delta table has been made again; its pinned version stays readable
+            whatever else happens to it.
     """
     needed = {name: found for name, found in state.inputs.items() if experiments_of(state, name)}
     for name, found in needed.items():
-        source, version = source_of(state, name), found.pinned.version
-        if version is not None:
-            found.pinned = replace(found.pinned, format=source.format)
-            continue
-        pinned = pin(state.spark, source)
-        if pinned.list_hash != found.pinned.list_hash:
+        pinned = pin_again(state.spark, source_of(state, name), found.pinned)
+        if pinned is None:
+            place, version = found.pinned.location, found.pinned.version
+            since = f"since run {state.run_id} began"
             raise DataError(
-                f"source {name}: the files at {pinned.location} have changed since run {state.run_id} began",
+                f"source {name}: the files at {place} have changed {since}"
+                if version is None
+                else f"source {name}: the table {place} has been made again {since}, which read its version {version}",
                 advice="begin a new run",
             )
         found.pinned = pinned

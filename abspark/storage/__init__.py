@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from abspark.storage.run_conf import run_settings
     from abspark.storage.session import open_session
     from abspark.storage.source_columns import require_columns
-    from abspark.storage.sources import PinnedSource, fixed_columns, pin, read, row_count
+    from abspark.storage.sources import PinnedSource, fixed_columns, pin, pin_again, read, row_count
     from abspark.storage.telemetry import meter_of
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "open_reader",
     "open_session",
     "pin",
+    "pin_again",
     "read",
     "read_column",
     "require_columns",
@@ -77,6 +78,7 @@ _HOMES: Final = {
     "open_reader": "lake_reader",
     "open_session": "session",
     "pin": "sources",
+    "pin_again": "sources",
     "read": "sources",
     "read_column": "csv_values",
     "require_columns": "source_columns",

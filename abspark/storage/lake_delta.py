@@ -158,7 +158,10 @@ class DeltaLake(Lake):
             return
         rows = [(experiment, run_id, before) for experiment, before in sorted(predecessors.items())]
         wanted = local_frame(self.spark, rows, "experiment_id string, run_id string, predecessor string")
-        self._do(_SWITCH.format(switch=self._name_of(COMMITS.name)), wanted=wanted)
+        switch = self._name_of(COMMITS.name)
+        # pyspark fills in the frame, and would take a folder's braces for another
+        in_braces = switch.replace("{", "{{").replace("}", "}}")
+        self._do(_SWITCH.format(switch=in_braces), wanted=wanted)
 
     def _ended(self, run_id: str, predecessors: Mapping[str, str | None]) -> tuple[Commit, list[str]]:
         """How the switch stands by reading it back, and the experiments still at their predecessor."""

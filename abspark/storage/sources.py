@@ -16,6 +16,7 @@ from pyspark.sql import types as T
 from abspark.config import Source
 from abspark.errors import DataError
 from abspark.storage.conditions import is_absent, is_not_delta
+from abspark.storage.delta_versions import has_version, newest_version
 from abspark.storage.faults import as_data_error
 from abspark.storage.places import (
     as_glob,
@@ -56,11 +57,12 @@ _PARTITIONS: Final = re.compile(r"(/[^/=]+=[^/]*)+$")
 class PinnedSource:
     """A source as it was when the run started.
 
-    `location` is its path or table name. A Delta table has a `version`; files have their `files`, sorted, and
-    `list_hash`, the SHA-256 over path, length and time of change of each, so that a file written again
-    shows. A table that is not Delta has neither: it is read as it is at each action, and `note` says so.
-    `base_path` is the folder whose key=value sub-folders are columns; None where there are none. `schema` is that of
-    text once it is known, see `fixed_columns`.
+    `location` is its path or table name. A Delta table has a `version`; files have their `files`, sorted. Of files
+    `list_hash` is the SHA-256 over path, length and time of change of each, so that a file written again shows; of a
+    Delta table over the version and when it was written, so that a table made again shows. A table that is not Delta
+    has none of these: it is read as it is at each action, and `note` says so. `base_path` is the folder whose
+    key=value sub-folders are columns; None where there are none. `schema` is that of text once it is
+    known, see `fixed_columns`.
     """
 
     name: str
@@ -83,6 +85,25 @@ def pin(spark: SparkSession, source: Source) -> PinnedSource:
     if source.path is not None and source.format != "delta":
         return _pin_files(spark, source, source.path)
     return _pin_table(spark, source)
+
+
+def pin_again(spark: SparkSession, source: Source, recorded: PinnedSource) -> PinnedSource | None:
+    """What another process pinned, by its record; None where that is not there any more.
+
+    Raises:
+        DataError: see `pin`.
+    """
+    if recorded.version is None:
+        found = pin(spark, source)
+        return found if found.list_hash == recorded.list_hash else None
+    as_it_was = replace(recorded, format=source.format)
+    if recorded.list_hash is None:  # a record of an older version
+        return as_it_was
+    try:
+        there = has_version(spark, _table_name(source), recorded.version, recorded.list_hash)
+    except Exception as error:
+        raise _table_error(spark, source, error) from None
+    return as_it_was if there else None
 
 
 def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
@@ -177,14 +198,13 @@ def _table_name(source: Source) -> str:
 def _pin_table(spark: SparkSession, source: Source) -> PinnedSource:
     location = source.table or str(source.path)
     try:
-        history = spark.sql(f"DESCRIBE HISTORY {_table_name(source)} LIMIT 1")
-        version = int(history.select("version").collect()[0]["version"])
+        version, mark = newest_version(spark, _table_name(source))
     except Exception as error:
         if source.format == "table" and is_not_delta(error):
             note = "not a Delta table: read as it is at each action"
             return PinnedSource(source.name, source.format, location, note=note)
         raise _table_error(spark, source, error) from None
-    return PinnedSource(source.name, source.format, location, version)
+    return PinnedSource(source.name, source.format, location, version, list_hash=mark)
 
 
 def _table_error(spark: SparkSession, source: Source, error: Exception) -> Exception:

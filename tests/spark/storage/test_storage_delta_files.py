@@ -92,7 +92,7 @@ def test_tables_that_delta_rs_cannot_write_are_left_to_spark(
     assert lake.read_run("drops", "r1").count() == 1
 
 
-@pytest.mark.parametrize("name", ["a[b]", "a%20b", "a^b|c", "a\\b"])
+@pytest.mark.parametrize("name", ["a[b]{c}", "a%20b", "a^b|c", "a\\b"])
 def test_folders_that_delta_rs_does_not_find_are_left_to_spark(
     spark: SparkSession, tmp_path: Path, name: str
 ) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pandas as pd
@@ -22,6 +24,7 @@ from abspark.storage import (
     fixed_columns,
     meter_of,
     pin,
+    pin_again,
     read,
     require_columns,
     row_count,
@@ -57,6 +60,20 @@ def test_delta_is_read_at_the_version_pinned(spark: SparkSession, tmp_path: Path
     assert rows(spark, source, pinned) == [("u1", 1), ("u2", 1)]
     assert row_count(spark, source, pinned) == 2
     assert row_count(spark, source, pin(spark, source)) == 3
+
+
+def test_a_delta_table_made_again_is_not_the_one_that_was_pinned(spark: SparkSession, tmp_path: Path) -> None:
+    source = events(tmp_path / "log", format="delta")
+    write(spark, tmp_path / "log", "u1", "delta")
+    pinned = pin(spark, source)
+    write(spark, tmp_path / "log", "u2", "delta")
+    assert pin_again(spark, source, replace(pinned, format="")) == pinned
+    assert pin_again(spark, source, replace(pinned, list_hash=None)) is not None
+    newest = pin(spark, source)
+    rmtree(tmp_path / "log")
+    write(spark, tmp_path / "log", "u3", "delta")
+    assert pin_again(spark, source, pinned) is None
+    assert pin_again(spark, source, newest) is None
 
 
 def test_tables_of_a_catalog(spark: SparkSession) -> None:
