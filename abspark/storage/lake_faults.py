@@ -44,6 +44,11 @@ def as_lake_error(error: Exception, location: str, folder: Path | None) -> LakeE
         return LakeError(
             f"the lake {location} cannot be written: {_reason(error, folder)}.", advice=_ANOTHER_PLACE
         )
+    if condition == "DELTA_CANNOT_MODIFY_APPEND_ONLY":
+        return LakeError(
+            f"a table of the lake {location} keeps all its rows: its property delta.appendOnly is true.",
+            advice="set it to false on the tables of the lake (DESCRIBE DETAIL names properties), then do it again",
+        )
     if condition == "INVALID_SCHEMA_OR_RELATION_NAME":
         return LakeError(
             f"the lake {location} has a name that Spark does not take: {first_line(error)[:200]}",
