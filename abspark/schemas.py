@@ -6,9 +6,10 @@ has experiment_id `*`. NULL means not applicable or undefined. Columns may be ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from abspark.table import Table, columns
 
 SCHEMA_VERSION: Final = 1
 NO_EXPERIMENT: Final = "*"
@@ -18,40 +19,6 @@ SAMPLE: Final = 16
 """One unit of so many is in the sample for what would cost too much to tell of all of them."""
 SAMPLED: Final = "sample"
 """Stage of drops that were told of the sample alone; another row counts them too."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, its Spark SQL type and what it means."""
-
-    name: str
-    type: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: `key` identifies a row within a run; `row` says what a row is."""
-
-    name: str
-    row: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def ddl(self) -> str:
-        """The columns as a Spark DDL string, for `createDataFrame` and `StructType.fromDDL`."""
-        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names in table order."""
-        return tuple(column.name for column in self.columns)
-
-
-def _columns(*columns: tuple[str, str, str]) -> tuple[Column, ...]:
-    return tuple(Column(*column) for column in columns)
-
 
 _RUN = ("run_id", "string", "the run that wrote the row")
 _EXPERIMENT = ("experiment_id", "string", "the experiment; `*` where the row concerns none")
@@ -82,7 +49,7 @@ ASSIGNMENTS: Final = Table(
     "assignments",
     "one unit in one experiment: its first valid exposure",
     ("experiment_id", "unit_key_hi", "unit_key_lo"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         *_UNIT_KEY,
@@ -104,7 +71,7 @@ UNIT_METRICS: Final = Table(
     "unit_metrics",
     "one metric of one unit in one experiment",
     ("experiment_id", "unit_key_hi", "unit_key_lo", "metric"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         *_UNIT_KEY,
@@ -121,7 +88,7 @@ MOMENTS: Final = Table(
     "moments",
     "sufficient statistics of one metric in one variant (and segment value), up to and with one day",
     ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day", "exposure_day"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("variant", "string", "the variant"),
@@ -159,7 +126,7 @@ QUANTILES: Final = Table(
     "quantiles",
     "a quantile of one metric in one variant (and segment value), with the order statistics that bound it",
     ("experiment_id", "variant", "metric", "segment_name", "segment_value", "day", "q"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("variant", "string", "the variant"),
@@ -197,7 +164,7 @@ RESULTS: Final = Table(
         "method",
         "estimator",
     ),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("metric", "string", "the metric"),
@@ -285,7 +252,7 @@ HEALTH: Final = Table(
     "health",
     "one check of one experiment (and slice)",
     ("experiment_id", "check", "slice_name", "slice_value"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("check", "string", "the check"),
@@ -306,7 +273,7 @@ DROPS: Final = Table(
     "drops",
     "rows left out for one reason",
     ("experiment_id", "stage", "source", "reason", "variant"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         (
@@ -326,7 +293,7 @@ DECISIONS: Final = Table(
     "decisions",
     "the verdict on one experiment",
     ("experiment_id",),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("decision", "string", "the verdict"),
@@ -338,7 +305,7 @@ LOOKS: Final = Table(
     "looks",
     "one look of a sequential analysis; a run has those of the committed run before, as they were, and its own",
     ("experiment_id", "metric", "treatment", "day"),
-    _columns(
+    columns(
         _RUN,
         _EXPERIMENT,
         ("metric", "string", "the metric"),
@@ -380,7 +347,7 @@ RUNS: Final = Table(
     "runs",
     "one record of one run: the first when it starts, the last when it ends; the latest counts",
     ("run_id", "recorded_at"),
-    _columns(
+    columns(
         _RUN,
         ("recorded_at", "timestamp", "when this record was written"),
         ("started_at", "timestamp", "start of the run"),
@@ -411,7 +378,7 @@ COMMITS: Final = Table(
     "commits",
     "the committed run of one experiment: the only switch by which rows count",
     ("experiment_id",),
-    _columns(
+    columns(
         _EXPERIMENT,
         ("run_id", "string", "the run whose rows count"),
         ("previous_run_id", "string", "the run whose rows counted before; NULL for the first"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abspark.schemas import SCHEMA_VERSION, TABLES, Table
+from abspark.schemas import SCHEMA_VERSION, TABLES
+from abspark.table import Table
 
 _HEAD = f"""# Tables
 

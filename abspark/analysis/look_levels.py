@@ -23,11 +23,9 @@ def look_level(pair: Comparison) -> tuple[float, int]:
     sides, whatever the others are: each side has alpha / 2.
     """
     settings = pair.experiment.analysis
-    if pair.role == "guardrail":
-        return settings.alpha, 2
     split = settings.method == "group_sequential" and settings.correction != "none" and pair.role == "primary"
     family = len(pair.experiment.metrics.primary) * len(pair.experiment.treatments) if split else 1
-    return settings.alpha / family, settings.sides
+    return settings.alpha / family, settings.sides_of(pair.role)
 
 
 def alpha_left(pair: Comparison, series: LookSeries) -> float:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final, cast
 from pyspark.sql import types as T
 
 from abspark.errors import LakeError
-from abspark.schemas import COMMITS, Table
+from abspark.schemas import COMMITS
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import found_by_delta_rs
+from abspark.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,9 +19,9 @@ def newest_version(spark: SparkSession, table: str) -> tuple[int, str]:
 
 def has_version(spark: SparkSession, table: str, version: int, mark: str) -> bool:
     """Whether a table still has the version of that mark; so it is taken to be where its log no longer tells."""
-    newest, _ = newest_version(spark, table)
-    if newest < version:
-        return False
+    newest, found = newest_version(spark, table)
+    if newest <= version:
+        return (newest, found) == (version, mark)
     # the version is the first of those asked for: Delta dates later ones by those before, where clocks went back
     return _newest_versions(spark, table, newest - version + 1).get(version, mark) == mark
 

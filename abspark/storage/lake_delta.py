@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError
 from abspark.local_frame import local_frame
-from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, TABLES, Table
+from abspark.schemas import ASSIGNMENTS, COMMITS, NO_EXPERIMENT, RUNS, TABLES
 from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
@@ -29,6 +29,7 @@ from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
 from abspark.storage.quiet import told_by_us
 from abspark.storage.retry import retried
+from abspark.table import Table
 
 # more than one is needed only where a file system lets one commit overwrite another
 _COMMIT_ATTEMPTS: Final = 5

@@ -18,12 +18,13 @@ from pyspark.sql import functions as F
 
 from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, RUNNING_AT_MOST, Table
+from abspark.schemas import COMMITS, RUNNING_AT_MOST
 from abspark.storage.lake import Commit, Lake, Pruned
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import as_written, local_path
 from abspark.storage.prune_plan import CommittedRun
+from abspark.table import Table
 
 _SWITCH: Final = "commits.json"
 _WRITING: Final = ".writing-"

@@ -74,6 +74,9 @@ def test_a_delta_table_made_again_is_not_the_one_that_was_pinned(spark: SparkSes
     write(spark, tmp_path / "log", "u3", "delta")
     assert pin_again(spark, source, pinned) is None
     assert pin_again(spark, source, newest) is None
+    write(spark, tmp_path / "log", "u4", "delta")
+    assert pin_again(spark, source, pinned) is None
+    assert pin_again(spark, source, newest) is None
 
 
 def test_tables_of_a_catalog(spark: SparkSession) -> None:
