@@ -19,7 +19,7 @@ from abspark.naming import first_names
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
 from abspark.stages.assign import assign
-from abspark.stages.inputs import pin_all, pin_all_again
+from abspark.stages.inputs import pin_all, pin_all_again, pins_looked_at_beside
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
@@ -66,7 +66,8 @@ def run(
             with logs_counted_beside(state) as counts:
                 assign(state, counts)
                 measure(state, counts)
-            analyze(state)
+            with pins_looked_at_beside(state):
+                analyze(state)
             commit(state)
     return RunOutcome(state.run_id, dict(state.experiments))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from pyspark.sql import DataFrame
 
@@ -26,6 +27,7 @@ from abspark.storage import (
     require_one_type,
     require_open_columns,
     told_by_us,
+    written_over,
 )
 
 
@@ -84,6 +86,36 @@ def pin_all_again(state: RunState) -> None:
                 advice="begin a new run",
             )
         found.pinned = pinned
+
+
+@contextmanager
+def pins_looked_at_beside(state: RunState) -> Iterator[None]:
+    """Within it the sources, all read by now, are looked at again; of what was written over no experiment is left.
+
+    Raises:
+        DataError: No experiment is left.
+    """
+    names = [name for name in state.inputs if experiments_of(state, name)]
+    looks = [(name, state.aside.start(partial(_written_over, state, name))) for name in names]
+    yield
+    for name, look in looks:
+        with failing(state, name):
+            place = look.result()
+            if isinstance(place, Exception):
+                raise place
+            if place is not None:
+                raise DataError(
+                    f"source {name}: {place} was written over while run {state.run_id} read it",
+                    advice="run again; a file that is still being written belongs elsewhere until it is complete",
+                )
+
+
+def _written_over(state: RunState, name: str) -> str | Exception | None:
+    """What was written over, or what the look failed of: that is told for each source, not where others wait."""
+    try:
+        return written_over(state.spark, source_of(state, name), state.inputs[name].pinned)
+    except Exception as error:
+        return error
 
 
 def raw(state: RunState, name: str) -> DataFrame:

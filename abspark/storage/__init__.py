@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from abspark.storage.run_conf import run_settings
     from abspark.storage.session import open_session
     from abspark.storage.source_columns import require_columns
-    from abspark.storage.sources import PinnedSource, fixed_columns, pin, pin_again, read, row_count
+    from abspark.storage.sources import (
+        PinnedSource,
+        fixed_columns,
+        pin,
+        pin_again,
+        read,
+        row_count,
+        written_over,
+    )
     from abspark.storage.telemetry import meter_of
 
 __all__ = [
@@ -57,6 +65,7 @@ __all__ = [
     "run_settings",
     "tagged",
     "told_by_us",
+    "written_over",
 ]
 
 _HOMES: Final = {
@@ -89,6 +98,7 @@ _HOMES: Final = {
     "run_settings": "run_conf",
     "tagged": "interrupts",
     "told_by_us": "quiet",
+    "written_over": "sources",
 }
 
 

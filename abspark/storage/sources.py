@@ -62,7 +62,7 @@ class PinnedSource:
     Delta table over the version and when it was written, so that a table made again shows. A table that is not Delta
     has none of these: it is read as it is at each action, and `note` says so. `base_path` is the folder whose
     key=value sub-folders are columns; None where there are none. `schema` is that of text once it is
-    known, see `fixed_columns`.
+    known, see `fixed_columns`. `stamps` are the length and time of change of each file, in this process alone.
     """
 
     name: str
@@ -74,6 +74,7 @@ class PinnedSource:
     base_path: str | None = None
     note: str | None = None
     schema: T.StructType | None = None
+    stamps: tuple[tuple[int, int], ...] = ()
 
 
 def pin(spark: SparkSession, source: Source) -> PinnedSource:
@@ -104,6 +105,22 @@ def pin_again(spark: SparkSession, source: Source, recorded: PinnedSource) -> Pi
     except Exception as error:
         raise _table_error(spark, source, error) from None
     return as_it_was if there else None
+
+
+def written_over(spark: SparkSession, source: Source, pinned: PinnedSource) -> str | None:
+    """What of a source was written over after this process pinned it: a file or the Delta table; None if nothing was.
+
+    A file that has gone since is none: whoever reads it after that fails. One that came is not read.
+
+    Raises:
+        DataError: The source can't be looked at any more.
+    """
+    if pinned.version is not None:
+        return pinned.location if pin_again(spark, source, pinned) is None else None
+    then = dict(zip(pinned.files, pinned.stamps, strict=True))
+    rows = _listed(spark, source, pinned.location) if then else []
+    now = {row["path"]: _stamp(row) for row in rows}
+    return next((file for file, stamp in then.items() if now.get(file, stamp) != stamp), None)
 
 
 def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
@@ -246,6 +263,7 @@ def _pin_files(spark: SparkSession, source: Source, path: str) -> PinnedSource:
         source.format,
         path,
         files=files,
+        stamps=tuple(_stamp(row) for row in rows),
         list_hash=hashlib.sha256(listing.encode()).hexdigest(),
         base_path=_base_path(source, path, files),
     )
@@ -266,6 +284,10 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
             return []
         pinned = PinnedSource(source.name, source.format, path)
         raise as_data_error(error, [pinned]) or error from None
+
+
+def _stamp(row: Row) -> tuple[int, int]:
+    return row["length"], row["changed"]
 
 
 def _require_plain(spark: SparkSession, source: Source, files: tuple[str, ...]) -> None:

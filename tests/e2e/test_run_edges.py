@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from committed_tables import committed
+from committed_tables import committed, heads
 from project_builder import AS_OF_INSTANT, START, TinyProject, make_project
 from pyspark.sql import SparkSession
 
 from abspark import runner
 from abspark.analysis.health_row import health_row
+from abspark.errors import ExperimentsFailedError
 from abspark.stages import measure
 from abspark.stages.state import RunState
 
@@ -50,3 +52,22 @@ def test_a_check_of_the_event_logs_keeps_a_winner_from_shipping(
     for row in found:
         assert row["decision"] == "do_not_trust"
         assert "The check distant_copies failed: far apart" in row["reasons"]
+
+
+def test_a_file_that_grows_during_a_run_keeps_what_needs_it_from_counting(
+    spark: SparkSession, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its rows were counted: those of the moments are others. The experiment without visits counts."""
+
+    def grown(state: RunState, counts: Any) -> None:
+        measured(state, counts)
+        for file in (tiny.root / "data" / "visits").glob("*.csv"):
+            os.utime(file)
+
+    measured = measure.measure
+    monkeypatch.setattr(runner, "measure", grown)
+    with pytest.raises(
+        ExperimentsFailedError, match=r"visits/\S+\.csv was written over while run \S+ read it"
+    ):
+        runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
+    assert sorted(heads(spark, tiny.load())) == ["button"]

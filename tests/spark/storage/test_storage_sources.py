@@ -29,6 +29,7 @@ from abspark.storage import (
     require_columns,
     row_count,
     run_settings,
+    written_over,
 )
 
 pytestmark = pytest.mark.spark
@@ -163,6 +164,39 @@ def test_file_written_again_shows_in_the_hash(spark: SparkSession, tmp_path: Pat
     second = pin(spark, events(file, format="csv"))
     assert first.files == second.files == (f"file:{file}",)
     assert first.list_hash != second.list_hash
+
+
+def test_what_was_written_over_since(spark: SparkSession, tmp_path: Path) -> None:
+    """Not what came or went: the first is not read, and who reads the second fails."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.csv").write_text("user,ts\nu1,1\n")
+        os.utime(folder / f"{name}.csv", (1, 1))
+    source = events(folder, format="csv")
+    pinned = pin(spark, source)
+    (folder / "d.csv").write_text("user,ts\nu2,2\n")
+    (folder / "a.csv").unlink()
+    assert written_over(spark, source, pinned) is None
+    (folder / "b.csv").write_text("user,ts\nu1,1\nu3,3\n")
+    os.utime(folder / "b.csv", (1, 1))
+    assert written_over(spark, source, pinned) == f"file:{folder}/b.csv"
+    (folder / "b.csv").unlink()
+    os.utime(folder / "c.csv", (2, 2))
+    assert written_over(spark, source, pinned) == f"file:{folder}/c.csv"
+    rmtree(folder)
+    assert written_over(spark, source, pinned) is None
+
+
+def test_a_delta_table_that_was_made_again_was_written_over(spark: SparkSession, tmp_path: Path) -> None:
+    source = events(tmp_path / "log", format="delta")
+    write(spark, tmp_path / "log", "u1", "delta")
+    pinned = pin(spark, source)
+    write(spark, tmp_path / "log", "u2", "delta")
+    assert written_over(spark, source, pinned) is None
+    rmtree(tmp_path / "log")
+    write(spark, tmp_path / "log", "u3", "delta")
+    assert written_over(spark, source, pinned) == str(tmp_path / "log")
 
 
 def test_parquet_in_key_value_folders(spark: SparkSession, tmp_path: Path) -> None:
