@@ -25,7 +25,7 @@ def assignments(
     """Begin a run and write its assignments; prints the run's id for the next jobs."""
     from abspark import runner
 
-    with opened(conf, env, quiet=quiet) as (spark, project, progress):
+    with opened(conf, env, quiet=quiet, experiments=experiments) as (spark, project, progress):
         state = runner.begin(spark, project, experiments=experiments, as_of=as_of, progress=progress)
         with runner.recorded_failure(state):
             runner.first_stage(state)

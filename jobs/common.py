@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abspark.command_common import load, session
+from abspark.config import chosen_experiments
 from abspark.progress import Progress, on_stderr
 
 if TYPE_CHECKING:
@@ -22,9 +23,16 @@ RUN_ID = click.option("--run-id", required=True, help="The run that jobs/assignm
 
 
 @contextmanager
-def opened(conf: Path, env: str, *, quiet: bool) -> Iterator[tuple[SparkSession, Project, Progress]]:
-    """The session, project and progress of a job; the session's time zone is UTC meanwhile."""
+def opened(
+    conf: Path, env: str, *, quiet: bool, experiments: Sequence[str] | None = None
+) -> Iterator[tuple[SparkSession, Project, Progress]]:
+    """The session, project and progress of a job; the session's time zone is UTC meanwhile.
+
+    A job that begins a run tells which `experiments`: what is wrong with them is told before Spark starts.
+    """
     project = load(conf, env)
+    if experiments is not None:
+        chosen_experiments(project, experiments)
     progress = Progress() if quiet else on_stderr()
     with session(project.environment, progress.stage, reads=project) as spark:
         yield spark, project, progress
