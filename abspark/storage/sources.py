@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Final
 from urllib.parse import unquote
 
@@ -124,12 +125,12 @@ def written_over(spark: SparkSession, source: Source, pinned: PinnedSource) -> s
 
 
 def fixed_columns(spark: SparkSession, source: Source, pinned: PinnedSource) -> PinnedSource:
-    """The source with its schema where Spark has to read text for that, as it otherwise does for each frame.
+    """The source with its schema where Spark reads files for that, as it otherwise does for each frame.
 
     Raises:
         DataError: see `read`.
     """
-    if source.format not in ("csv", "json") or pinned.schema is not None:
+    if not pinned.files or pinned.schema is not None:
         return pinned
     return replace(pinned, schema=read(spark, source, pinned).schema)
 
@@ -274,16 +275,13 @@ def _listed(spark: SparkSession, source: Source, path: str) -> list[Row]:
     options = {key: value for key, value in source.options.items() if key.lower() in _LISTING_OPTIONS}
     try:
         frame = spark.read.format("binaryFile").options(**options).load(as_glob(path))
-        return (
-            frame.select("path", "length", F.unix_micros("modificationTime").alias("changed"))
-            .orderBy("path")
-            .collect()
-        )
+        rows = frame.select("path", "length", F.unix_micros("modificationTime").alias("changed")).collect()
     except Exception as error:
         if is_absent(error):
             return []
         pinned = PinnedSource(source.name, source.format, path)
         raise as_data_error(error, [pinned]) or error from None
+    return sorted(rows, key=itemgetter("path"))  # as by bytes, without Spark's job that samples for it
 
 
 def _stamp(row: Row) -> tuple[int, int]:

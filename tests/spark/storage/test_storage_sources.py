@@ -328,9 +328,26 @@ def test_json_whose_columns_are_known_is_not_read_for_them(spark: SparkSession, 
     assert len(found) == 3
 
 
-def test_only_json_is_read_for_its_columns(spark: SparkSession, tmp_path: Path) -> None:
-    write(spark, tmp_path / "log", "u1")
+def test_parquet_whose_columns_are_known_is_not_opened_for_them(spark: SparkSession, tmp_path: Path) -> None:
+    for day in ("01", "02"):
+        write(spark, tmp_path / "log" / f"day={day}", f"u{day}")
     source = events(tmp_path / "log", format="parquet")
+    pinned = pin(spark, source)
+    progress = Progress(meter=meter_of(spark))
+    with progress.stage("first"):
+        fixed = fixed_columns(spark, source, pinned)
+    with progress.stage("later"):
+        again = fixed_columns(spark, source, fixed)
+        frame = read(spark, source, fixed)
+    assert [progress.costs[stage].tasks > 0 for stage in ("first", "later")] == [True, False]
+    assert again is fixed
+    assert frame.schema == read(spark, source, pinned).schema
+    assert rows(spark, source, fixed) == rows(spark, source, pinned) == [("u01", 1, "01"), ("u02", 1, "02")]
+
+
+def test_a_table_tells_its_columns_by_itself(spark: SparkSession, tmp_path: Path) -> None:
+    write(spark, tmp_path / "log", "u1", "delta")
+    source = events(tmp_path / "log", format="delta")
     pinned = pin(spark, source)
     assert fixed_columns(spark, source, pinned) is pinned
 
