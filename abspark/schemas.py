@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from abspark.table import Table, columns
+from abspark.table_shape import Table, columns
 
 SCHEMA_VERSION: Final = 1
 NO_EXPERIMENT: Final = "*"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abspark.schemas import SCHEMA_VERSION, TABLES
-from abspark.table import Table
+from abspark.table_shape import Table
 
 _HEAD = f"""# Tables
 

@@ -198,7 +198,8 @@ def _assignments(world: World, log: Log, ledger: Ledger) -> dict[tuple[str, str]
     found = {key: _assigned(experiments[key[0]], log, rows) for key, rows in valid.items()}
     for (name, unit), row_ in found.items():
         if row_.exposures > 1:
-            key = (name, "exposures", log.name, "repeated_exposure", row_.variant)
+            first = None if row_.excluded == "tied_variants" else row_.variant
+            key = (name, "exposures", log.name, "repeated_exposure", first)
             ledger.drop(*key, unit=unit, rows=row_.exposures - 1)
         if row_.excluded is not None:
             ledger.drop(name, "units", log.name, row_.excluded, row_.variant, unit=unit)

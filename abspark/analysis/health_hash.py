@@ -20,6 +20,7 @@ from abspark.analysis.health_row import (
     by_variant,
     finite,
     graded,
+    of_one_variant,
     percentage,
     skipped,
     tested,
@@ -46,14 +47,18 @@ _ASSIGNMENT_ADVICE: Final = (
 
 
 def hash_checks(profile: Sequence[Row], segments: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
-    """The mismatch rate with its diagnosis, then the test of either difference."""
-    derived = [row for row in profile if row["hash_status"] in DERIVED]
+    """The mismatch rate with its diagnosis, then the test of either difference.
+
+    Tied units are left out, as they have no recorded variant.
+    """
+    recorded = of_one_variant(profile)
+    derived = [row for row in recorded if row["hash_status"] in DERIVED]
     if not derived:
         why = "No assignment can be re-derived."
         rest = [skipped(experiment, check, why) for check in ("hash_capture", "hash_assignment")]
-        return [skipped(experiment, "hash", why, observed=_statuses(profile) or None), *rest]
+        return [skipped(experiment, "hash", why, observed=_statuses(recorded) or None), *rest]
     return [
-        _mismatches(profile, derived, segments, experiment),
+        _mismatches(recorded, derived, segments, experiment),
         _capture(derived, experiment),
         _assignment(derived, experiment),
     ]

@@ -11,10 +11,12 @@ import numpy as np
 
 from abspark.analysis.health_lost import Unread, events_lost
 from abspark.analysis.health_row import (
+    TIED,
     HealthRow,
     Row,
     by_variant,
     graded,
+    of_one_variant,
     percentage,
     skipped,
     tested,
@@ -27,7 +29,7 @@ from abspark.stats.contingency import RatesTest, equal_rates
 from abspark.stats.multiplicity import holm
 from abspark.stats.reasons import NONE
 
-_OWN_CHECK: Final = frozenset({"tied_variants", "multiple_variants", "excluded_unit"})
+_OWN_CHECK: Final = frozenset({TIED, "multiple_variants", "excluded_unit"})
 """Units of several variants are compared by `several_variants_balanced`; a tie has no variant."""
 _OF_BEHAVIOUR: Final = frozenset({"repeated_exposure", "outside_windows", "after_window", "no_metric"})
 """Reasons that what units do after exposure decides: a treatment that works may shift them."""
@@ -56,7 +58,7 @@ def drops_balanced(drops: Sequence[Row], profile: Sequence[Row], experiment: Exp
     """
     check, keys = "drops_balanced", variant_keys(experiment)
     assigned, dropped = Counter[str](), dict[tuple[str, str, str], Counter[str]]()
-    for row in profile:
+    for row in of_one_variant(profile):
         assigned[row["variant"]] += row["n"]
     for row in drops:
         if _comparable(row, experiment):

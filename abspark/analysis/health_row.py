@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from abspark.stats.moments import Floats
 
 Row = Mapping[str, Any]
 HealthRow = dict[str, Any]
+TIED: Final = "tied_variants"
+"""Why a unit of two variants at its first instant is left out. It stands under the first in configured order."""
 
 
 def health_row(experiment: Experiment, check: str, status: str, **given: Any) -> HealthRow:
@@ -45,6 +47,11 @@ def graded(
     level = settings.fail if status == "fail" else settings.warn
     more = {"statistic": share, "threshold": level, "advice": None if status == "pass" else advice}
     return health_row(experiment, check, status, **more, **given)
+
+
+def of_one_variant(profile: Iterable[Row]) -> list[Row]:
+    """Rows of the profile whose units have a recorded variant, so that variants can be compared by them."""
+    return [row for row in profile if row["excluded_reason"] != TIED]
 
 
 def variant_keys(experiment: Experiment) -> list[str]:

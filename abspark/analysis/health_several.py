@@ -11,6 +11,7 @@ from abspark.analysis.health_row import (
     Row,
     by_variant,
     graded,
+    of_one_variant,
     percentage,
     skipped,
     tested,
@@ -52,10 +53,9 @@ def _share(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
 def _balanced(profile: Sequence[Row], experiment: Experiment) -> HealthRow:
     check, keys = "several_variants_balanced", variant_keys(experiment)
     several, total = Counter[str](), Counter[str]()
-    for row in profile:
-        if row["excluded_reason"] != "tied_variants":
-            several[row["variant"]] += row["several"]
-            total[row["variant"]] += row["n"]
+    for row in of_one_variant(profile):
+        several[row["variant"]] += row["several"]
+        total[row["variant"]] += row["n"]
     found = equal_rates([several[key] for key in keys], [total[key] - several[key] for key in keys])
     if found.reason != NONE:
         return skipped(experiment, check, SENTENCES[found.reason])

@@ -13,6 +13,7 @@ from abspark.analysis.health_row import (
     by_variant,
     finite,
     health_row,
+    of_one_variant,
     period_shares,
     skipped,
     tested,
@@ -39,7 +40,7 @@ ALONE: Final = "One variant alone has a share, so there is no ratio to test."
 
 def srm_checks(profile: Sequence[Row], experiment: Experiment) -> list[HealthRow]:
     """Once over all validly exposed units whose first variant is one, once over those analysed, once by days."""
-    first = [row for row in profile if row["excluded_reason"] != "tied_variants"]
+    first = of_one_variant(profile)
     analysed = [row for row in profile if row["excluded_reason"] is None]
     return [
         _whole("srm", first, experiment, "units by the variant of their first exposure"),

@@ -149,7 +149,7 @@ def assignment_drops(
     """Repeated exposures and excluded units, from assignments counted by experiment_id, variant, excluded_reason.
 
     They may be counted more finely. Each row has n, assignments; exposures, their sum; and repeating, those with more
-    than one.
+    than one. Repeated exposures of tied units have no variant: each of the unit's is as much the first as the others.
 
     Raises:
         LedgerError: The exposures behind the assignments are not the valid exposures of the light read.
@@ -157,13 +157,14 @@ def assignment_drops(
     sources = {experiment.id: experiment.exposures for experiment in study.experiments}
     drops: list[Drop] = []
     assigned: dict[str, int] = defaultdict(int)
-    repeated: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    repeated: dict[tuple[str, str | None], list[int]] = defaultdict(lambda: [0, 0])
     excluded: dict[tuple[str, str, str], int] = defaultdict(int)
     for row in rows:
         experiment, variant, reason = row["experiment_id"], row["variant"], row["excluded_reason"]
         assigned[experiment] += row["exposures"]
-        repeated[experiment, variant][0] += row["exposures"] - row["n"]
-        repeated[experiment, variant][1] += row["repeating"]
+        first = None if reason == "tied_variants" else variant
+        repeated[experiment, first][0] += row["exposures"] - row["n"]
+        repeated[experiment, first][1] += row["repeating"]
         if reason is not None:
             excluded[experiment, reason, variant] += row["n"]
     for (experiment, reason, variant), n in excluded.items():

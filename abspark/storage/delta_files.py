@@ -20,7 +20,7 @@ from abspark.errors import LakeError
 from abspark.schemas import COMMITS
 from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lake_reader import found_by_delta_rs
-from abspark.table import Table
+from abspark.table_shape import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,7 @@ from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
-from abspark.table import Table
+from abspark.table_shape import Table
 
 PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name))
 """What `prune` deletes from; run records stay as history. Every run has the looks of the run before it as well as its

@@ -29,7 +29,7 @@ from abspark.storage.places import delta_path_name, folder_here, literal, quoted
 from abspark.storage.prune_plan import CommittedRun
 from abspark.storage.quiet import told_by_us
 from abspark.storage.retry import retried
-from abspark.table import Table
+from abspark.table_shape import Table
 
 # more than one is needed only where a file system lets one commit overwrite another
 _COMMIT_ATTEMPTS: Final = 5

@@ -24,7 +24,7 @@ from abspark.storage.lake_faults import as_lake_error, require_writable
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import as_written, local_path
 from abspark.storage.prune_plan import CommittedRun
-from abspark.table import Table
+from abspark.table_shape import Table
 
 _SWITCH: Final = "commits.json"
 _WRITING: Final = ".writing-"

@@ -49,6 +49,16 @@ def test_units_of_one_reason_are_one_row_whatever_their_hash() -> None:
     ]
 
 
+def test_repeated_exposures_of_tied_units_have_no_variant() -> None:
+    """So that no check takes the variant that is first in configured order for one that repeats more."""
+    rows = [_assigned(8, "match", "tied_variants"), _assigned(4, "match", None)]
+    assert assignment_drops(rows, TALLIES, STUDY) == [
+        Drop("red", "units", "screens", "tied_variants", "control", 2, 2),
+        Drop("red", "exposures", "screens", "repeated_exposure", None, 6, 1),
+        Drop("red", "exposures", "screens", "repeated_exposure", "control", 2, 1),
+    ]
+
+
 def test_exposures_behind_the_assignments_must_be_those_counted() -> None:
     with pytest.raises(
         LedgerError, match="valid exposures of red in screens: 12 counted on their own, 11 in"

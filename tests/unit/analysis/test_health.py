@@ -105,6 +105,20 @@ def test_tied_units_belong_to_no_variant() -> None:
     assert found["several_variants"]["observed"] == "90 of 1,090 units (8.26%)"
 
 
+def test_tied_units_have_no_recorded_variant_that_a_hash_could_differ_from() -> None:
+    """They stand under the first in configured order, though the hash gave half of them another."""
+    rows = [count("a", 5000), count("b", 3000), count("c", 2000)]
+    tied = [
+        count("a", n, excluded="tied_variants", several=n, status=status, expected_variant=expected)
+        for n, status, expected in ((50, "match", "a"), (50, "mismatch", "b"))
+    ]
+    found, without = checks([*rows, *tied]), checks(rows)
+    for check in ("hash", "hash_capture", "hash_assignment"):
+        assert found[check] == without[check]
+        assert found[check]["status"] == "pass"
+    assert checks(tied)["hash"]["status"] == "skipped"
+
+
 def test_without_units_checks_are_skipped() -> None:
     assert {row["status"] for row in checks([]).values()} == {"skipped"}
 

@@ -281,7 +281,8 @@ def test_drops_are_compared_between_arms() -> None:
         drop("null_id", None, None),
         {**drop("filtered", "a", 999), "experiment_id": "other"},
     ]  # fmt: skip
-    found = health(RIGHT, [experiment()], drops=drops)
+    tied = count("a", 900, several=900, excluded="tied_variants")
+    found = health([*RIGHT, tied], [experiment()], drops=[*drops, drop("repeated_exposure", None, 900)])
     assert [r["slice_value"] for r in found if r["check"] == "drops_balanced"] == [
         "web: filtered", "web: repeated_exposure",
     ]  # fmt: skip
