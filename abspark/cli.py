@@ -210,7 +210,9 @@ def prune(conf: Path, env: str, keep: int) -> None:
     """Remove the rows of runs that no longer count."""
     project = load(conf, env)
     from abspark import runner
+    from abspark.storage import require_kept_runs
 
+    require_kept_runs(keep)
     with session(project.environment) as spark:
         pruned = runner.prune(spark, project, keep=keep)
     count = len(pruned)

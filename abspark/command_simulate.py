@@ -61,11 +61,12 @@ def demo(out: Path, units: int, seed: int) -> None:
     from abspark.progress import on_stderr
     from abspark.simulate import Simulation, write
 
+    simulation = Simulation(units=units, seed=seed, experiments=2, effect=0.25)
     _require_writable(out)
     progress = on_stderr()
     with local_session(progress.stage, keep_classes=True) as spark:
         with progress.stage("simulate raw logs"):
-            write(spark, Simulation(units=units, seed=seed, experiments=2, effect=0.25), out, format="delta")
+            write(spark, simulation, out, format="delta")
         project = load(out / "conf", "local")
         outcome = runner.run(spark, project, progress=progress)
         wanted = ("drops", "health", "results", "looks", "decisions")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abspark.storage.lake_reader import LakeReader, open_reader
     from abspark.storage.parquet_types import require_one_type
     from abspark.storage.places import bytes_at
+    from abspark.storage.prune_plan import require_kept_runs
     from abspark.storage.quiet import told_by_us
     from abspark.storage.run_conf import run_settings
     from abspark.storage.session import open_session
@@ -58,6 +59,7 @@ __all__ = [
     "read",
     "read_column",
     "require_columns",
+    "require_kept_runs",
     "require_one_type",
     "require_open_columns",
     "require_session",
@@ -91,6 +93,7 @@ _HOMES: Final = {
     "read": "sources",
     "read_column": "csv_values",
     "require_columns": "source_columns",
+    "require_kept_runs": "prune_plan",
     "require_one_type": "parquet_types",
     "require_open_columns": "folder_keys",
     "require_session": "given_session",

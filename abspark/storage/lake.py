@@ -195,12 +195,9 @@ class Lake(ABC):
         keeps the files of removed rows for time travel until the user runs VACUUM.
 
         Raises:
-            UsageError: `keep` is below 1, or no whole number.
+            UsageError: See `require_kept_runs`.
         """
-        if not isinstance(keep, int):
-            raise UsageError(f"keep = {keep!r} is no number of runs", allowed="a whole number, 1 or more")
-        if keep < 1:
-            raise UsageError(f"keep = {keep}: the committed run itself has to stay.", allowed="1 or more")
+        require_kept_runs(keep)
         # in this order: a run appearing meanwhile has its record before its rows, and commits before it ends
         stored = {table: self._stored_runs(TABLES[table]) for table in PRUNED_TABLES}
         records = self._run_records()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from abspark.errors import UsageError
 from abspark.schemas import RUNNING_AT_MOST
 
 _NO_START: Final = datetime.min.replace(tzinfo=UTC)
@@ -29,6 +30,18 @@ class RunRecord:
     status: str
     started_at: datetime | None
     experiments: Mapping[str, str]
+
+
+def require_kept_runs(keep: int) -> None:
+    """So many runs of an experiment can be kept.
+
+    Raises:
+        UsageError: `keep` is below 1, or no whole number.
+    """
+    if not isinstance(keep, int):
+        raise UsageError(f"keep = {keep!r} is no number of runs", allowed="a whole number, 1 or more")
+    if keep < 1:
+        raise UsageError(f"keep = {keep}: the committed run itself has to stay.", allowed="1 or more")
 
 
 def runs_to_prune(

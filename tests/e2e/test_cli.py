@@ -230,7 +230,19 @@ def test_one_experiment_only(tell: Tell, analysed: Analysed) -> None:
     assert {row["experiment_id"] for row in json.loads(out)} == {"button"}
 
 
-@pytest.mark.spark
+def test_what_is_out_of_range_starts_no_session(
+    tell: Tell, analysed: Analysed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for opener in ("abspark.cli.session", "abspark.command_simulate.local_session"):
+        monkeypatch.setattr(opener, None)
+    code, _, err = tell(*analysed[0].command("prune", "--keep", "0"))
+    assert (code, err.splitlines()[-1]) == (2, "  allowed: 1 or more")
+    code, _, err = tell("demo", "--units", "0", "--out", str(tmp_path / "demo"))
+    assert code == 2
+    assert "units" in err
+    assert not (tmp_path / "demo").exists()
+
+
 def test_debug_shows_the_traceback(analysed: Analysed) -> None:
     for arguments in (["--debug", *analysed[0].command("prune", "--keep", "0")],
                       analysed[0].command("prune", "--keep", "0", "--debug")):  # fmt: skip
