@@ -555,6 +555,41 @@ def test_a_metric_under_a_new_name_is_told_of() -> None:
     assert begun_anew(both, [renamed]) == {}
 
 
+@pytest.mark.parametrize(
+    "now",
+    [
+        {"metrics": {"primary": ["sales", "visits"]}},
+        {"analysis": {**PLAN, "alpha": 0.02}},
+    ],
+)
+def test_a_level_below_what_looks_have_spent_is_what_they_spent(now: dict[str, Any]) -> None:
+    effects = {"sales": z_effects(1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 1.0), "visits": QUIET}
+    once = found(effects, until=5).looks
+    before = found(effects, until=5).results
+    later = found(effects, until=7, chosen=experiment(**now), looks=once).results
+    rows = [row for row in later if row["metric"] == "sales"]
+    spent = column(once, "alpha_spent", metric="sales")[-1]
+    assert column(rows, "alpha") == [spent] * 7
+    assert column(rows, "significant") == [False] * 4 + [True] * 3
+    assert [row["p_value"] <= row["alpha"] for row in rows] == column(rows, "significant")
+    [stopped] = {row["stopped_effect"] for row in rows[4:]}
+    assert stopped == pytest.approx(column(before, "stopped_effect", metric="sales")[-1])
+    assert column(rows, "reason")[5:] == ["no_alpha_to_spend"] * 2
+
+
+@pytest.mark.parametrize(("before", "now", "significant"), [(2, 1, False), (1, 2, True)])
+def test_recorded_looks_are_judged_by_their_own_sides(before: int, now: int, significant: bool) -> None:
+    effects = {
+        "sales": z_effects(2.5, 2.0, 1.0, 1.0, 1.0)
+    }  # boundaries of day 1: 2.66 two-sided, 2.41 one-sided
+    chosen = [experiment(analysis={**PLAN, "sides": sides}) for sides in (before, now)]
+    once = found(effects, until=3, chosen=chosen[0]).looks
+    rows = found(effects, until=5, chosen=chosen[1], looks=once).results
+    assert column(rows, "significant") == [significant] * 5
+    assert [row["p_value"] <= 0.05 for row in rows] == [significant] * 5
+    assert [row["stopped_effect"] is not None for row in rows] == [significant] * 5
+
+
 THREE = {"variants": [{"key": key, "weight": weight} for key, weight in (("a", 0.4), ("b", 0.3), ("c", 0.3))]}
 
 
