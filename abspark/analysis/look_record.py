@@ -123,7 +123,12 @@ def arms_begun_anew(
 
 
 def _named(arms: Iterable[tuple[str, str]], chosen: Set[tuple[str, str]]) -> list[str]:
-    return [f"{arm} against {control}" for arm, control in arms if (arm, control) in chosen]
+    # beside itself: a look of an earlier version, whose control is another than today's and not told
+    return [
+        arm if arm == control else f"{arm} against {control}"
+        for arm, control in arms
+        if (arm, control) in chosen
+    ]
 
 
 def _compared_with(look: Row, control: str) -> bool:

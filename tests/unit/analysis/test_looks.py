@@ -637,6 +637,7 @@ def test_looks_of_an_earlier_version_are_beside_the_control_of_today() -> None:
         == found({"sales": QUIET}, until=4, looks=once).results
     )
     assert arms_begun_anew(old, [experiment()]) == {}
+    assert arms_begun_anew(old, [experiment(control="b")]) == {"e": (["a against b"], ["b"])}
 
 
 def test_an_arm_under_a_new_name_is_told_of() -> None:
