@@ -23,11 +23,15 @@ class Decided(NamedTuple):
     statistic: float
 
 
-def statistics_on_record(looks: Sequence[Row]) -> dict[tuple[str, str], Statistics]:
-    """Statistics of rows of the table looks of one experiment: by metric and treatment, then by day."""
+def statistics_on_record(looks: Sequence[Row], results: Sequence[Row]) -> dict[tuple[str, str], Statistics]:
+    """Statistics of rows of the table looks of one experiment: by metric and treatment, then by day.
+
+    Only of looks that are of the comparisons of `results`: a treatment beside another control is another one.
+    """
+    controls = {row["control"] for row in results}
     found: dict[tuple[str, str], dict[date, float]] = {}
     for look in looks:
-        if look["statistic"] is not None:
+        if look["statistic"] is not None and (look["control"] is None or look["control"] in controls):
             found.setdefault((look["metric"], look["treatment"]), {})[look["day"]] = look["statistic"]
     return dict(found)
 

@@ -304,7 +304,7 @@ DECISIONS: Final = Table(
 LOOKS: Final = Table(
     "looks",
     "one look of a sequential analysis; a run has those of the committed run before, as they were, and its own",
-    ("experiment_id", "metric", "treatment", "day"),
+    ("experiment_id", "metric", "treatment", "day", "control"),
     columns(
         _RUN,
         _EXPERIMENT,
@@ -328,6 +328,12 @@ LOOKS: Final = Table(
             "string",
             "what information counts: harmonic_units (product of the arms' units / their sum), or relative_precision "
             "(of the control mean); units, or NULL before it was recorded, in looks of earlier versions",
+        ),
+        (
+            "control",
+            "string",
+            "the control that the treatment was compared with; NULL, which stands for today's, in looks of earlier "
+            "versions",
         ),
     ),
 )
@@ -371,6 +377,8 @@ RUNS: Final = Table(
     ),
 )
 
+COMMITTED_STATUSES: Final = ("committed", "partly_committed")
+"""Statuses of a run that committed an experiment."""
 RUNNING_AT_MOST: Final = timedelta(hours=24)
 """A run whose last record still says `running` is taken for dead this long after its start."""
 

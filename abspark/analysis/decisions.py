@@ -223,6 +223,6 @@ def _decided(evidence: Evidence) -> dict[tuple[str, str], Decided]:
     paths: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(_of_everyone(evidence.results), key=lambda row: row["day"]):
         paths.setdefault((row["metric"], row["treatment"]), []).append(row)
-    on_record = statistics_on_record(evidence.looks)
+    on_record = statistics_on_record(evidence.looks, evidence.results)
     found = {key: decided_by(path, on_record.get(key, {})) for key, path in paths.items()}
     return {key: by for key, by in found.items() if by is not None}

@@ -31,10 +31,15 @@ def look_level(pair: Comparison) -> tuple[float, int]:
 def alpha_left(pair: Comparison, series: LookSeries) -> float:
     """The level of a comparison's looks less what looks of another kind on record have used of it.
 
-    Never 0, which no test can have; what is left then is half of the share that counts as nothing.
+    Never 0, which no test can have; what is left then is half of the share that counts as nothing. Nor less than a
+    group sequential test has spent, as where its level was larger before: what its looks decided, they decided at that.
     """
-    alpha = look_level(pair)[0]
-    return max(alpha - float(series.used[series.keys[key_of(pair)]]), alpha * (1 - ALL_SPENT) / 2)
+    alpha, s = look_level(pair)[0], series.keys[key_of(pair)]
+    left = max(alpha - float(series.used[s]), alpha * (1 - ALL_SPENT) / 2)
+    if pair.experiment.analysis.method != "group_sequential":
+        return left
+    spent = float(np.fmax.reduce(series.alpha_spent[s, series.recorded[s]], initial=0.0))
+    return spent if spent * ALL_SPENT > left else left
 
 
 def planned_fraction(batch: Batch) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,11 @@ def recorded_series(batch: Batch, earlier: Sequence[Row], now: Clock) -> LookSer
     first = {key_of(pair): pair for pair in reversed(batch.pairs)}
     keys = {key: s for s, key in enumerate(dict.fromkeys(map(key_of, batch.pairs)))}
     scale = scale_of(batch.pairs[0].experiment)
-    known = in_today_scales([row for row in earlier if (row["metric"], row["treatment"]) in keys], batch)
+    control = batch.pairs[0].experiment.control
+    own = [
+        row for row in earlier if (row["metric"], row["treatment"]) in keys and _compared_with(row, control)
+    ]
+    known = in_today_scales(own, batch)
     past = [row for row in known if row["scale"] == scale]
     barred = [date.min] * len(keys)
     for row in known:
@@ -63,7 +67,10 @@ def look_rows(
     """
     names = [name for name in LOOKS.names if name != "run_id"]
     known = {experiment.id for experiment in experiments}
-    scales = {experiment.id: scale_of(experiment) for experiment in experiments}
+    whole = {
+        experiment.id: {"scale": scale_of(experiment), "control": experiment.control}
+        for experiment in experiments
+    }
     rows = [{name: row[name] for name in names} for row in earlier if row["experiment_id"] in known]
     for id_, found in series.items():
         new = np.isfinite(found.boundary) & ~found.recorded
@@ -71,9 +78,7 @@ def look_rows(
             for k in np.flatnonzero(new[s]):
                 numbers = {name: _number(getattr(found, name)[s, k]) for name in RECORDED}
                 place = {"experiment_id": id_, "metric": metric, "treatment": treatment, "day": found.days[k]}
-                rows.append(
-                    place | numbers | {"backfilled": found.days[k] < found.newest, "scale": scales[id_]}
-                )
+                rows.append(place | numbers | whole[id_] | {"backfilled": found.days[k] < found.newest})
     return rows
 
 
@@ -95,6 +100,40 @@ def begun_anew(
         if experiment.analysis.sequential and gone and new:
             found[experiment.id] = (new, gone)
     return found
+
+
+def arms_begun_anew(
+    earlier: Sequence[Row], experiments: Sequence[Experiment]
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Arms of sequential experiments that have no looks on record while arms have that are not compared any more.
+
+    By experiment: those, and the arms that are gone. An arm under a new name, or beside another control, begins anew.
+    """
+    looked: dict[str, dict[tuple[str, str | None], None]] = {}
+    for row in earlier:
+        looked.setdefault(row["experiment_id"], {})[row["treatment"], row["control"]] = None
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for experiment in experiments:
+        known = {(arm, control or experiment.control): None for arm, control in looked.get(experiment.id, {})}
+        today = {(arm, experiment.control): None for arm in experiment.treatments}
+        new, gone = today.keys() - known.keys(), known.keys() - today.keys()
+        if experiment.analysis.sequential and new and gone:
+            found[experiment.id] = (_named(today, new), _named(known, gone))
+    return found
+
+
+def _named(arms: Iterable[tuple[str, str]], chosen: Set[tuple[str, str]]) -> list[str]:
+    # beside itself: a look of an earlier version, whose control is another than today's and not told
+    return [
+        arm if arm == control else f"{arm} against {control}"
+        for arm, control in arms
+        if (arm, control) in chosen
+    ]
+
+
+def _compared_with(look: Row, control: str) -> bool:
+    """Whether a look is of a comparison with this control; one of an earlier version doesn't say."""
+    return look["control"] is None or look["control"] == control
 
 
 def _used(known: Sequence[Row], keys: Mapping[Key, int], pairs: Mapping[Key, Comparison]) -> Floats:

@@ -140,7 +140,10 @@ def _spending(pairs: Mapping[Key, Comparison]) -> Spending:
 
 
 def _spent(series: LookSeries, rows: NDArray[np.intp], fresh: Bools, ending: Bools, plan: Plan) -> Looks:
-    """Boundaries of the new looks of some rows, entered into the series; recorded ones stay as they are."""
+    """Boundaries of the new looks of some rows, entered into the series; recorded ones stay as they are.
+
+    So they do in the design that is returned, whose own would be others where the sides have changed since.
+    """
     standing = np.where(series.recorded, series.alpha_spent, np.nan)[rows]
     looks = look_boundaries(
         series.information[rows], np.where(series.recorded, 0.0, series.fraction)[rows],
@@ -150,7 +153,8 @@ def _spent(series: LookSeries, rows: NDArray[np.intp], fresh: Bools, ending: Boo
     series.boundary[rows] = np.where(new, looks.boundary, series.boundary[rows])
     series.alpha_spent[rows] = np.where(new, looks.alpha_spent, series.alpha_spent[rows])
     series.reason[rows] = np.where(new, looks.reason, series.reason[rows])
-    return looks
+    stands = series.recorded[rows] & np.isfinite(series.boundary[rows])
+    return looks._replace(boundary=np.where(stands, series.boundary[rows], looks.boundary))
 
 
 def _open_intervals(series: LookSeries, fresh: Bools, pairs: Mapping[Key, Comparison]) -> None:

@@ -168,11 +168,17 @@ def _designs(found: _Layers, among: Bools) -> Iterator[tuple[NDArray[np.intp], L
 
 
 def _repeated(found: _Layers, z: Floats) -> Floats:
-    """Repeated p-values (layers, days)."""
+    """Repeated p-values (layers, days).
+
+    Whether a recorded look crossed is a matter of the boundary on record. That is none of the design's where the sides
+    have changed since, and then p is on the same side of alpha, at alpha itself.
+    """
     p = np.full(z.shape, np.nan)
     for layers, looks in _designs(found, np.ones(len(z), dtype=np.bool_)):
         p[layers] = repeated_p_values(z[layers], looks)
-    return p
+    alpha = _each(found.pairs, lambda pair: alpha_left(pair, found.looks))[:, None]
+    judged = np.where(_beyond(found, z), np.minimum(p, alpha), np.maximum(p, np.nextafter(alpha, 1.0)))
+    return np.where(found.looks.recorded[found.series], judged, p)
 
 
 def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:

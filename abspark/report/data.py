@@ -59,7 +59,7 @@ class ReportData:
         rows = [row for row in self.results if row["headline"] and row["segment_name"] is None]
         for row in sorted(rows, key=lambda row: row["day"]):
             self._of.setdefault((row["metric"], row["treatment"]), []).append(row)
-        self._on_record.update(statistics_on_record(self.looks))
+        self._on_record.update(statistics_on_record(self.looks, rows))
 
     @property
     def comparisons(self) -> list[Comparison]:

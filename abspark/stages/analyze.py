@@ -8,7 +8,7 @@ from abspark.analysis.decisions import Evidence, decisions
 from abspark.analysis.effect_checks import effect_checks
 from abspark.analysis.health_covariates import covariate_checks
 from abspark.analysis.health_skewness import skewness_checks
-from abspark.analysis.look_record import begun_anew
+from abspark.analysis.look_record import arms_begun_anew, begun_anew
 from abspark.analysis.results import analysed
 from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.stages.checks import health_rows
@@ -33,6 +33,12 @@ def analyze(state: RunState) -> None:
             state.progress.say(
                 f"  {id_}: {', '.join(new)} had no looks before, and those of {', '.join(gone)}, no metric of it any "
                 "more, stay on record: a metric that is renamed or replaced is tested anew, with alpha of its own"
+            )
+        for id_, (new, gone) in arms_begun_anew(earlier, experiments).items():
+            state.progress.say(
+                f"  {id_}: {', '.join(new)} had no looks before, and those of {', '.join(gone)}, which it does not "
+                "compare any more, stay on record: arms that are renamed, or compared with another control, are tested "
+                "anew, with alpha of their own"
             )
         found = analysed(
             moments,

@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abspark.errors import LakeError, UsageError
+from abspark.errors import LakeError, UsageError, commits_lost
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.schemas import COMMITS, COMMITTED_STATUSES, LOOKS, NO_EXPERIMENT, RUNS, TABLES
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
 from abspark.table_shape import Table
 
@@ -135,8 +135,24 @@ class Lake(ABC):
         return self._read(_known(table), [run_id])
 
     def heads(self) -> dict[str, str]:
-        """The committed run of each experiment; empty for a new lake."""
-        return {commit.experiment_id: commit.run_id for commit in self.commits()}
+        """The committed run of each experiment; empty for a new lake.
+
+        Raises:
+            LakeError: There is none, and a run is on record as committed.
+        """
+        return {commit.experiment_id: commit.run_id for commit in self._whole_commits()}
+
+    def _whole_commits(self) -> tuple[CommittedRun, ...]:
+        """The commits; a lake that has lost them is not taken for a new one, which would spend its alpha anew."""
+        found = self.commits()
+        if found:
+            return found
+        counted = self._read(RUNS, None).where(F.col("status").isin(list(COMMITTED_STATUSES)))
+        on_record = counted.select("run_id").limit(1).collect()
+        # the first run of all may have committed since the first look
+        if on_record and not (found := self.commits()):
+            raise commits_lost(self.location, on_record[0]["run_id"])
+        return found
 
     def current(self, table: str, experiments: Sequence[str] | None = None) -> DataFrame:
         """The rows that count: of each experiment (None: of all) those of its committed run.
@@ -204,7 +220,7 @@ class Lake(ABC):
         doomed = runs_to_prune(
             frozenset().union(*stored.values()),
             records,
-            self.commits(),
+            self._whole_commits(),
             keep=keep,
             now=now or datetime.now(UTC),
         )

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abspark.config.environment import Lake as LakeConfig
-from abspark.errors import LakeError
-from abspark.schemas import ASSIGNMENTS, COMMITS, LOOKS, RUNS, TABLES
+from abspark.errors import LakeError, commits_lost
+from abspark.schemas import ASSIGNMENTS, COMMITS, COMMITTED_STATUSES, LOOKS, RUNS, TABLES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -37,8 +37,19 @@ class LakeReader:
         self._open = open_dataset
 
     def commits(self) -> list[dict[str, Any]]:
-        """Rows of `commits`; empty for a new lake."""
-        return self._rows(COMMITS.name, None)
+        """Rows of `commits`; empty for a new lake.
+
+        Raises:
+            LakeError: It cannot be read; or it is empty, and a run is on record as committed.
+        """
+        found = self._rows(COMMITS.name, None)
+        if found:
+            return found
+        on_record = [row for row in self._rows(RUNS.name, None) if row["status"] in COMMITTED_STATUSES]
+        # the first run of all may have committed since the first look
+        if on_record and not (found := self._rows(COMMITS.name, None)):
+            raise commits_lost(self.location, on_record[0]["run_id"])
+        return found
 
     def rows(
         self, table: str, run_ids: Sequence[str] | None, experiments: Sequence[str] | None = None
@@ -55,11 +66,14 @@ class LakeReader:
             return []
         chosen = (pc.field("run_id") == run_id) & (pc.field("experiment_id") == experiment)
         counts: Counter[tuple[str, date]] = Counter()
-        for batch in dataset.to_batches(columns=["variant", "first_exposure_at"], filter=chosen):
-            if batch.num_rows:
-                days = pc.cast(batch.column("first_exposure_at"), "date32")
-                pairs = zip(batch.column("variant").to_pylist(), days.to_pylist(), strict=True)
-                counts.update(pairs)
+        try:
+            for batch in dataset.to_batches(columns=["variant", "first_exposure_at"], filter=chosen):
+                if batch.num_rows:
+                    days = pc.cast(batch.column("first_exposure_at"), "date32")
+                    pairs = zip(batch.column("variant").to_pylist(), days.to_pylist(), strict=True)
+                    counts.update(pairs)
+        except _faults() as error:
+            raise self._unreadable(ASSIGNMENTS.name, error) from None
         return [
             {"variant": variant, "day": day, "units": units}
             for (variant, day), units in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))

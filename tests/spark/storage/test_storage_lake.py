@@ -224,6 +224,18 @@ def test_prune_removes_what_killed_writers_left(spark: SparkSession, tmp_path: P
     assert drops(lake) == [("r1", "a", 1)]
 
 
+def test_a_lake_that_lost_its_commits_is_not_taken_for_new(lake: Lake) -> None:
+    record(lake, "r1", 1, "failed", a="failed: no file")
+    assert lake.heads() == {}
+    record(lake, "r2", 2, "committed", a="committed")
+    write_drops(lake, "r2", "a")
+    for asked in (lake.heads, lake.prune, lambda: lake.current("drops")):
+        with pytest.raises(LakeError, match="is not whole: run r2 is on record as committed, but commits"):
+            asked()
+    lake.commit("r2", {"a": None})
+    assert lake.heads() == {"a": "r2"}
+
+
 def test_prune_keeps_at_least_the_committed_run(delta_lake: Lake) -> None:
     with pytest.raises(UsageError, match="keep = 0"):
         delta_lake.prune(0)

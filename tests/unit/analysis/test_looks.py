@@ -29,7 +29,7 @@ from scipy import stats
 from abspark.analysis.clock import clock
 from abspark.analysis.comparisons import Batch, compared
 from abspark.analysis.decisions import Evidence, decisions
-from abspark.analysis.look_record import begun_anew
+from abspark.analysis.look_record import arms_begun_anew, begun_anew
 from abspark.analysis.looks import all_looks, by_experiment
 from abspark.analysis.results import analysed
 from abspark.schemas import LOOKS
@@ -553,6 +553,100 @@ def test_a_metric_under_a_new_name_is_told_of() -> None:
         assert begun_anew(once, [nothing_new]) == {}
     both = found({"visits": QUIET}, until=3, chosen=renamed, looks=once).looks
     assert begun_anew(both, [renamed]) == {}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        {"metrics": {"primary": ["sales", "visits"]}},
+        {"analysis": {**PLAN, "alpha": 0.02}},
+    ],
+)
+def test_a_level_below_what_looks_have_spent_is_what_they_spent(now: dict[str, Any]) -> None:
+    effects = {"sales": z_effects(1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 1.0), "visits": QUIET}
+    once = found(effects, until=5).looks
+    before = found(effects, until=5).results
+    later = found(effects, until=7, chosen=experiment(**now), looks=once).results
+    rows = [row for row in later if row["metric"] == "sales"]
+    spent = column(once, "alpha_spent", metric="sales")[-1]
+    assert column(rows, "alpha") == [spent] * 7
+    assert column(rows, "significant") == [False] * 4 + [True] * 3
+    assert [row["p_value"] <= row["alpha"] for row in rows] == column(rows, "significant")
+    [stopped] = {row["stopped_effect"] for row in rows[4:]}
+    assert stopped == pytest.approx(column(before, "stopped_effect", metric="sales")[-1])
+    assert column(rows, "reason")[5:] == ["no_alpha_to_spend"] * 2
+
+
+@pytest.mark.parametrize(("before", "now", "significant"), [(2, 1, False), (1, 2, True)])
+def test_recorded_looks_are_judged_by_their_own_sides(before: int, now: int, significant: bool) -> None:
+    effects = {
+        "sales": z_effects(2.5, 2.0, 1.0, 1.0, 1.0)
+    }  # boundaries of day 1: 2.66 two-sided, 2.41 one-sided
+    chosen = [experiment(analysis={**PLAN, "sides": sides}) for sides in (before, now)]
+    once = found(effects, until=3, chosen=chosen[0]).looks
+    rows = found(effects, until=5, chosen=chosen[1], looks=once).results
+    assert column(rows, "significant") == [significant] * 5
+    assert [row["p_value"] <= 0.05 for row in rows] == [significant] * 5
+    assert [row["stopped_effect"] is not None for row in rows] == [significant] * 5
+
+
+THREE = {"variants": [{"key": key, "weight": weight} for key, weight in (("a", 0.4), ("b", 0.3), ("c", 0.3))]}
+
+
+def of_three_arms(until: int) -> list[dict[str, Any]]:
+    """Moments of b and c, which both gain what crosses on day 2 beside a, and do not differ from each other."""
+    rows = series({"sales": z_effects(*[3.5] * until)})
+    return rows + [row | {"variant": "c"} for row in rows if row["variant"] == "b"]
+
+
+def test_looks_beside_another_control_are_of_another_comparison() -> None:
+    before, now = experiment(**THREE), experiment(**THREE, control="b")
+    once = analysed(of_three_arms(3), [before], METRICS, as_of=after(3)).looks
+    later = analysed(of_three_arms(5), [now], METRICS, as_of=after(5), looks=once)
+    assert set(column(later.results, "significant", treatment="c")) == {False}
+    assert set(column(later.results, "reason", treatment="c")) == {None}
+    alone = analysed(of_three_arms(5), [now], METRICS, as_of=after(5))
+    assert (later.results, later.looks) == (alone.results, once + alone.looks)
+    assert arms_begun_anew(once, [now]) == {
+        "e": (["a against b", "c against b"], ["b against a", "c against a"])
+    }
+    back = analysed(of_three_arms(6), [before], METRICS, as_of=after(6), looks=later.looks)
+    assert back.results == analysed(of_three_arms(6), [before], METRICS, as_of=after(6), looks=once).results
+
+
+def test_a_decision_goes_by_looks_beside_the_control_of_its_comparison() -> None:
+    """C is better than a, and worse than b, beside which it was looked at in between."""
+    before, now = experiment(**THREE), experiment(**THREE, control="b")
+    moments = [{**row, "mean_num": row["mean_num"] + (row["variant"] == "b")} for row in of_three_arms(5)]
+    looks: list[Any] = []
+    for until, chosen in ((3, before), (4, now), (5, before)):
+        seen = [row for row in moments if row["day"] <= day(until)]
+        result = analysed(seen, [chosen], METRICS, as_of=after(until), looks=looks)
+        looks = result.looks
+    evidence = Evidence(result.results, [], result.harmed, result.now, looks)
+    [decided] = decisions(evidence, [before], METRICS)
+    assert not [reason for reason in decided["reasons"] if "worse" in reason]
+
+
+def test_looks_of_an_earlier_version_are_beside_the_control_of_today() -> None:
+    once = found({"sales": QUIET}, until=2).looks
+    assert column(once, "control") == ["a", "a"]
+    old = [row | {"control": None} for row in once]
+    assert (
+        found({"sales": QUIET}, until=4, looks=old).results
+        == found({"sales": QUIET}, until=4, looks=once).results
+    )
+    assert arms_begun_anew(old, [experiment()]) == {}
+    assert arms_begun_anew(old, [experiment(control="b")]) == {"e": (["a against b"], ["b"])}
+
+
+def test_an_arm_under_a_new_name_is_told_of() -> None:
+    once = found({"sales": QUIET}, until=2).looks
+    arms = [{"key": "a", "weight": 0.5}, {"key": "blue", "weight": 0.5}]
+    assert arms_begun_anew(once, [experiment(variants=arms)]) == {"e": (["blue against a"], ["b against a"])}
+    assert arms_begun_anew(once, [experiment(variants=arms, analysis={"method": "fixed"})]) == {}
+    assert arms_begun_anew(once, [experiment(**THREE)]) == {}
+    assert arms_begun_anew([], [experiment()]) == {}
 
 
 def test_looks_of_other_methods_are_none() -> None:

@@ -106,6 +106,30 @@ def test_a_lost_table_of_a_committed_run_is_told(reader: LakeReader) -> None:
     assert reader.rows("quantiles", ["r 2"]) == []
 
 
+@pytest.mark.parametrize("form", ["delta", "parquet"])
+def test_a_lake_that_lost_its_commits_is_not_taken_for_new(tmp_path: Path, form: str) -> None:
+    found = open_reader(config(tmp_path, form))
+    assert found is not None
+    assert found.commits() == []
+    write(tmp_path, form, "runs", [{"run_id": "20260101", "status": "failed"}])
+    assert found.commits() == []
+    write(tmp_path, form, "runs", [{"run_id": "20260102", "status": "partly_committed"}])
+    with pytest.raises(LakeError, match=r"is not whole: run 20260102 is on record as committed, but commits"):
+        found.commits()
+    write(tmp_path, form, "commits", SWITCH)
+    assert found.commits() == SWITCH
+
+
+def test_a_lost_file_of_assignments_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "delta", "assignments", ASSIGNED)
+    reader = open_reader(config(tmp_path, "delta"))
+    assert reader is not None
+    for file in tmp_path.glob("assignments/**/*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeError, match="cannot be read: assignments: "):
+        reader.first_exposures("r 2", "exp")
+
+
 def test_no_runs_have_no_rows(reader: LakeReader) -> None:
     assert reader.rows("decisions", []) == []
 
