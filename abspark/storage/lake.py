@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 from abspark.errors import LakeError, UsageError, commits_lost
 from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, COMMITTED_STATUSES, LOOKS, NO_EXPERIMENT, RUNS, TABLES
-from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
+from abspark.storage.prune_plan import CommittedRun, RunRecord, require_kept_runs, runs_to_prune
 from abspark.table_shape import Table
 
 PRUNED_TABLES: Final = tuple(name for name in TABLES if name not in (COMMITS.name, RUNS.name))
