@@ -122,9 +122,9 @@ def segment(value: str, counts: dict[str, int], *, wrong: bool = False, name: st
 
 
 def test_segments_are_adjusted_by_holm() -> None:
-    slices = [*segment("DE", {"a": 560, "b": 260, "c": 180}), *segment("FR", {"a": 500, "b": 300, "c": 200})]
+    slices = [*segment("DE", {"a": 1080, "b": 530, "c": 390}), *segment("FR", {"a": 500, "b": 300, "c": 200})]
     found = health([], [experiment(segments=["country"])], segments=slices)
-    p = chisquare([560, 260, 180], [500, 300, 200]).pvalue
+    p = chisquare([1080, 530, 390], [1000, 600, 400]).pvalue
     assert row_of("srm", found, "DE")["p_value"] == pytest.approx(2 * p, rel=1e-9)
     assert row_of("srm", found, "DE")["slice_name"] == "country"
     assert row_of("srm", found, "FR")["status"] == "pass"
