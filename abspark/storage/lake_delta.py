@@ -149,6 +149,10 @@ class DeltaLake(Lake):
             return self._told(lambda: super(DeltaLake, self).as_of_by_run(run_ids))
         return {row["run_id"]: row["as_of"].astimezone(UTC) for row in rows if row["as_of"] is not None}
 
+    def _run_rows(self) -> list[dict[str, Any]]:
+        rows = delta_runs(self.location, None) if self._folder is not None else None
+        return self._told(super()._run_rows) if rows is None else rows
+
     def _look_rows(self, run_ids: Sequence[str], experiments: Sequence[str]) -> list[dict[str, Any]]:
         rows = delta_looks(self.location, run_ids, experiments) if self._folder is not None else None
         if rows is None:

@@ -154,8 +154,8 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
     return _delta_rows(location, LakeReader.commits)
 
 
-def delta_runs(location: str, run_ids: Sequence[str]) -> list[dict[str, Any]] | None:
-    """Records of some runs, all that there are of each; None as `delta_commits`."""
+def delta_runs(location: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]] | None:
+    """Records of some runs (None: of all), all that there are of each; None as `delta_commits`."""
     return _delta_rows(location, lambda reader: reader.rows(RUNS.name, run_ids))
 
 
