@@ -16,7 +16,7 @@ def earlier_looks(state: RunState) -> list[dict[str, Any]]:
 
     Of methods without looks, too: those on record count again once the method has looks again. A sequential experiment
     whose looks are lost, as from a copy of the lake, fails: made again of data that have changed since, they would
-    spend other alpha than was spent.
+    spend other alpha than was spent. So does one whose row in `commits` is lost, which says where its looks are.
 
     Raises:
         AbsparkError: No experiment is left to run; or the lake can't be read.
@@ -29,16 +29,32 @@ def earlier_looks(state: RunState) -> list[dict[str, Any]]:
         for experiment in state.running
         if experiment.analysis.sequential and experiment.id in unlooked
     }
-    if lost := _with_results_of_looks(state, without):
+    _fail(state, without, "is committed with results of looks, but the table looks has none of them", "looks")
+    _fail(
+        state, _not_in_commits(state), "committed results of looks, but commits has no row of them", "commits"
+    )
+    return found
+
+
+def _not_in_commits(state: RunState) -> dict[str, str]:
+    """The sequential experiments that seem new though a run has committed them, by that run."""
+    new = [e.id for e in state.running if e.analysis.sequential and state.predecessors[e.id] is None]
+    found = state.lake.committed_on_record(new) if new else {}
+    # who was committed since this run began has a row by now, and is a conflict
+    heads = state.lake.heads() if found else {}
+    return {name: run for name, run in found.items() if name not in heads}
+
+
+def _fail(state: RunState, run_of: dict[str, str], why: str, table: str) -> None:
+    """Take those out of the run whose run has results of looks."""
+    if lost := _with_results_of_looks(state, run_of):
         error = LakeError(
-            f"the lake {state.lake.location} is not whole: run {without[lost[0]]} is committed with results of looks, "
-            f"but the table looks has none of them ({first_names(lost)}). "
+            f"the lake {state.lake.location} is not whole: run {run_of[lost[0]]} {why} ({first_names(lost)}). "
             "Made again of data that have changed since, they would spend other alpha.",
-            advice="restore the table looks; where it is gone for good, run once with method: fixed, after which looks "
-            "are made again of the data as they are now",
+            advice=f"restore the table {table}; where it is gone for good, run once with method: fixed, after which "
+            "looks are made again of the data as they are now",
         )
         state.fail([experiment for experiment in state.running if experiment.id in lost], error)
-    return found
 
 
 def _with_results_of_looks(state: RunState, run_of: dict[str, str]) -> list[str]:

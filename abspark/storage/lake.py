@@ -187,6 +187,20 @@ class Lake(ABC):
         found = {row["run_id"]: _instant(row["at"]) for row in rows}
         return {run_id: instant for run_id, instant in found.items() if instant is not None}
 
+    def committed_on_record(self, experiments: Sequence[str]) -> dict[str, str]:
+        """The last run of each experiment that is on record as having committed it, whatever `commits` has."""
+        found: dict[str, str] = {}
+        for record in sorted(self._run_rows(), key=lambda record: str(record["run_id"])):
+            committed = [
+                name for name, status in (record["experiments"] or {}).items() if status == "committed"
+            ]
+            found.update(dict.fromkeys(committed, record["run_id"]))
+        return {name: found[name] for name in experiments if name in found}
+
+    def _run_rows(self) -> list[dict[str, Any]]:
+        """All records of runs: which, and what became of its experiments."""
+        return [row.asDict() for row in self._read(RUNS, None).select("run_id", "experiments").collect()]
+
     def looks(self, run_of: Mapping[str, str]) -> list[dict[str, Any]]:
         """The looks of some experiments, each one's by the run that is given for it; read all at once."""
         if not run_of:

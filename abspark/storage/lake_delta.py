@@ -23,6 +23,7 @@ from abspark.storage.conditions import is_absent, is_not_delta
 from abspark.storage.delta_files import BEGINS, MOVES, DeltaFiles, delta_files, properties_of
 from abspark.storage.lake import Commit, Lake
 from abspark.storage.lake_faults import as_lake_error, require_writable
+from abspark.storage.lake_format import require_format
 from abspark.storage.lake_reader import delta_commits, delta_looks, delta_runs
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import delta_path_name, folder_here, literal, quoted
@@ -136,6 +137,8 @@ class DeltaLake(Lake):
         found: Iterable[Mapping[str, Any] | Row] = (
             self._told(self._read(COMMITS, None).collect) if rows is None else rows
         )
+        if not rows and self._folder is not None:
+            require_format(self._folder, self.location, "delta")
         every = (CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in found)
         return tuple(sorted(every, key=lambda commit: commit.experiment_id))
 
@@ -145,6 +148,10 @@ class DeltaLake(Lake):
         if rows is None:
             return self._told(lambda: super(DeltaLake, self).as_of_by_run(run_ids))
         return {row["run_id"]: row["as_of"].astimezone(UTC) for row in rows if row["as_of"] is not None}
+
+    def _run_rows(self) -> list[dict[str, Any]]:
+        rows = delta_runs(self.location, None) if self._folder is not None else None
+        return self._told(super()._run_rows) if rows is None else rows
 
     def _look_rows(self, run_ids: Sequence[str], experiments: Sequence[str]) -> list[dict[str, Any]]:
         rows = delta_looks(self.location, run_ids, experiments) if self._folder is not None else None

@@ -15,6 +15,7 @@ def open_lake(spark: SparkSession, config: LakeConfig) -> Lake:
 
     Raises:
         UsageError: a Parquet lake that is not on this machine's disk.
+        LakeError: a Parquet lake in a folder that has one of Delta.
     """
     if config.catalog is not None and config.schema_name is not None:
         return DeltaLake.in_catalog(spark, config.catalog, config.schema_name)

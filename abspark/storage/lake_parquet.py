@@ -21,12 +21,12 @@ from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, RUNNING_AT_MOST
 from abspark.storage.lake import Commit, Lake, Pruned
 from abspark.storage.lake_faults import as_lake_error, require_writable
+from abspark.storage.lake_format import SWITCH, require_format
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import as_written, local_path
 from abspark.storage.prune_plan import CommittedRun
 from abspark.table_shape import Table
 
-_SWITCH: Final = "commits.json"
 _WRITING: Final = ".writing-"
 
 
@@ -45,6 +45,7 @@ class ParquetLake(Lake):
             )
         super().__init__(spark, folder)
         self._root = root.absolute()
+        require_format(self._root, folder, "parquet")
 
     def require_folder(self) -> None:
         """See `Lake.require_folder`."""
@@ -88,7 +89,7 @@ class ParquetLake(Lake):
         """See `Lake.prune`. Removes what writers that were killed left half written, too."""
         pruned = super().prune(keep, now=now)
         oldest = ((now or datetime.now(UTC)) - RUNNING_AT_MOST).timestamp()
-        for pattern in (f"{_WRITING}*", f".{_SWITCH}-*"):
+        for pattern in (f"{_WRITING}*", f".{SWITCH}-*"):
             for left in self._root.glob(pattern):
                 with suppress(OSError):  # its writer lives, and has come to its end
                     if left.stat().st_mtime < oldest:
@@ -97,20 +98,20 @@ class ParquetLake(Lake):
 
     def _switch(self) -> dict[str, dict[str, str | None]]:
         try:
-            return cast("dict[str, dict[str, str | None]]", json.loads((self._root / _SWITCH).read_text()))
+            return cast("dict[str, dict[str, str | None]]", json.loads((self._root / SWITCH).read_text()))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise LakeError(f"the lake {self.location} cannot be read: {_SWITCH}: {error}.") from None
+            raise LakeError(f"the lake {self.location} cannot be read: {SWITCH}: {error}.") from None
 
     def _replace(self, switch: Mapping[str, Mapping[str, str | None]]) -> None:
-        fresh = self._root / f".{_SWITCH}-{uuid.uuid4().hex}"
+        fresh = self._root / f".{SWITCH}-{uuid.uuid4().hex}"
         try:
             with fresh.open("w") as file:
                 json.dump(switch, file, indent=1, sort_keys=True)
                 file.flush()
                 os.fsync(file.fileno())
-            fresh.replace(self._root / _SWITCH)
+            fresh.replace(self._root / SWITCH)
         except OSError as error:
             raise LakeError(f"the lake {self.location} cannot be written: {error.strerror}.") from None
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError, commits_lost
 from abspark.schemas import ASSIGNMENTS, COMMITS, COMMITTED_STATUSES, LOOKS, RUNS, TABLES
+from abspark.storage.lake_format import SWITCH, require_format
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
-_SWITCH: Final = "commits.json"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _NO_URL: Final = re.compile(r"[\[\]^|%\\\x00-\x1f\x7f]")
 _ALWAYS: Final = ("moments", "results", "health", "decisions")
@@ -129,12 +129,16 @@ def open_reader(config: LakeConfig) -> LakeReader | None:
 
     That is so for a catalog's tables, for other file systems than this machine's, without the packages of the extra
     `report`, and for Delta tables in folders that delta-rs does not find, or with features that it does not know.
+
+    Raises:
+        LakeError: The folder has a lake of another format.
     """
     if config.path is None or find_spec("pyarrow") is None:
         return None
     root = _local(config.path)
     if root is None:
         return None
+    require_format(root, config.path, config.format)
     if config.format == "parquet":
         return LakeReader(config.path, lambda table: _parquet(root, table))
     if find_spec("deltalake") is None or not found_by_delta_rs(root) or not _all_readable(root):
@@ -150,8 +154,8 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
     return _delta_rows(location, LakeReader.commits)
 
 
-def delta_runs(location: str, run_ids: Sequence[str]) -> list[dict[str, Any]] | None:
-    """Records of some runs, all that there are of each; None as `delta_commits`."""
+def delta_runs(location: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]] | None:
+    """Records of some runs (None: of all), all that there are of each; None as `delta_commits`."""
     return _delta_rows(location, lambda reader: reader.rows(RUNS.name, run_ids))
 
 
@@ -249,7 +253,7 @@ def _switch(root: Path) -> Dataset | None:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    file = root / _SWITCH
+    file = root / SWITCH
     if not file.is_file():
         return None
     rows = [

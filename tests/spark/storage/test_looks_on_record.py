@@ -65,3 +65,26 @@ def test_an_experiment_whose_looks_are_lost_fails(spark: SparkSession, lake: Lak
     assert "gs: failed, the others go on" in told.getvalue()
     with pytest.raises(LakeError, match="is not whole: run r1 is committed with results of looks"):
         raise state.errors["gs"]
+
+
+def test_an_experiment_that_commits_has_lost_is_not_begun_anew(spark: SparkSession, lake: Lake) -> None:
+    lake.record_run(
+        {"run_id": "r1", "experiments": {"gs": "committed", "first": "committed", "new": "failed: no"}}
+    )
+    state, told = a_run(spark, lake, *METHODS)
+    state.predecessors.update(dict.fromkeys(METHODS))
+    lake.commit("r0", {"other": None})
+    assert earlier_looks(state) == []
+    assert state.running_ids == ("still_has", "any", "first", "new")
+    assert "gs: failed, the others go on" in told.getvalue()
+    with pytest.raises(LakeError, match="run r1 committed results of looks, but commits has no row of them"):
+        raise state.errors["gs"]
+
+
+def test_one_that_was_committed_meanwhile_is_left_to_the_commit(spark: SparkSession, lake: Lake) -> None:
+    lake.record_run({"run_id": "r1", "experiments": {"gs": "committed"}})
+    lake.commit("r1", {"gs": None})
+    state, _ = a_run(spark, lake, *METHODS)
+    state.predecessors["gs"] = None
+    earlier_looks(state)
+    assert "gs" in state.running_ids
