@@ -99,15 +99,6 @@ class LakeError(AbsparkError):
     """The lake cannot be read or written. Exit code 1."""
 
 
-def commits_lost(location: str, run_id: str) -> LakeError:
-    """What to say of a lake that says of no experiment which run counts, though a run has committed some."""
-    return LakeError(
-        f"the lake {location} is not whole: run {run_id} is on record as committed, but commits, which says what "
-        "counts, is empty or not there.",
-        advice="restore it; where it is gone for good, run into a new lake",
-    )
-
-
 class LedgerError(AbsparkError):
     """Rows read differ from rows kept plus drops: a defect, so the run must not be believed. Exit code 1."""
 

@@ -377,8 +377,6 @@ RUNS: Final = Table(
     ),
 )
 
-COMMITTED_STATUSES: Final = ("committed", "partly_committed")
-"""Statuses of a run that committed an experiment."""
 RUNNING_AT_MOST: Final = timedelta(hours=24)
 """A run whose last record still says `running` is taken for dead this long after its start."""
 

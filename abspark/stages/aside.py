@@ -23,17 +23,21 @@ class Aside:
 
     def start(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Do some work once what was given before has ended, also where that failed."""
+        future = self.ask(work)
+        self._given.append(future)
+        return future
+
+    def ask(self, work: Callable[[], Answer]) -> Future[Answer]:
+        """The same; what the work fails of is raised to who asks for its answer, and not by `wait`."""
 
         def do() -> Answer:
             with self._within():
                 return work()
 
-        future = self._thread.submit(do)
-        self._given.append(future)
-        return future
+        return self._thread.submit(do)
 
     def wait(self) -> None:
-        """Until all that was given has ended; raises what its first failure raised."""
+        """Until all that was started has ended; raises what its first failure raised."""
         while self._given:
             self._given.pop(0).result()
 

@@ -96,26 +96,19 @@ def pins_looked_at_beside(state: RunState) -> Iterator[None]:
         DataError: No experiment is left.
     """
     names = [name for name in state.inputs if experiments_of(state, name)]
-    looks = [(name, state.aside.start(partial(_written_over, state, name))) for name in names]
+    looks = [(name, state.aside.ask(partial(_written_over, state, name))) for name in names]
     yield
     for name, look in looks:
         with failing(state, name):
-            place = look.result()
-            if isinstance(place, Exception):
-                raise place
-            if place is not None:
+            if (place := look.result()) is not None:
                 raise DataError(
                     f"source {name}: {place} was written over while run {state.run_id} read it",
                     advice="run again; a file that is still being written belongs elsewhere until it is complete",
                 )
 
 
-def _written_over(state: RunState, name: str) -> str | Exception | None:
-    """What was written over, or what the look failed of: that is told for each source, not where others wait."""
-    try:
-        return written_over(state.spark, source_of(state, name), state.inputs[name].pinned)
-    except Exception as error:
-        return error
+def _written_over(state: RunState, name: str) -> str | None:
+    return written_over(state.spark, source_of(state, name), state.inputs[name].pinned)
 
 
 def raw(state: RunState, name: str) -> DataFrame:

@@ -34,13 +34,13 @@ _PATIENCE: Final = 0.2
 
 @dataclass(frozen=True)
 class LogCounts:
-    """Counts under way beside the main line: of which experiments, and by source what was counted or what it failed of.
+    """Counts under way beside the main line: of which experiments, and by source what was counted.
 
     What fails there is told by whoever asks for it, who knows which experiments it takes out of the run.
     """
 
     experiments: tuple[str, ...]
-    by_source: dict[str, Future[Counted | Exception]]
+    by_source: dict[str, Future[Counted]]
 
 
 @contextmanager
@@ -53,8 +53,8 @@ def logs_counted_beside(state: RunState) -> Iterator[LogCounts]:
     find_bots(state)
     study = state.study
 
-    def begun(name: str) -> Future[Counted | Exception]:
-        return state.aside.start(lambda: _attempted(state, study, name))
+    def begun(name: str) -> Future[Counted]:
+        return state.aside.ask(lambda: _counted(state, study, name, aside=True))
 
     names = (*exposure_logs(study), *study.sources)
     counts = LogCounts(state.running_ids, {name: begun(name) for name in names})
@@ -106,23 +106,13 @@ def counted_log(state: RunState, name: str, begun: LogCounts | None) -> Counted:
     if begun is None or begun.experiments != state.running_ids:
         return _counted(state, state.study, name)
     with state.progress.waiting(_title(name)):
-        found = begun.by_source[name].result()
-    if isinstance(found, Exception):
-        raise found
-    return found
+        return begun.by_source[name].result()
 
 
-def _abandon(state: RunState, counts: Sequence[Future[Counted | Exception]]) -> None:
+def _abandon(state: RunState, counts: Sequence[Future[Counted]]) -> None:
     under_way = [count for count in counts if not count.cancel()]
     while wait(under_way, timeout=_PATIENCE).not_done:
         cancel_tagged(state.spark, state.tag)
-
-
-def _attempted(state: RunState, study: Study, name: str) -> Counted | Exception:
-    try:
-        return _counted(state, study, name, aside=True)
-    except Exception as error:
-        return error
 
 
 def _counted(state: RunState, study: Study, name: str, *, aside: bool = False) -> Counted:

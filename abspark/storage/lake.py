@@ -13,9 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abspark.errors import LakeError, UsageError, commits_lost
+from abspark.errors import LakeError, UsageError
 from abspark.local_frame import local_frame
-from abspark.schemas import COMMITS, COMMITTED_STATUSES, LOOKS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.schemas import COMMITS, LOOKS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.storage.commits_record import committed_on_record, whole_commits
 from abspark.storage.prune_plan import CommittedRun, RunRecord, require_kept_runs, runs_to_prune
 from abspark.table_shape import Table
 
@@ -143,16 +144,7 @@ class Lake(ABC):
         return {commit.experiment_id: commit.run_id for commit in self._whole_commits()}
 
     def _whole_commits(self) -> tuple[CommittedRun, ...]:
-        """The commits; a lake that has lost them is not taken for a new one, which would spend its alpha anew."""
-        found = self.commits()
-        if found:
-            return found
-        counted = self._read(RUNS, None).where(F.col("status").isin(list(COMMITTED_STATUSES)))
-        on_record = counted.select("run_id").limit(1).collect()
-        # the first run of all may have committed since the first look
-        if on_record and not (found := self.commits()):
-            raise commits_lost(self.location, on_record[0]["run_id"])
-        return found
+        return whole_commits(self.commits, self._run_rows, self.location)
 
     def current(self, table: str, experiments: Sequence[str] | None = None) -> DataFrame:
         """The rows that count: of each experiment (None: of all) those of its committed run.
@@ -189,12 +181,7 @@ class Lake(ABC):
 
     def committed_on_record(self, experiments: Sequence[str]) -> dict[str, str]:
         """The last run of each experiment that is on record as having committed it, whatever `commits` has."""
-        found: dict[str, str] = {}
-        for record in sorted(self._run_rows(), key=lambda record: str(record["run_id"])):
-            committed = [
-                name for name, status in (record["experiments"] or {}).items() if status == "committed"
-            ]
-            found.update(dict.fromkeys(committed, record["run_id"]))
+        found = committed_on_record(self._run_rows())
         return {name: found[name] for name in experiments if name in found}
 
     def _run_rows(self) -> list[dict[str, Any]]:

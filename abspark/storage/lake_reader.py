@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abspark.config.environment import Lake as LakeConfig
-from abspark.errors import LakeError, commits_lost
-from abspark.schemas import ASSIGNMENTS, COMMITS, COMMITTED_STATUSES, LOOKS, RUNS, TABLES
+from abspark.errors import LakeError
+from abspark.schemas import ASSIGNMENTS, COMMITS, LOOKS, RUNS, TABLES
+from abspark.storage.commits_record import whole_commits
 from abspark.storage.lake_format import SWITCH, require_format
 
 if TYPE_CHECKING:
@@ -42,14 +43,9 @@ class LakeReader:
         Raises:
             LakeError: It cannot be read; or it is empty, and a run is on record as committed.
         """
-        found = self._rows(COMMITS.name, None)
-        if found:
-            return found
-        on_record = [row for row in self._rows(RUNS.name, None) if row["status"] in COMMITTED_STATUSES]
-        # the first run of all may have committed since the first look
-        if on_record and not (found := self._rows(COMMITS.name, None)):
-            raise commits_lost(self.location, on_record[0]["run_id"])
-        return found
+        return whole_commits(
+            lambda: self._rows(COMMITS.name, None), lambda: self._rows(RUNS.name, None), self.location
+        )
 
     def rows(
         self, table: str, run_ids: Sequence[str] | None, experiments: Sequence[str] | None = None
@@ -151,7 +147,7 @@ def delta_commits(location: str) -> list[dict[str, Any]] | None:
 
     The log of a small table is read in milliseconds; Spark plans and compiles several jobs for it.
     """
-    return _delta_rows(location, LakeReader.commits)
+    return _delta_rows(location, lambda reader: reader.rows(COMMITS.name, None))
 
 
 def delta_runs(location: str, run_ids: Sequence[str] | None) -> list[dict[str, Any]] | None:

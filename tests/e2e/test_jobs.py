@@ -149,14 +149,6 @@ def test_the_last_job_can_fail_on_health(
     assert heads(spark, tiny.load()) == {"button": run_id}
 
 
-def test_an_experiment_that_is_not_there_starts_no_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("jobs.common.session", None)
-    assert exit_code(jobs.assignments, make_project(tmp_path), "--experiment", "nope") == 2
-    assert capsys.readouterr().err == "error: no experiment 'nope'\n  allowed: banner, button\n"
-
-
 def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     for job, option in (
         (jobs.run, "--fail-on-health"),

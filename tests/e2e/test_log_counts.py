@@ -54,7 +54,7 @@ def test_an_error_does_not_wait_for_the_counts(
     with pytest.raises(DataError, match="the lake is gone"):
         fail_beside()
     assert begun == ["exposures"]
-    assert isinstance(counts[0].by_source["exposures"].result(), Exception)
+    assert counts[0].by_source["exposures"].exception() is not None
     assert counts[0].by_source["purchases"].cancelled()
     assert list(spark.sparkContext.statusTracker().getActiveJobsIds()) == []
 

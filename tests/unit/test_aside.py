@@ -30,6 +30,21 @@ def test_work_is_done_in_order_also_after_a_failure() -> None:
     aside.close()
 
 
+def test_what_was_asked_for_is_told_to_who_asks() -> None:
+    aside = Aside()
+
+    def fails() -> int:
+        raise ValueError("no such log")
+
+    asked, answered = aside.ask(fails), aside.ask(lambda: 2)
+    aside.start(lambda: None)
+    aside.wait()
+    assert answered.result() == 2
+    with pytest.raises(ValueError, match="no such log"):
+        asked.result()
+    aside.close()
+
+
 def test_what_work_itself_gives_is_waited_for() -> None:
     done: list[str] = []
     aside = Aside()

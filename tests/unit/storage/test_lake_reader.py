@@ -111,9 +111,14 @@ def test_a_lake_that_lost_its_commits_is_not_taken_for_new(tmp_path: Path, form:
     found = open_reader(config(tmp_path, form))
     assert found is not None
     assert found.commits() == []
-    write(tmp_path, form, "runs", [{"run_id": "20260101", "status": "failed"}])
+    write(
+        tmp_path,
+        form,
+        "runs",
+        [{"run_id": "20260101", "experiments": {"a": "failed: no", "b": "failed: no"}}],
+    )
     assert found.commits() == []
-    write(tmp_path, form, "runs", [{"run_id": "20260102", "status": "partly_committed"}])
+    write(tmp_path, form, "runs", [{"run_id": "20260102", "experiments": {"a": "failed", "b": "committed"}}])
     with pytest.raises(LakeError, match=r"is not whole: run 20260102 is on record as committed, but commits"):
         found.commits()
     write(tmp_path, form, "commits", SWITCH)
