@@ -73,6 +73,11 @@ class Comparison:
         return self.metric.better
 
     @property
+    def binary(self) -> bool:
+        """Whether it is of plain proportions, with the variance p (1 - p)."""
+        return self.metric.form == "proportion" and self.estimator == UNADJUSTED
+
+    @property
     def everyone(self) -> bool:
         """Whether it is of all units, not of a segment value."""
         return self.segment[0] is None
@@ -110,8 +115,8 @@ class Batch:
 
     @property
     def binary(self) -> Bools:
-        """Which comparisons are of plain proportions, with the variance p (1 - p)."""
-        return self.each(lambda pair: pair.metric.form == "proportion" and pair.estimator == UNADJUSTED)
+        """Which comparisons are of plain proportions."""
+        return self.each(lambda pair: pair.binary)
 
     @property
     def everyone(self) -> Bools:

@@ -32,6 +32,7 @@ from abspark.stats.repeated import repeated_p_values
 from abspark.stats.running import latest, running_minimum
 from abspark.stats.sequential_reasons import NO_ALPHA_TO_SPEND
 from abspark.stats.stagewise import estimates_at_stopping
+from abspark.stats.tails import level, sided
 
 Columns = dict[str, NDArray[Any]]
 AllLooks = Mapping[str, LookSeries]
@@ -196,9 +197,13 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
         stop = np.where((stop < 0) & ended.any(axis=1), np.argmax(ended, axis=1), stop)
         at = np.arange(len(layers)), np.maximum(stop, 0)
         found_there = estimates_at_stopping(z[layers][at], error[layers][at], stopped_at=stop, looks=looks)
-        turn = _each([found.pairs[layer] for layer in layers], lambda pair: pair.direction)
-        low, high = found_there.low * turn, found_there.high * turn
-        values = (found_there.p_value, found_there.effect * turn, np.fmin(low, high), np.fmax(low, high))
+        stopped = [found.pairs[layer] for layer in layers]
+        turn, furthest = (
+            _each(stopped, lambda pair: pair.direction),
+            _furthest(_each(stopped, lambda pair: pair.binary)),
+        )
+        ends = np.clip([found_there.low * turn, found_there.high * turn], -furthest, furthest)
+        values = (found_there.p_value, found_there.effect * turn, np.fmin(*ends), np.fmax(*ends))
         since = np.arange(z.shape[1]) >= np.where(stop < 0, z.shape[1], stop)[:, None]
         for grid, value in zip(grids, values, strict=True):
             grid[layers] = np.where(since, value[:, None], np.nan)
@@ -267,15 +272,21 @@ def _intervals(batch: Batch, width: Floats) -> Columns:
         "statistic": statistics(batch),
         "relative_effect": effect.relative,
     }
-    one, direction = batch.each(lambda pair: look_level(pair)[1] == 1), batch.direction
-    for name, centre, variance in (
-        ("effect", effect.effect, effect.variance),
-        ("relative", effect.relative, effect.relative_variance),
+    alpha, sides = zip(*(look_level(pair) for pair in batch.pairs), strict=True)
+    test = level(len(batch), alpha=alpha, sides=sides, direction=batch.direction)
+    for name, centre, variance, limit in (
+        ("effect", effect.effect, effect.variance, _furthest(batch.binary)),
+        ("relative", effect.relative, effect.relative_variance, np.inf),
     ):
         half = width * np.sqrt(np.where(variance > 0, variance, np.nan))
-        columns[f"{name}_low"] = np.where(one & (direction < 0), -np.inf, centre - half)
-        columns[f"{name}_high"] = np.where(one & (direction > 0), np.inf, centre + half)
+        bounds = sided((centre - half, centre + half), test, limit=limit)
+        columns[f"{name}_low"], columns[f"{name}_high"] = bounds
     return columns
+
+
+def _furthest(binary: Bools) -> Floats:
+    """How far from 0 an effect can be: that of proportions is within 1."""
+    return np.where(binary, 1.0, np.inf)
 
 
 def _reasons(batch: Batch, reason: NDArray[np.object_]) -> NDArray[np.object_]:

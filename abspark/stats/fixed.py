@@ -12,7 +12,7 @@ from abspark.stats.arms import Arm
 from abspark.stats.effects import Effect
 from abspark.stats.moments import Bools, Floats
 from abspark.stats.reasons import Reasons
-from abspark.stats.tails import Level, critical_value, level, p_value, welch_dof
+from abspark.stats.tails import Level, critical_value, level, p_value, sided, welch_dof
 
 RelativeInterval = Literal["delta", "fieller"]
 ProportionInterval = Literal["wald", "newcombe", "agresti_caffo"]
@@ -78,7 +78,7 @@ def welch(
     p, log_p = p_value(statistic, dof, test)
     critical = critical_value(dof, test)
     half = critical * std_error
-    low, high = _sided((effect.effect - half, effect.effect + half), test, limit=np.inf)
+    low, high = sided((effect.effect - half, effect.effect + half), test, limit=np.inf)
     relative_low, relative_high, reason = _relative(effect, critical, test, method=relative_interval)
     return FixedResult(
         statistic, np.where(np.isinf(dof), np.nan, dof), p, effect.effect, low, high, std_error,
@@ -117,7 +117,7 @@ def proportion_z(
     )
     p, log_p = p_value(statistic, normal, test)
     critical = critical_value(normal, test)
-    low, high = _sided(_INTERVALS[interval](effect, critical), test, limit=1.0)
+    low, high = sided(_INTERVALS[interval](effect, critical), test, limit=1.0)
     relative_low, relative_high, reason = _relative(effect, critical, test, method=relative_interval)
     return FixedResult(
         statistic, np.full(len(effect), np.nan), p, effect.effect, low, high, np.sqrt(effect.variance),
@@ -170,11 +170,11 @@ def _relative(
     """Interval of the relative effect, and the reason of the row."""
     if method == "delta":
         half = critical * np.sqrt(_positive(effect.relative_variance))
-        bounds = _sided((effect.relative - half, effect.relative + half), test, limit=np.inf)
+        bounds = sided((effect.relative - half, effect.relative + half), test, limit=np.inf)
         return *bounds, effect.relative_reason
     bounds, unbounded = fieller(effect, critical)
     too_wide = reasons.first_reason(len(effect), [(unbounded, reasons.FIELLER_UNBOUNDED)])
-    return *_sided(bounds, test, limit=np.inf), reasons.either(effect.relative_reason, too_wide)
+    return *sided(bounds, test, limit=np.inf), reasons.either(effect.relative_reason, too_wide)
 
 
 def fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
@@ -187,14 +187,6 @@ def fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
     bounded = np.where(square > 0, square, np.nan)
     root = np.sqrt(np.maximum(linear**2 - bounded * constant, 0.0))
     return ((linear - root) / bounded, (linear + root) / bounded), (square <= 0) & ~np.isnan(constant)
-
-
-def _sided(bounds: Bounds, test: Level, *, limit: float) -> Bounds:
-    """Two-sided bounds as they are; one-sided ones open where more (direction +1) or less would be better."""
-    one, low, high = test.sides == 1, *bounds
-    low = np.where(one & (test.direction < 0) & ~np.isnan(low), -limit, np.maximum(low, -limit))
-    high = np.where(one & (test.direction > 0) & ~np.isnan(high), limit, np.minimum(high, limit))
-    return low, high
 
 
 def _weighted(control: Arm, treatment: Arm) -> Floats:

@@ -53,6 +53,19 @@ def critical_value(dof: Floats, test: Level) -> Floats:
     return np.asarray(-special.stdtrit(dof, test.alpha / test.sides), dtype=np.float64)
 
 
+def sided(bounds: tuple[Floats, Floats], test: Level, *, limit: ArrayLike) -> tuple[Floats, Floats]:
+    """Two-sided bounds as they are; one-sided ones open where more (direction +1) or less would be better.
+
+    `limit` is how far from 0 the values can be at all: bounds are within it, and open ones at it. NaN stays NaN.
+    """
+    one, low, high = test.sides == 1, *bounds
+    low = np.where(
+        one & (test.direction < 0) & ~np.isnan(low), -np.asarray(limit), np.maximum(low, -np.asarray(limit))
+    )
+    high = np.where(one & (test.direction > 0) & ~np.isnan(high), limit, np.minimum(high, limit))
+    return low, high
+
+
 def p_value(statistic: Floats, dof: Floats, test: Level) -> tuple[Floats, Floats]:
     """The p-value and its natural logarithm; the logarithm stays exact where p is below every double."""
     two = test.sides == 2

@@ -105,6 +105,23 @@ def test_all_against_none_is_a_look(analysis: dict[str, Any]) -> None:
     assert column(run.results, "reason") == ["no_relative_error"] * 2
 
 
+@pytest.mark.parametrize("sides", [1, 2])
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME])
+def test_intervals_of_proportions_are_within_one(analysis: dict[str, Any], sides: int) -> None:
+    """One unit of a hundred against all but one: the half-width is beyond the 0.02 that are left; 1 is the open end."""
+    shares = {"sales": metric("sales", kind="proportion", value=None)}
+    rates = [row | {"mean_num": 0.01 if row["variant"] == "a" else 0.99} for row in series({"sales": [0.0]})]
+    chosen = experiment(analysis=analysis | {"sides": sides})
+    (row,) = analysed(rates, [chosen], shares, as_of=after(1)).results
+    half = row["boundary"] * row["std_error"]
+    assert half > 0.02
+    assert (row["effect_low"], row["effect_high"]) == (pytest.approx(0.98 - half), 1.0)
+    assert row["relative_high"] is None if sides == 1 else row["relative_high"] > 98
+    if analysis is PLAN:
+        assert 0.9 < row["stopped_low"] < 0.98
+        assert row["stopped_high"] == 1
+
+
 def test_what_a_look_has_decided_stays_decided() -> None:
     rows = found({"sales": CROSSING}, until=5).results
     assert column(rows, "significant") == [False, False, True, True, True]
