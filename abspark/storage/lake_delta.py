@@ -137,8 +137,8 @@ class DeltaLake(Lake):
         found: Iterable[Mapping[str, Any] | Row] = (
             self._told(self._read(COMMITS, None).collect) if rows is None else rows
         )
-        if not rows and self._folder is not None:
-            require_format(self._folder, self.location, "delta")
+        if not rows:
+            self._require_format()
         every = (CommittedRun(row["experiment_id"], row["run_id"], row["previous_run_id"]) for row in found)
         return tuple(sorted(every, key=lambda commit: commit.experiment_id))
 
@@ -259,6 +259,7 @@ class DeltaLake(Lake):
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
         there = self._told(lambda: self._columns(table))
         if there is None:
+            self._require_format()
             return local_frame(self.spark, [], table.ddl)
         frame = self.spark.table(self._name_of(table.name))
         frame = frame.select(
@@ -270,6 +271,11 @@ class DeltaLake(Lake):
             )
         )
         return frame if run_ids is None else frame.where(F.col("run_id").isin(list(run_ids)))
+
+    def _require_format(self) -> None:
+        """See `require_format`: before a table that is not there is taken for an empty one."""
+        if self._folder is not None:
+            require_format(self._folder, self.location, "delta")
 
     def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
         self._do(

@@ -145,6 +145,12 @@ def test_runs_shows_the_latest_record_of_each(lake: Lake) -> None:
     ]
 
 
+def test_runs_of_a_lake_of_the_other_format_are_not_none(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "commits.json").write_text("{}")
+    with pytest.raises(LakeError, match="has the format parquet, and the environment means delta"):
+        open_lake(spark, LakeConfig(path=str(tmp_path))).runs()
+
+
 def test_record_is_dated_when_it_is_written(delta_lake: Lake) -> None:
     delta_lake.record_run({"run_id": "r1", "status": "running"})
     delta_lake.record_run({"run_id": "r1", "status": "failed"})
