@@ -109,11 +109,7 @@ class DeltaLake(Lake):
         for table in (COMMITS, RUNS, ASSIGNMENTS):
             self._create(table)
         self._complete_views()
-        if self._told(lambda: self._columns(ASSIGNMENTS)) is None:
-            raise LakeError(
-                f"the lake {self.location} cannot be written: Spark does not find the table that was made there.",
-                advice="name the lake's place with its file system, such as file:/…, hdfs:/… or dbfs:/…",
-            )
+        self._told(lambda: self._columns(ASSIGNMENTS))
 
     def commit(self, run_id: str, predecessors: Mapping[str, str | None]) -> Commit:
         """See `Lake.commit`. One conditional MERGE, repeated while only others' rows have moved."""
@@ -248,13 +244,41 @@ class DeltaLake(Lake):
             self._create_view(table, anew=True)
 
     def _columns(self, table: Table) -> frozenset[str] | None:
-        """The names of a table's columns; None where it is not there."""
+        """The names of a table's columns; None where it is not there.
+
+        Raises:
+            LakeError: It is on this machine's disk, and Spark does not find it: it would be taken for empty.
+        """
+        found = self._columns_spark_finds(table)
+        if found is None and self._on_disk(table):
+            # it may have been made just after the first look
+            found = self._columns_spark_finds(table)
+            if found is None:
+                raise self._not_found(table)
+        return found
+
+    def _columns_spark_finds(self, table: Table) -> frozenset[str] | None:
         try:
             return frozenset(self.spark.table(self._name_of(table.name)).columns)
         except Exception as error:
             if is_absent(error) or is_not_delta(error):
                 return None
             raise
+
+    def _on_disk(self, table: Table) -> bool:
+        return self._folder is not None and any((self._folder / table.name / "_delta_log").glob("*.json"))
+
+    def _not_found(self, table: Table) -> LakeError:
+        """Why Spark does not find a table: it may have no reader for it."""
+        try:
+            self.spark.read.format("delta").load(f"{self.location.rstrip('/')}/{table.name}")
+        except Exception as error:
+            if told := as_lake_error(error, self.location, self._folder):
+                return told
+        return LakeError(
+            f"the lake {self.location} cannot be used: Spark does not find its table {table.name}.",
+            advice="name the lake's place with its file system, such as file:/…, hdfs:/… or dbfs:/…",
+        )
 
     def _read(self, table: Table, run_ids: Sequence[str] | None) -> DataFrame:
         there = self._told(lambda: self._columns(table))

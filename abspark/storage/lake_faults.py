@@ -32,7 +32,8 @@ def as_lake_error(error: Exception, location: str, folder: Path | None) -> LakeE
     if condition == "DATA_SOURCE_NOT_FOUND" or condition.startswith("DELTA_CONFIGURE_SPARK_SESSION"):
         return LakeError(
             f"the lake {location} is Delta, which this Spark session lacks.",
-            advice="install abspark[local], or start the session with Delta's jar and extension",
+            advice="start the session with Delta's jar and extension; or install abspark[local] and let abspark start "
+            'one here: spark: {master: "local[*]"} in the environment',
         )
     if condition == "UNSUPPORTED_DATASOURCE_FOR_DIRECT_QUERY":
         return LakeError(

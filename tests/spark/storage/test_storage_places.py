@@ -80,10 +80,11 @@ def test_tables_that_spark_does_not_find_are_told(spark: SparkSession, tmp_path:
     lake = open_lake(spark, LakeConfig(path=str(tmp_path / "lake")))
     assert isinstance(lake, DeltaLake)
     lake._folder = tmp_path / "another"
-    with pytest.raises(
-        LakeError, match=r"^the lake \S+/lake cannot be written: Spark does not find the table"
-    ):
+    said = r"^the lake \S+/lake cannot be used: Spark does not find its table"
+    with pytest.raises(LakeError, match=said):
         lake.ensure_writable()
+    with pytest.raises(LakeError, match=f"{said} runs"):
+        lake.runs()
 
 
 def test_of_many_names_eight_are_shown_and_the_rest_counted() -> None:
