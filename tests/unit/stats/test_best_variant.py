@@ -38,6 +38,10 @@ def test_no_probability_is_above_1():
     won, tried = np.array([[174, 25, 16], [38, 149, 34]]), np.array([[292, 253, 217], [288, 238, 202]])
     best = best_proportion(won, tried, prior=BetaPrior(2, 30))[0]
     assert best.max() == 1.0
+    rows = ([23, -18], [0.7, 2.2], 2.5), ([20, 49], [1.8, 0.4], 0.9), ([-62, 31], [0.6, 1.6], 2.2)
+    for effect, own, shared in rows:
+        best = best_effect([effect], [own], [[shared, shared]], prior=FLAT)[0]
+        assert best.max() <= 1.0
 
 
 def test_order_of_variants_and_bad_rows():
