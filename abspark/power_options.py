@@ -132,6 +132,8 @@ def _check(options: dict[str, Any]) -> None:
         ({"effect", "margin"} <= given, "--effect and --margin ask different questions: give one"),
         ({"effect", "direction"} <= given, "--effect has its own sign: leave out --direction"),
         ({"margin", "sides"} <= given, "--margin is one-sided at alpha / 2: leave out --sides"),
+        ("margin" in given and options["comparisons"] != 1,
+         "--margin is of a guardrail, whose alpha is not split: leave out --comparisons"),
         (options["window_days"] != 0 and "units_per_day" not in given, "--window-days needs --units-per-day"),
         (options["window_days"] < 0, "--window-days must not be below 0"),
         (options["effect"] == 0, "--effect must not be 0"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from abspark.stats.moments import Floats
+
+ROUNDING: Final = 1e-9
+"""Two errors that differ by less of themselves are the same: of arms of one size rounding alone would say which."""
 
 
 class Arm(NamedTuple):
@@ -45,7 +48,7 @@ def beside_no_variance(control: Arm, treatment: Arm) -> tuple[Arm, Arm]:
 
     common = {name: pooled(name) for name in ("variance", "mean_variance", "covariance")}
     student = common["variance"] / control.n + common["variance"] / treatment.n
-    larger = (alike[0] != alike[1]) & (student > control.variance + treatment.variance)
+    larger = (alike[0] != alike[1]) & (student > (control.variance + treatment.variance) * (1 + ROUNDING))
 
     def settled(arm: Arm) -> Arm:
         return arm._replace(

@@ -156,7 +156,7 @@ def _best_effect(
         best[:, arm + 1] = np.sum(
             weights * _largest(effect, np.broadcast_to(spread, effect.shape), arm, panels[1]), axis=1
         )
-    return best
+    return np.minimum(best, 1.0)
 
 
 def _largest(effect: Floats, spread: Floats, arm: int, panels: int) -> Floats:

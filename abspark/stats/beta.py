@@ -184,4 +184,4 @@ def probability_best(arms: Beta) -> Floats:
     for arm in range(arms.a.shape[1]):
         others = np.prod(np.delete(below, arm, axis=1), axis=1)
         best[:, arm] = np.sum(weights * density[:, arm] * others, axis=1)
-    return best
+    return np.minimum(best, 1.0)

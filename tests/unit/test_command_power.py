@@ -218,6 +218,7 @@ def test_the_table_shows_the_same() -> None:
         ((*RATE, "--effect", "0.1", "--margin", "0.1"), "ask different questions"),
         ((*RATE, "--effect", "0.1", "--direction", "decrease"), "leave out --direction"),
         ((*RATE, "--margin", "0.1", "--sides", "1"), "leave out --sides"),
+        ((*RATE, "--margin", "0.1", "--comparisons", "3"), "leave out --comparisons"),
         ((*RATE, "--effect", "0.1", "--units", "9000", "--power", "0.9"), "leave out --power"),
         ((*RATE, "--effect", "0.1", "--window-days", "7"), "--window-days needs --units-per-day"),
         ((*RATE, "--effect", "0"), "--effect must not be 0"),

@@ -34,6 +34,16 @@ def test_three_proportions_of_different_sizes_by_independent_integration():
     assert best.sum() == pytest.approx(1.0, abs=1e-12)
 
 
+def test_no_probability_is_above_1():
+    won, tried = np.array([[174, 25, 16], [38, 149, 34]]), np.array([[292, 253, 217], [288, 238, 202]])
+    best = best_proportion(won, tried, prior=BetaPrior(2, 30))[0]
+    assert best.max() == 1.0
+    rows = ([23, -18], [0.7, 2.2], 2.5), ([20, 49], [1.8, 0.4], 0.9), ([-62, 31], [0.6, 1.6], 2.2)
+    for effect, own, shared in rows:
+        best = best_effect([effect], [own], [[shared, shared]], prior=FLAT)[0]
+        assert best.max() <= 1.0
+
+
 def test_order_of_variants_and_bad_rows():
     won, tried = np.array([[5, 9, 7, 2], [1, 9, 1, 1]]), np.array([[50, 50, 60, 20], [5, 5, 5, 5]])
     best, reason = best_proportion(won, tried, prior=BetaPrior())

@@ -44,6 +44,19 @@ def test_arms_of_one_size_keep_their_own_variances() -> None:
     assert_allclose(effect_of(few, NOBODY).variance, few.var(ddof=1) / 40, rtol=1e-12)
 
 
+def test_rounding_does_not_choose_the_variance_of_arms_of_one_size() -> None:
+    """Both make the same error of the effect, so rounding could take either for the larger: one time in five."""
+    values, before = np.random.default_rng(1).random((2, 200, 10))
+    alike = np.full((200, 10), 0.3)
+    control, treatment = (
+        Moments.from_samples(values, pre_num=before),
+        Moments.from_samples(alike, pre_num=before[::-1]),
+    )
+    effect = cuped_mean_effect(control, treatment)
+    own = (effect.theta[:, None] * before[::-1]).var(axis=1, ddof=1) / 10
+    assert_allclose(effect.treatment.variance, own, rtol=1e-9)
+
+
 def test_beside_many_units_all_alike_the_few_keep_their_own_variance() -> None:
     """A control in which nobody can have the metric takes nothing off the error of those who can."""
     few = PAID[:40]
