@@ -111,6 +111,9 @@ class _WithoutSpark:
             known = latest.get(row["run_id"])
             if known is None or _recorded(row) > _recorded(known):
                 latest[row["run_id"]] = row
+        heads = {row["run_id"] for row in self._commits.values()}
+        if lost := sorted(heads - latest.keys()):
+            raise not_whole(self.location, lost[0], "the table runs has no record of it")
         return in_order(RUNS.name, list(latest.values()))
 
     def first_exposures(self, experiment: str) -> Rows:
@@ -171,11 +174,15 @@ def _require_rows(table: str, rows: Rows, heads: Mapping[str, str], location: st
         LakeError: A committed experiment has no row.
     """
     if lost := sorted(heads.keys() - {row["experiment_id"] for row in rows}):
-        raise LakeError(
-            f"the lake {location} is not whole: run {heads[lost[0]]} is committed, "
-            f"but the table {table} has no rows of {first_names(lost)}",
-            advice="restore the lake, or copy it again while no run works; else run again",
-        )
+        raise not_whole(location, heads[lost[0]], f"the table {table} has no rows of {first_names(lost)}")
+
+
+def not_whole(location: str, run_id: str, lost: str) -> LakeError:
+    """The error where a lake lacks what a committed run must have written; `lost` says what."""
+    return LakeError(
+        f"the lake {location} is not whole: run {run_id} is committed, but {lost}",
+        advice="restore the lake, or copy it again while no run works; else run again",
+    )
 
 
 def _recorded(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,16 +1,22 @@
-"""Which format the lake in a folder has, told by how it keeps its switch."""
+"""Which format the lake in a folder has, told by how it keeps its switch, and where one of Parquet has a run's rows."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote
 
 from abspark.errors import LakeError
 from abspark.schemas import COMMITS
 
 SWITCH: Final = "commits.json"
 """The file in which a Parquet lake says which runs count."""
+
+
+def run_folder(table: Path, run_id: str) -> Path:
+    """The folder of a run in that of a table of a Parquet lake, escaped as Spark escapes what file systems mind."""
+    return table / f"run_id={quote(run_id, safe=' !$&(),;@~+-._')}"
 
 
 def require_format(folder: Path, location: str, wanted: Literal["delta", "parquet"]) -> None:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -21,7 +20,7 @@ from abspark.local_frame import local_frame
 from abspark.schemas import COMMITS, RUNNING_AT_MOST
 from abspark.storage.lake import Commit, Lake, Pruned
 from abspark.storage.lake_faults import as_lake_error, require_writable
-from abspark.storage.lake_format import SWITCH, require_format
+from abspark.storage.lake_format import SWITCH, require_format, run_folder
 from abspark.storage.lock import machine_lock
 from abspark.storage.places import as_written, local_path
 from abspark.storage.prune_plan import CommittedRun
@@ -133,7 +132,7 @@ class ParquetLake(Lake):
         if table is COMMITS:
             return self._commits_frame()
         base = self._root / table.name
-        wanted = base.glob("run_id=*") if run_ids is None else (_run_folder(base, run) for run in run_ids)
+        wanted = base.glob("run_id=*") if run_ids is None else (run_folder(base, run) for run in run_ids)
         folders = [as_written(_on_disk(folder)) for folder in wanted if folder.is_dir()]
         if not folders:
             return local_frame(self.spark, [], table.ddl)
@@ -150,7 +149,7 @@ class ParquetLake(Lake):
     def _delete(self, table: Table, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
             try:
-                shutil.rmtree(_run_folder(self._root / table.name, run_id))
+                shutil.rmtree(run_folder(self._root / table.name, run_id))
             except FileNotFoundError:
                 continue  # another prune came first
             except OSError as error:
@@ -162,11 +161,6 @@ class ParquetLake(Lake):
 def _on_disk(path: Path) -> str:
     """How Spark names a path on this machine; unlike in a URI, no character is escaped."""
     return f"file:{path}"
-
-
-def _run_folder(base: Path, run_id: str) -> Path:
-    """The folder of a run, escaped as Spark escapes the characters that file systems mind."""
-    return base / f"run_id={quote(run_id, safe=' !$&(),;@~+-._')}"
 
 
 def _instant(text: str | None) -> datetime | None:

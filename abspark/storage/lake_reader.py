@@ -15,7 +15,7 @@ from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError
 from abspark.schemas import ASSIGNMENTS, COMMITS, LOOKS, RUNS, TABLES
 from abspark.storage.commits_record import whole_commits
-from abspark.storage.lake_format import SWITCH, require_format
+from abspark.storage.lake_format import SWITCH, require_format, run_folder
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -30,10 +30,12 @@ _ALWAYS: Final = ("moments", "results", "health", "decisions")
 class LakeReader:
     """The rows that runs have written, by run; which of them count is said by `commits`.
 
-    `open_dataset` gives a table's files, or None where the table is not there yet.
+    `open_dataset` gives a table's files, of some runs at least (None: of all), or None where there are none yet.
     """
 
-    def __init__(self, location: str, open_dataset: Callable[[str], Dataset | None]) -> None:
+    def __init__(
+        self, location: str, open_dataset: Callable[[str, Sequence[str] | None], Dataset | None]
+    ) -> None:
         self.location = location
         self._open = open_dataset
 
@@ -57,7 +59,7 @@ class LakeReader:
         """Units by variant and day (UTC) of their first exposure, excluded ones too; counted batch by batch."""
         import pyarrow.compute as pc
 
-        dataset = self._dataset(ASSIGNMENTS.name)
+        dataset = self._dataset(ASSIGNMENTS.name, [run_id])
         if dataset is None:
             return []
         chosen = (pc.field("run_id") == run_id) & (pc.field("experiment_id") == experiment)
@@ -81,9 +83,9 @@ class LakeReader:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        dataset = self._dataset(table)
+        dataset = self._dataset(table, run_ids)
         if dataset is None:
-            if run_ids and table in _ALWAYS:
+            if run_ids and table in _ALWAYS and self._dataset(table, None) is None:
                 raise self._unreadable(table, f"run {run_ids[0]} is committed, but its table is not there")
             return []
         chosen = None
@@ -97,9 +99,9 @@ class LakeReader:
             raise self._unreadable(table, error) from None
         return [{name: row.get(name) for name in TABLES[table].names} for row in found]
 
-    def _dataset(self, table: str) -> Dataset | None:
+    def _dataset(self, table: str, run_ids: Sequence[str] | None) -> Dataset | None:
         try:
-            return self._open(table)
+            return self._open(table, run_ids)
         except _faults() as error:
             raise self._unreadable(table, error) from None
 
@@ -136,10 +138,10 @@ def open_reader(config: LakeConfig) -> LakeReader | None:
         return None
     require_format(root, config.path, config.format)
     if config.format == "parquet":
-        return LakeReader(config.path, lambda table: _parquet(root, table))
+        return LakeReader(config.path, lambda table, runs: _parquet(root, table, runs))
     if find_spec("deltalake") is None or not found_by_delta_rs(root) or not _all_readable(root):
         return None
-    return LakeReader(config.path, lambda table: _delta(root, table))
+    return LakeReader(config.path, lambda table, _: _delta(root, table))
 
 
 def delta_commits(location: str) -> list[dict[str, Any]] | None:
@@ -173,7 +175,7 @@ def _delta_rows(
     from deltalake.exceptions import DeltaProtocolError
 
     try:
-        return rows(LakeReader(location, lambda table: _delta(root, table)))
+        return rows(LakeReader(location, lambda table, _: _delta(root, table)))
     except (LakeError, DeltaProtocolError):
         return None
 
@@ -230,15 +232,17 @@ def _all_readable(root: Path) -> bool:
     return True
 
 
-def _parquet(root: Path, table: str) -> Dataset | None:
+def _parquet(root: Path, table: str, run_ids: Sequence[str] | None) -> Dataset | None:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
     if table == COMMITS.name:
         return _switch(root)
     folder = root / table
+    # those of other runs may go meanwhile, by a prune
+    wanted = folder.glob("run_id=*") if run_ids is None else (run_folder(folder, run) for run in set(run_ids))
     # the first file says which columns there are: the newest run's, as older versions know fewer
-    files = sorted((str(file) for file in folder.glob("run_id=*/*.parquet")), reverse=True)
+    files = sorted((str(file) for run in wanted for file in run.glob("*.parquet")), reverse=True)
     if not files:
         return None
     by_run = ds.partitioning(pa.schema([("run_id", pa.string())]), flavor="hive")

@@ -106,6 +106,17 @@ def test_a_lost_table_of_a_committed_run_is_told(reader: LakeReader) -> None:
     assert reader.rows("quantiles", ["r 2"]) == []
 
 
+def test_files_of_other_runs_may_go_while_a_parquet_lake_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "parquet", "assignments", ASSIGNED)
+    listed_but_gone = tmp_path / "assignments" / "run_id=r9" / "part-0.parquet"
+    listed_but_gone.parent.mkdir()
+    listed_but_gone.symlink_to(tmp_path / "pruned")
+    found = open_reader(config(tmp_path, "parquet"))
+    assert found is not None
+    assert len(found.rows("assignments", ["r 2"])) == len(ASSIGNED)
+    assert len(found.first_exposures("r 2", "exp")) == 3
+
+
 @pytest.mark.parametrize("form", ["delta", "parquet"])
 def test_a_lake_that_lost_its_commits_is_not_taken_for_new(tmp_path: Path, form: str) -> None:
     found = open_reader(config(tmp_path, form))
