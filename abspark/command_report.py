@@ -82,7 +82,7 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
             drops=own("drops", name),
             looks=own("looks", name),
             quantiles=own("quantiles", name),
-            exposures=_exposures(tables, name, own("results", name)) if name in commits else [],
+            exposures=tables.first_exposures(name) if name in commits else [],
             decision=next(iter(own("decisions", name)), None),
             run=run_of.get(name),
             commit=commits.get(name),
@@ -91,21 +91,6 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
         )
         for name in experiments
     ]
-
-
-def _exposures(tables: LakeTables, name: str, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Units by day of first exposure.
-
-    Raises:
-        LakeError: There are none, where results are of some.
-    """
-    from abspark.command_tables import not_whole
-
-    found = tables.first_exposures(name)
-    if not found and any(row["n_control"] or row["n_treatment"] for row in results):
-        lost = f"the table assignments has no rows of {name}"
-        raise not_whole(tables.location, tables.commits()[name]["run_id"], lost)
-    return found
 
 
 def _has_changed(project: Project, run: Mapping[str, Any] | None) -> bool:

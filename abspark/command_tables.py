@@ -113,7 +113,7 @@ class _WithoutSpark:
                 latest[row["run_id"]] = row
         heads = {row["run_id"] for row in self._commits.values()}
         if lost := sorted(heads - latest.keys()):
-            raise not_whole(self.location, lost[0], "the table runs has no record of it")
+            raise _not_whole(self.location, lost[0], "the table runs has no record of it")
         return in_order(RUNS.name, list(latest.values()))
 
     def first_exposures(self, experiment: str) -> Rows:
@@ -174,10 +174,10 @@ def _require_rows(table: str, rows: Rows, heads: Mapping[str, str], location: st
         LakeError: A committed experiment has no row.
     """
     if lost := sorted(heads.keys() - {row["experiment_id"] for row in rows}):
-        raise not_whole(location, heads[lost[0]], f"the table {table} has no rows of {first_names(lost)}")
+        raise _not_whole(location, heads[lost[0]], f"the table {table} has no rows of {first_names(lost)}")
 
 
-def not_whole(location: str, run_id: str, lost: str) -> LakeError:
+def _not_whole(location: str, run_id: str, lost: str) -> LakeError:
     """The error where a lake lacks what a committed run must have written; `lost` says what."""
     return LakeError(
         f"the lake {location} is not whole: run {run_id} is committed, but {lost}",

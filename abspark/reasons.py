@@ -16,6 +16,7 @@ RESULTS: Final = {
     "not_finished": "The experiment or its last window has not ended, so there is no verdict yet.",
     "descriptive": "By days since exposure the effect is described, with the interval of a single look; no verdict "
     "is made of it.",
+    "quantile_not_taken": "A quantile is of the last day alone; of the days before there are only units.",
     "below_min_sample_size": "A variant has fewer units than min_sample_size, so there is no verdict yet.",
 }
 """Why a number is undefined, or a row without a verdict: code -> sentence."""

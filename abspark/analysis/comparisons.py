@@ -33,6 +33,8 @@ CUPED: Final = "cuped"
 QUANTILE: Final = "quantile"
 _NO_VALUES: Final[Row] = {"n": 0, "n_clusters": 0, "value": None, "value_low": None, "value_high": None}
 """What stands for a variant without a row of quantiles: it has no values."""
+_UNITS_SEEN: Final = "units_seen"
+"""Beside it: the units of its row of moments."""
 
 _EFFECTS: Final[Mapping[tuple[str, str], Callable[[Moments, Moments], Effect]]] = {
     ("proportion", UNADJUSTED): proportion_effect,
@@ -81,6 +83,11 @@ class Comparison:
     def everyone(self) -> bool:
         """Whether it is of all units, not of a segment value."""
         return self.segment[0] is None
+
+    @property
+    def units_without_quantile(self) -> tuple[int, int]:
+        """Units of control and treatment on the days before the last, on which no quantile was taken; else none."""
+        return self.control_row.get(_UNITS_SEEN, 0), self.treatment_row.get(_UNITS_SEEN, 0)
 
 
 @dataclass(frozen=True)
@@ -192,8 +199,12 @@ def _slices(
         yield from moments.items()
         return
     nothing = {variant.key: _NO_VALUES for variant in experiment.variants}
-    for key in dict.fromkeys([*moments, *own]):
-        yield key, nothing | own.get(key, {})
+    keys = dict.fromkeys([*moments, *own])
+    last = max((day for _, _, day, _ in keys), default=None)
+    for key in keys:
+        before = moments.get(key, {}) if key[2] != last else {}
+        seen = {variant: {**_NO_VALUES, _UNITS_SEEN: row["n"]} for variant, row in before.items()}
+        yield key, nothing | seen | own.get(key, {})
 
 
 def _sliced(rows: Sequence[Row]) -> dict[tuple[str, str], Slices]:

@@ -31,6 +31,7 @@ from abspark.stats.moments import Bools, Floats
 
 NOT_FINISHED: Final = "not_finished"
 DESCRIPTIVE: Final = "descriptive"
+QUANTILE_NOT_TAKEN: Final = "quantile_not_taken"
 _WEAKER: Final = frozenset({DAY_NOT_OVER, LOGS_BEHIND, NOT_A_LOOK})
 """Reasons that say less than that there are too few units."""
 METHODS: Final[Mapping[str, Callable[[Batch, Mapping[str, LookSeries]], Mapping[str, NDArray[Any]]]]] = {
@@ -80,6 +81,7 @@ def analysed(
         return Found([], look_rows({}, looks, experiments), frozenset(), now)
     series = all_looks(batch, looks, now)
     columns = _common(batch) | _by_method(batch, series)
+    columns["reason"] = _reasons(batch, columns["reason"])
     columns["p_adjusted"] = _adjusted(batch, columns["p_value"])
     tests = guardrail_tests(batch, columns["boundary"], now)
     unfinished = _unfinished(batch, now)
@@ -106,7 +108,8 @@ def _since_exposure(
     if batch is None:
         return []
     columns = _common(batch) | fixed_columns(batch) | {"alpha": batch.alpha}
-    columns["reason"] = np.where(columns["reason"] == "", DESCRIPTIVE, columns["reason"])
+    reason = _reasons(batch, columns["reason"])
+    columns["reason"] = np.where(reason == "", DESCRIPTIVE, reason)
     columns["method"], columns["day"] = ["fixed"] * len(batch), [None] * len(batch)
     columns["exposure_day"] = [pair.exposure_day for pair in batch.pairs]
     return _as_rows(columns, len(batch))
@@ -137,6 +140,12 @@ def _by_method(batch: Batch, looks: Mapping[str, LookSeries]) -> dict[str, NDArr
             blank: Any = "" if column == "reason" else np.nan
             columns.setdefault(column, np.full(len(batch), blank, dtype=values.dtype))[mask] = values
     return columns
+
+
+def _reasons(batch: Batch, reason: NDArray[Any]) -> NDArray[np.object_]:
+    """Those of the methods, which see no values where a quantile was not taken."""
+    not_taken = batch.each(lambda pair: any(pair.units_without_quantile))
+    return np.where(not_taken, QUANTILE_NOT_TAKEN, reason.astype(object))
 
 
 def _unfinished(batch: Batch, now: Clock) -> Bools:
@@ -201,6 +210,7 @@ def _common(batch: Batch) -> dict[str, Any]:
     adjusted = batch.each(lambda pair: pair.estimator == CUPED)
     complete = [_complete(pair.control_row) + _complete(pair.treatment_row) for pair in batch.pairs]
     n = batch.units
+    unseen = batch.each(lambda pair: pair.units_without_quantile)
     return {
         "experiment_id": [pair.experiment.id for pair in batch.pairs],
         "metric": [pair.metric.name for pair in batch.pairs],
@@ -213,8 +223,8 @@ def _common(batch: Batch) -> dict[str, Any]:
         "headline": [pair.headline for pair in batch.pairs],
         "role": [pair.role for pair in batch.pairs],
         "control": [pair.experiment.control for pair in batch.pairs],
-        "n_control": control.n.astype(int),
-        "n_treatment": treatment.n.astype(int),
+        "n_control": (control.n + unseen[:, 0]).astype(int),
+        "n_treatment": (treatment.n + unseen[:, 1]).astype(int),
         "mean_control": control.mean,
         "mean_treatment": treatment.mean,
         "mean_control_adjusted": np.where(adjusted, control.adjusted, np.nan),

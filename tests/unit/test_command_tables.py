@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from report_rows import MADE_AT, check, drop, result
+from report_rows import MADE_AT, check, drop
 
 from abspark.cli import cli, invoke
 from abspark.config.starter import write_starter
@@ -137,24 +137,4 @@ def test_a_lake_that_lost_the_records_of_its_runs_has_not_had_none(
     commands.have(**{CONFIGURED: "r2"})
     assert invoke(cli, asked) == 1
     said = "is not whole: run r2 is committed, but the table runs has no record of it"
-    assert said in capsys.readouterr().err
-
-
-def test_a_report_of_results_whose_assignments_are_lost_is_refused(
-    commands: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commands.have(**{CONFIGURED: "r2"})
-    of = {"experiment_id": CONFIGURED, "run_id": "r2"}
-    record = {"run_id": "r2", "status": "committed", "recorded_at": MADE_AT, "finished_at": MADE_AT}
-    lost = {
-        "results": [result(**of)],
-        "decisions": [of | {"decision": "none", "reasons": ["a"]}],
-        "runs": [record],
-    }
-    write_lake(tmp_path / "others", {}, lost)
-    for table in lost:
-        (tmp_path / "others" / table).rename(tmp_path / "lake" / table)
-    asked = ["report", "--conf", str(tmp_path / "conf"), "--env", "here", "--experiment", CONFIGURED]
-    assert invoke(cli, asked) == 1
-    said = f"is not whole: run r2 is committed, but the table assignments has no rows of {CONFIGURED}"
     assert said in capsys.readouterr().err

@@ -11,6 +11,11 @@ from abspark.report.views import Cell, Figure, Heading, Section, TableView
 
 _OTHERS: Final = ("@good", "@warn", "@bad", "@violet")
 _NAMED: Final = 6
+_NONE: Final = "No exposures are recorded."
+_LOST: Final = (
+    "The table assignments has no rows of the run any more, though its results are of some units: it was emptied "
+    "since, or this copy of the lake is not whole."
+)
 
 
 def exposures(data: ReportData) -> Section:
@@ -25,7 +30,10 @@ def exposures(data: ReportData) -> Section:
     totals = {name: sum(n for (_, variant), n in rows.items() if variant == name) for name in variants}
     headings = [Heading("Day", "day"), *(Heading(name, "units", numeric=True) for name in variants)]
     table = TableView("exposures-table", "Units by day of first exposure", headings, cells)
-    context: dict[str, Any] = {"table": table if days else None, "totals": totals, "empty": empty}
+    lost = any(row["n_control"] or row["n_treatment"] for row in data.results)
+    context: dict[str, Any] = {
+        "table": table if days else None, "totals": totals, "empty": empty, "missing": _LOST if lost else _NONE,
+    }  # fmt: skip
     figures = {"exposures": _figure(days, variants, rows, data)} if days else {}
     return Section("exposures", "Who was exposed, and when?", "Exposures", "exposures.html", context, figures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -258,6 +259,20 @@ def test_a_quantile_of_which_no_variant_has_a_value_is_not_left_out() -> None:
     """As no row of quantiles says that it was asked for; all other metrics have rows of no units, too."""
     row = found(QUANTILE, rows(drawn("num")))["b", "unadjusted"]
     assert (row["n_control"], row["n_treatment"], row["effect"], row["reason"]) == (0, 0, None, "n_below_2")
+
+
+def test_no_quantile_is_taken_of_the_days_before_the_last() -> None:
+    """Moments have these days; whether too few units were there on them is no matter of the quantile."""
+    before = [row | {"day": DAY - timedelta(days=1), "n": row["n"] // 2} for row in rows(drawn("num"))]
+    table = [quantile_row("a", 100.0, 96.0, 104.0), quantile_row("b", 110.0, 105.0, 114.0)]
+    chosen = experiment(metrics={"primary": ["m"]})
+    moments = [*before, *rows(drawn("num"))]
+    made = analysed(moments, [chosen], {"m": QUANTILE}, as_of=AFTER, quantiles=table).results
+    columns = ("day", "n_control", "n_treatment", "effect", "significant", "reason")
+    assert [tuple(row[name] for name in columns) for row in made if row["treatment"] == "b"] == [
+        (DAY - timedelta(days=1), 450, 350, None, None, "quantile_not_taken"),
+        (DAY, 900, 700, 10.0, True, None),
+    ]
 
 
 def test_quantiles_of_events_count_units_and_may_be_open_ended() -> None:

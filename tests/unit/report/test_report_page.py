@@ -285,6 +285,15 @@ def test_one_arm_empty() -> None:
     assert "No unit was exposed to treatment" in page_of(report_data(rows, exposures=exposures)).text
 
 
+def test_lost_assignments_are_not_told_as_no_exposures() -> None:
+    lost, none = "The table assignments has no rows of the run any more", "No exposures are recorded."
+    for units, told in ((0, none), (1, lost)):
+        for name in ("n_control", "n_treatment"):
+            rows = [undefined("conversion", **({"n_control": 0, "n_treatment": 0} | {name: units}))]
+            text = page_of(report_data(rows, exposures=[])).text
+            assert [said in text for said in (lost, none)] == [told == lost, told == none]
+
+
 def test_several_treatments_have_a_probability_to_be_best() -> None:
     numbers = {"method": "bayesian", "p_value": None, "p_adjusted": None, "significant": None}
     rows = [
