@@ -49,6 +49,16 @@ _ADVICE: Final = {
 """What to do about a file, where that is not to write it again."""
 
 
+_LOOK: Final = (
+    "look at the source's rows and columns, and at the expressions over them: "
+    "a filter, and where and value of metrics"
+)
+_TWICE: Final = (
+    "a row names it twice, also within an object or by names that differ in case alone: "
+    "write the log with one of them"
+)
+
+
 def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> AbsparkError | None:
     """The error to show instead of Spark's; None where that is not about a source, disk or missing reader.
 
@@ -82,8 +92,7 @@ def as_fault_of(name: str, error: BaseException) -> DataError | None:
         return None
     return DataError(
         f"source {name}: {first_line(error)} ({condition})",
-        advice="look at the source's rows and columns, and at the expressions over them: a filter, and where and value "
-        "of metrics",
+        advice=_TWICE if condition == "COLUMN_ALREADY_EXISTS" else _LOOK,
     )
 
 

@@ -233,6 +233,7 @@ def test_keys_that_differ_in_case_stop_only_the_experiments_that_read_them(
     assert invoke(cli, tiny.command("run", "--as-of", AS_OF)) == 1
     told = capsys.readouterr().err
     assert "banner: source visits: The column `user` already exists." in told
+    assert "a row names it twice, also within an object or by names that differ in case alone" in told
     assert list(heads(SparkSession.active(), tiny.load())) == ["button"]
 
 
