@@ -108,8 +108,7 @@ def _since_exposure(
     if batch is None:
         return []
     columns = _common(batch) | fixed_columns(batch) | {"alpha": batch.alpha}
-    reason = _reasons(batch, columns["reason"])
-    columns["reason"] = np.where(reason == "", DESCRIPTIVE, reason)
+    columns["reason"] = np.where(columns["reason"] == "", DESCRIPTIVE, columns["reason"])
     columns["method"], columns["day"] = ["fixed"] * len(batch), [None] * len(batch)
     columns["exposure_day"] = [pair.exposure_day for pair in batch.pairs]
     return _as_rows(columns, len(batch))

@@ -198,10 +198,8 @@ def _at_stopping(found: _Layers, z: Floats, error: Floats) -> list[Floats]:
         at = np.arange(len(layers)), np.maximum(stop, 0)
         found_there = estimates_at_stopping(z[layers][at], error[layers][at], stopped_at=stop, looks=looks)
         stopped = [found.pairs[layer] for layer in layers]
-        turn, furthest = (
-            _each(stopped, lambda pair: pair.direction),
-            _furthest(_each(stopped, lambda pair: pair.binary)),
-        )
+        turn = _each(stopped, lambda pair: pair.direction)
+        furthest = _furthest(_each(stopped, lambda pair: pair.binary))
         ends = np.clip([found_there.low * turn, found_there.high * turn], -furthest, furthest)
         values = (found_there.p_value, found_there.effect * turn, np.fmin(*ends), np.fmax(*ends))
         since = np.arange(z.shape[1]) >= np.where(stop < 0, z.shape[1], stop)[:, None]
