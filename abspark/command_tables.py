@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from abspark.command_common import require_pyspark, session
-from abspark.errors import LakeError, UsageError, no_committed_run
+from abspark.errors import UsageError, no_committed_run
 from abspark.naming import first_names
 from abspark.report.order import in_order
-from abspark.schemas import COMMITS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.schemas import COMMITS, DROPS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.whole_tables import require_drops, require_records, require_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from abspark.storage import LakeReader
 
 Rows = list[dict[str, Any]]
-_EVERY_EXPERIMENT: Final = ("results", "health", "decisions")
-"""Tables of which every committed experiment has rows, also one without units."""
 
 
 class LakeTables(Protocol):
@@ -101,8 +101,10 @@ class _WithoutSpark:
         heads = {name: row["run_id"] for name, row in self._commits.items() if name in experiments}
         found = self._reader.rows(table, sorted(set(heads.values())), [*heads, NO_EXPERIMENT])
         counted = [row for row in found if _counts(row, heads)]
-        if table in _EVERY_EXPERIMENT:
-            _require_rows(table, counted, heads, self.location)
+        require_rows(table, counted, heads, self.location)
+        if table == DROPS.name:
+            every = partial(self._reader.rows, table)
+            require_drops(counted, heads.values(), self.location, runs=self.runs, drops=every)
         return in_order(table, counted)
 
     def runs(self) -> Rows:
@@ -111,9 +113,8 @@ class _WithoutSpark:
             known = latest.get(row["run_id"])
             if known is None or _recorded(row) > _recorded(known):
                 latest[row["run_id"]] = row
-        heads = {row["run_id"] for row in self._commits.values()}
-        if lost := sorted(heads - latest.keys()):
-            raise _not_whole(self.location, lost[0], "the table runs has no record of it")
+        heads = [row["run_id"] for row in self._commits.values()]
+        require_records(list(latest.values()), heads, self.location)
         return in_order(RUNS.name, list(latest.values()))
 
     def first_exposures(self, experiment: str) -> Rows:
@@ -165,24 +166,6 @@ def _counts(row: Mapping[str, Any], heads: Mapping[str, str]) -> bool:
         return row["run_id"] in heads.values()
     head = heads.get(row["experiment_id"])
     return head is not None and head == str(row["run_id"])
-
-
-def _require_rows(table: str, rows: Rows, heads: Mapping[str, str], location: str) -> None:
-    """What a copy of a lake has lost must not read as nothing to show, nor a lost check as one that passed.
-
-    Raises:
-        LakeError: A committed experiment has no row.
-    """
-    if lost := sorted(heads.keys() - {row["experiment_id"] for row in rows}):
-        raise _not_whole(location, heads[lost[0]], f"the table {table} has no rows of {first_names(lost)}")
-
-
-def _not_whole(location: str, run_id: str, lost: str) -> LakeError:
-    """The error where a lake lacks what a committed run must have written; `lost` says what."""
-    return LakeError(
-        f"the lake {location} is not whole: run {run_id} is committed, but {lost}",
-        advice="restore the lake, or copy it again while no run works; else run again",
-    )
 
 
 def _recorded(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -155,12 +155,23 @@ class Lake(ABC):
         Raises:
             UsageError: There is no such table, or its rows belong to no experiment.
         """
+        heads = self.heads()
+        chosen = (
+            heads if experiments is None else {name: heads[name] for name in experiments if name in heads}
+        )
+        return self.counting(table, chosen)
+
+    def counting(self, table: str, heads: Mapping[str, str]) -> DataFrame:
+        """The rows of these experiments' runs, and those that concern no experiment; see `current`.
+
+        Raises:
+            UsageError: There is no such table, or its rows belong to no experiment.
+        """
         if table == RUNS.name:
             raise UsageError("the rows of runs belong to no experiment.", advice="abspark.runs has them all")
         by_run: dict[str, list[str]] = {}
-        for experiment, run_id in self.heads().items():
-            if experiments is None or experiment in experiments:
-                by_run.setdefault(run_id, []).append(experiment)
+        for experiment, run_id in heads.items():
+            by_run.setdefault(run_id, []).append(experiment)
         counts = F.lit("") != ""
         for run_id, own in by_run.items():
             counts |= (F.col("run_id") == run_id) & F.col("experiment_id").isin([*own, NO_EXPERIMENT])

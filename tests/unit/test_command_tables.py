@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from report_rows import MADE_AT, check, drop
+from report_rows import MADE_AT, check, drop, result
 
 from abspark.cli import cli, invoke
 from abspark.config.starter import write_starter
@@ -138,3 +138,37 @@ def test_a_lake_that_lost_the_records_of_its_runs_has_not_had_none(
     assert invoke(cli, asked) == 1
     said = "is not whole: run r2 is committed, but the table runs has no record of it"
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["drops", "report"])
+def test_a_lake_that_lost_its_drops_has_not_kept_every_row(
+    commands: Commands, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another run's row is not this run's, another experiment's is; a run that kept every row it read has none."""
+    commands.have(gone="r1", whole="r3", silent="r4", **{CONFIGURED: "r2"})
+    others = [drop("exposures", "bot", 1, experiment_id="of_the_same_run", run_id="r4")]
+    (tmp_path / "lake" / "drops" / "run_id=r4" / "part-0.parquet").unlink()
+    write_lake(tmp_path / "of_r4", {}, {"drops": others})
+    (tmp_path / "of_r4" / "drops" / "run_id=r4").rename(tmp_path / "lake" / "drops" / "run_id=r4")
+    records = [
+        {
+            "run_id": run,
+            "recorded_at": MADE_AT,
+            "finished_at": MADE_AT,
+            "inputs": [{"source": "raw_events", "rows": 5, "kept": kept}],
+        }
+        for run, kept in (("r1", 3), ("r2", 3), ("r3", 5), ("r4", 3))
+    ]
+    more = {"runs": records, "results": [result(run_id="r2", experiment_id=CONFIGURED)]}
+    write_lake(tmp_path / "others", {}, more)
+    for table in more:
+        (tmp_path / "others" / table).rename(tmp_path / "lake" / table)
+    for run in ("r2", "r3"):
+        (tmp_path / "lake" / "drops" / f"run_id={run}" / "part-0.parquet").unlink()
+    said = "is not whole: run r2 is committed, but the table drops does not say why 2 rows of raw_events do not count"
+    asked = [command, "--conf", str(tmp_path / "conf"), "--env", "here", "--experiment"]
+    assert invoke(cli, [*asked, CONFIGURED]) == 1
+    assert said in capsys.readouterr().err
+    if command == "drops":
+        assert commands.say("drops", "--experiment", "gone") == (0, [("*", "r1")], "")
+        assert commands.say("drops", "--experiment", "whole", "--experiment", "silent") == (0, [], "")
