@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from abspark.report import numbers
 from abspark.report.data import ReportData, Row
@@ -20,15 +20,19 @@ _HEADINGS: Final = (
 )
 
 
+_LOST: Final = (
+    "The table quantiles has no rows of the run any more, though its results have effects on some: it was emptied "
+    "since, or this copy of the lake is not whole."
+)
 _GAP: Final = 0.8
 """Of the room between two quantiles, the share that stays free."""
 _MARGIN: Final = 0.08
 
 
 def distribution(data: ReportData) -> Section | None:
-    """A panel per metric that has quantiles of everyone, on their latest day; None without any."""
+    """A panel per metric that has quantiles of everyone, on their latest day; None where there are none to have."""
     rows = [row for row in data.quantiles if row["segment_name"] is None]
-    if not rows:
+    if not rows and not _has_effects(data):
         return None
     panels, of = [], []
     for metric in dict.fromkeys(row["metric"] for row in rows):
@@ -46,14 +50,25 @@ def distribution(data: ReportData) -> Section | None:
             replace(panel, note=f"The values of {kind}.") for panel, kind in zip(panels, of, strict=True)
         ]
     chooser = Chooser("distribution", "Metric", "Quantiles", _HEADINGS, panels, ("quantiles",))
+    context: dict[str, Any] = {"of": " or ".join(kinds), "missing": "" if rows else _LOST}
     return Section(
         "distribution",
         "How are the values distributed?",
         "Distribution",
         "distribution.html",
-        {"of": " or ".join(kinds)},
+        context,
         {},
-        (chooser,),
+        (chooser,) if rows else (),
+    )
+
+
+def _has_effects(data: ReportData) -> bool:
+    """Whether any effect is known of a metric that is a quantile: it was made from the arms' quantiles."""
+    return any(
+        row["effect"] is not None
+        and row["metric"] in data.metrics
+        and data.metrics[row["metric"]].form == "quantile"
+        for row in data.results
     )
 
 

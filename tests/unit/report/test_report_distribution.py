@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from page_reader import Page
-from report_rows import metric, quantile_rows, report_data, result
+from report_rows import metric, quantile_rows, report_data, result, undefined
 
 from abspark.report.data import ReportData
 from abspark.report.page import experiment_page
@@ -64,3 +64,22 @@ def test_the_scale_is_that_of_the_intervals() -> None:
     assert drawn(rows)["layout"]["yaxis"]["range"] == pytest.approx([93, 107.5])
     alone = [row | {"value": 0.0, "value_low": None, "value_high": None} for row in rows]
     assert drawn(alone)["layout"]["yaxis"]["range"] == pytest.approx([-0.08, 0.08])
+
+
+def test_lost_quantiles_are_not_told_as_none() -> None:
+    known = {
+        "load_ms": metric("load_ms", kind="quantile", value="ms", quantile=0.9),
+        "other": metric("other"),
+    }
+    lost, title = "The table quantiles has no rows of the run any more", "How are the values distributed?"
+    effects = [result("load_ms"), result("other")]
+    assert lost in page_of(report_data(effects, metrics=known)).text
+    for rows, quantiles in (
+        (effects[1:], []),
+        ([undefined("load_ms", "n_below_2")], []),
+        ([result("unknown")], []),
+        (effects, quantile_rows()),
+    ):
+        page = page_of(report_data(rows, metrics=known, quantiles=quantiles))
+        assert lost not in page.text
+        assert (title in page.text) == bool(quantiles)
