@@ -102,7 +102,8 @@ def run(
         if fail_on_health:
             from abspark import queries
 
-            require_health(queries.rows(spark, project, "health", experiments=tuple(outcome.experiments)))
+            heads = dict.fromkeys(outcome.experiments, outcome.run_id)
+            require_health(queries.rows_of(runner.lake_of(spark, project), project, "health", heads))
 
 
 def _reader(table: str, help_text: str) -> None:
@@ -198,8 +199,9 @@ def runs(conf: Path, env: str, form: Format) -> None:
     from abspark.config import load_project
 
     with open_tables(load_project(conf, env)) as tables:
+        heads = {name: row["run_id"] for name, row in tables.commits().items()}
         rows = tables.runs()
-    show("runs", rows, form)
+    show("runs", rows, form, heads=heads)
 
 
 @cli.command()

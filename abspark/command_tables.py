@@ -13,7 +13,7 @@ from abspark.command_common import require_pyspark, session
 from abspark.errors import UsageError, no_committed_run
 from abspark.naming import first_names
 from abspark.report.order import in_order
-from abspark.schemas import COMMITS, DROPS, NO_EXPERIMENT, RUNS, TABLES
+from abspark.schemas import DROPS, NO_EXPERIMENT, RUNS, TABLES
 from abspark.whole_tables import require_drops, require_records, require_rows
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class _WithoutSpark:
     def rows(self, table: str, experiments: Sequence[str]) -> Rows:
         if table not in TABLES:
             return []
-        heads = {name: row["run_id"] for name, row in self._commits.items() if name in experiments}
+        heads = _heads(self._commits, experiments)
         found = self._reader.rows(table, sorted(set(heads.values())), [*heads, NO_EXPERIMENT])
         counted = [row for row in found if _counts(row, heads)]
         require_rows(table, counted, heads, self.location)
@@ -124,25 +124,24 @@ class _WithoutSpark:
 
 class _WithSpark:
     def __init__(self, spark: SparkSession, project: Project) -> None:
+        from abspark.queries import plain_rows
         from abspark.runner import lake_of
 
         self._lake = lake_of(spark, project)
         self.location = self._lake.location
         self._spark = spark
         self._project = project
+        self._commits = {row["experiment_id"]: row for row in plain_rows(self._lake.committed())}
 
     def commits(self) -> dict[str, dict[str, Any]]:
-        from abspark.queries import plain_rows
-
-        found = plain_rows(self._lake.current(COMMITS.name))
-        return {row["experiment_id"]: row for row in found}
+        return self._commits
 
     def rows(self, table: str, experiments: Sequence[str]) -> Rows:
         from abspark import queries
 
         if table not in TABLES or not experiments:
             return []
-        return queries.rows(self._spark, self._project, table, experiments=experiments)
+        return queries.rows_of(self._lake, self._project, table, _heads(self._commits, experiments))
 
     def runs(self) -> Rows:
         from abspark import queries
@@ -152,12 +151,15 @@ class _WithSpark:
     def first_exposures(self, experiment: str) -> Rows:
         from pyspark.sql import functions as F
 
-        from abspark import queries
-
-        frame = queries.frame(self._spark, self._project, "assignments", experiments=(experiment,))
+        frame = self._lake.counting("assignments", _heads(self._commits, [experiment]))
         day = F.to_date("first_exposure_at").alias("day")
         counted = frame.groupBy("variant", day).agg(F.count("*").alias("units"))
         return [row.asDict() for row in counted.orderBy("day", "variant").collect()]
+
+
+def _heads(commits: Mapping[str, Mapping[str, Any]], experiments: Sequence[str]) -> dict[str, str]:
+    """The runs of some experiments that were committed when the lake was opened: all tables are read of the same."""
+    return {name: commits[name]["run_id"] for name in experiments if name in commits}
 
 
 def _counts(row: Mapping[str, Any], heads: Mapping[str, str]) -> bool:

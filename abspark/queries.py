@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -39,7 +39,11 @@ def rows(spark: SparkSession, project: Project, table: str, *, experiments: Sequ
         LakeError: A committed run must have left rows that are not there.
     """
     lake = lake_of(spark, project)
-    heads = _heads(lake, project, experiments)
+    return rows_of(lake, project, table, _heads(lake, project, experiments))
+
+
+def rows_of(lake: Lake, project: Project, table: str, heads: Mapping[str, str]) -> TableRows:
+    """As `rows`, of these experiments' runs: who reads several tables gets all of the same runs."""
     found = plain_rows(lake.counting(table, heads))
     require_rows(table, found, heads, lake.location)
     if table == DROPS.name:

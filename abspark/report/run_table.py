@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -27,12 +27,24 @@ _RUNNING_NOTE: Final = (
     "killed run left does not count"
 )
 
+_SILENT_NOTE: Final = (
+    "has committed, so its rows count, though its record still says running: it ends in a moment, or was killed "
+    "before it could say so"
+)
 
-def show_runs(rows: Sequence[Row], out: TextIO, *, now: datetime | None = None) -> None:
-    """Runs, newest first, and below them why experiments of the newest failed; what does not fit is left out."""
+
+def show_runs(
+    rows: Sequence[Row], out: TextIO, *, heads: Mapping[str, str] | None = None, now: datetime | None = None
+) -> None:
+    """Runs, newest first, and below them why experiments of the newest failed; what does not fit is left out.
+
+    `heads`, the committed run of each experiment, tell of a run that was killed once it had committed.
+    """
     from rich.markup import escape
 
     now = now or datetime.now(UTC)
+    silent = [row["run_id"] for row in rows if _committed_silently(row, heads or {})]
+    rows = [_as_committed(row, heads or {}) if row["run_id"] in silent else row for row in rows]
     columns = width(out)
     shown = [name for name, least in (("seconds", NARROW), ("data", _WIDE)) if columns >= least]
     table = new_table()
@@ -55,7 +67,18 @@ def show_runs(rows: Sequence[Row], out: TextIO, *, now: datetime | None = None) 
         table.add_row(escape(run), told, *costs, escape(_outcomes(row, ended)))
     show_table("runs", table, out)
     notes = [note for ended, note in (("running", _RUNNING_NOTE), (LOST, _LOST_NOTE)) if ended in fates]
-    show_notes([*_failures(rows), *notes], out)
+    show_notes([*_failures(rows), *(f"{run_id}: {_SILENT_NOTE}" for run_id in silent), *notes], out)
+
+
+def _committed_silently(row: Row, heads: Mapping[str, str]) -> bool:
+    return row["status"] == "running" and row["run_id"] in heads.values()
+
+
+def _as_committed(row: Row, heads: Mapping[str, str]) -> Row:
+    """The record as its run would have written it, had it lived; an experiment that does not count had failed."""
+    counts = {name for name, run_id in heads.items() if run_id == row["run_id"]}
+    outcomes = {name: "committed" if name in counts else LOST for name in row["experiments"] or {}}
+    return {**row, "status": "committed", "experiments": outcomes}
 
 
 def fate(row: Row, rows: Sequence[Row], now: datetime) -> str:

@@ -143,6 +143,15 @@ class Lake(ABC):
         """
         return {commit.experiment_id: commit.run_id for commit in self._whole_commits()}
 
+    def committed(self) -> DataFrame:
+        """The rows of `commits`, all of them.
+
+        Raises:
+            LakeError: There is none, and a run is on record as committed.
+        """
+        self._whole_commits()
+        return self._read(COMMITS, None)
+
     def _whole_commits(self) -> tuple[CommittedRun, ...]:
         return whole_commits(self.commits, self._run_rows, self.location)
 

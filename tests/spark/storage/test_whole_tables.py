@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from storage_samples import NOON, write_drops
 
-from abspark import queries
+from abspark import command_tables, queries, storage
 from abspark.config import Project, load_project
 from abspark.config.starter import write_starter
 from abspark.errors import LakeError
@@ -70,3 +71,31 @@ def test_decisions_that_are_lost(spark: SparkSession, project: Project) -> None:
     ):
         queries.rows(spark, project, "decisions", experiments=["another"])
     assert queries.frame(spark, project, "decisions", experiments=["another"]).count() == 0
+
+
+def test_tables_that_are_read_through_spark_are_of_one_run(
+    spark: SparkSession, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a lake in a catalog: what another run commits meanwhile is seen by who opens the lake afterwards."""
+    monkeypatch.setattr(storage, "open_reader", lambda _: None)
+    monkeypatch.setattr(command_tables, "session", lambda _: nullcontext(spark))
+    lake = lake_of(spark, project)
+    for run_id in ("r1", "r2"):
+        record(spark, project, run_id, rows=1, kept=1)
+        write_drops(lake, run_id, MINE)
+        exposed = {"experiment_id": MINE, "variant": run_id, "first_exposure_at": NOON}
+        lake.append_rows("assignments", [exposed | {"run_id": run_id}])
+        lake.append_rows("decisions", [{"run_id": run_id, "experiment_id": MINE, "decision": "ship"}])
+
+    def runs_read(tables: command_tables.LakeTables) -> set[str]:
+        rows = [row for table in ("drops", "decisions") for row in tables.rows(table, [MINE])]
+        found = {row["run_id"] for row in [*rows, *tables.commits().values()]}
+        return found | {row["variant"] for row in tables.first_exposures(MINE)}
+
+    lake.commit("r1", {MINE: None})
+    with command_tables.open_tables(project) as tables:
+        lake.commit("r2", {MINE: "r1"})
+        assert runs_read(tables) == {"r1"}
+        assert tables.rows("decisions", ["unknown"]) == []
+    with command_tables.open_tables(project) as tables:
+        assert runs_read(tables) == {"r2"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -395,6 +396,24 @@ def test_a_run_that_says_nothing_for_a_day_is_lost() -> None:
     killed = run_of(2, "running", {"a": "running"})
     assert fates(killed, after_hours=25) == ["running"]
     assert fates(killed, after_hours=27) == ["lost"]
+
+
+def test_a_run_that_was_killed_once_it_had_committed_counts() -> None:
+    """Its record says running for ever; what of it counts is what commits says."""
+    killed = run_of(1, "running", {"a": "running", "b": "running", "c": "running"})
+    rows, out = [run_of(2, "committed", {"b": "committed"}), killed], io.StringIO()
+    run_table.show_runs(rows, out, heads={"a": "run-1", "b": "run-2"}, now=MADE_AT + timedelta(hours=30))
+    table, notes = out.getvalue().split("·", 1)
+    status = [line.split()[1:] for line in table.splitlines() if "run-1" in line]
+    assert [words[0] for words in status] == ["committed"]
+    assert re.findall(r"[abc]: lost", table) == ["b: lost", "c: lost"]
+    assert "run-1: has committed, so its rows count, though its record" in " ".join(notes.split())
+    assert "abspark prune removes them" not in notes
+    assert killed["status"] == "running"
+    out = io.StringIO()
+    run_table.show_runs(rows, out, heads={"a": "run-0", "b": "run-2"}, now=MADE_AT + timedelta(hours=30))
+    assert "has committed, so" not in out.getvalue()
+    assert "abspark prune removes them" in " ".join(out.getvalue().split())
 
 
 def test_why_experiments_failed_stands_below_the_runs_once() -> None:
