@@ -23,6 +23,9 @@ from abspark.errors import UsageError
 
 MAX_NAME_LENGTH: Final = 500
 MAX_DURATION: Final = timedelta(days=3650)
+FIRST_INSTANT: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LAST_INSTANT: Final = datetime(9899, 12, 31, tzinfo=UTC)
+"""Between these any instant may be moved by some durations, and is a time of the calendar still."""
 MIN_KEY_LENGTH: Final = 32
 """Characters of a secret: 128 random bits in hexadecimal."""
 DURATION_FORM: Final = "a duration of days, hours, minutes and seconds such as 7d, 12h, 30m, 90s or 1d12h"
@@ -77,7 +80,7 @@ def parse_instant(value: Any) -> datetime:
     """An ISO time with offset as an aware datetime in UTC.
 
     Raises:
-        ValueError: another form, no offset, a date alone, or an impossible date.
+        ValueError: another form, no offset, a date alone, an impossible date, or one before 1900 or after 9899.
     """
     if isinstance(value, datetime):
         text = value.isoformat()
@@ -90,9 +93,12 @@ def parse_instant(value: Any) -> datetime:
     if match["offset"] is None:
         raise ValueError("state the time and the offset, e.g. 2026-10-01T00:00:00Z")
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        found = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is no time of the calendar") from None
+    if not FIRST_INSTANT <= found <= LAST_INSTANT:
+        raise ValueError("must lie between 1900 and 9899; what has no end yet may have 2099-12-31T00:00:00Z")
+    return found
 
 
 def given_instant(name: str, value: Any) -> datetime | None:

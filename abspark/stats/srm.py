@@ -1,9 +1,9 @@
 """Sample ratio mismatch: do the variants' counts fit the shares they were configured to get?
 
 Counts and expected weights have shape (r, v): a row is one experiment (or slice), a column one variant; or
-(r, periods, v) where the weights changed. Rows with fewer variants are filled up with a weight of NaN, rows
-with fewer periods with periods of no units. A configured variant that nobody saw stands there with count 0:
-leaving it out would hide the worst mismatch there is.
+(r, periods, v) where the weights changed, of which periods of the same shares are one. Rows with fewer variants are
+filled up with a weight of NaN, rows with fewer periods with periods of no units. A configured variant that nobody saw
+stands there with count 0: leaving it out would hide the worst mismatch there is.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ TIE: Final = 1e-9
 _BLOCK: Final = 4_000_000
 _PLAIN: Final = 2
 _TWO: Final = 2
+_SAME_SHARE: Final = 1e-12
+"""Shares of the same weights, in whatever unit these are, differ by rounding alone."""
 _NO_SPREAD: Final = 1e-12
 """Eigenvalues up to this are rounding of 0."""
 
@@ -94,6 +96,7 @@ def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") ->
     whole = weight.sum(axis=2, keepdims=True)
     share = np.divide(weight, whole, out=np.zeros_like(weight), where=whole > 0)
     counted = np.all(seen >= 0, axis=(1, 2))
+    seen = _by_shares(seen, share)
     units = np.where(counted[:, None], seen.sum(axis=2), 0.0)
     expected = np.einsum("rp,rpv->rv", units, share)
     total, found = units.sum(axis=1), seen.sum(axis=1)
@@ -117,6 +120,17 @@ def srm(counts: ArrayLike, weights: ArrayLike, *, method: SrmMethod = "auto") ->
     impossible = reason == reasons.UNITS_WHERE_NONE_EXPECTED
     statistic[impossible], p[impossible] = np.inf, 0.0
     return SrmResult(statistic, dof, p, np.where(present.any(axis=1), expected, np.nan), exact, reason)
+
+
+def _by_shares(seen: Floats, share: Floats) -> Floats:
+    """The counts, those of periods of the same shares all in the first of them: another salt or traffic is no other."""
+    found = seen.copy()
+    for later in range(1, seen.shape[1]):
+        for first in range(later):
+            same = (np.abs(share[:, later] - share[:, first]) <= _SAME_SHARE).all(axis=1)
+            found[same, first] += found[same, later]
+            found[same, later] = 0.0
+    return found
 
 
 def _chi_square(seen: Floats, expected: Floats, units: Floats, share: Floats) -> tuple[Floats, Floats]:

@@ -53,6 +53,13 @@ EXPERIMENT_FAULTS = [
         [":4 start = 2026-02-31T00:00:00Z: is no time of the calendar"],
     ),
     (
+        "end: 2026-03-15T00:00:00Z", "end: 9999-12-31T00:00:00Z",
+        [
+            ":5 end = 9999-12-31T00:00:00Z: must lie between 1900 and 9899; what has no end yet may have "
+            "2099-12-31T00:00:00Z"
+        ],
+    ),
+    (
         "start: 2026-03-01T00:00:00Z", "start: 2026-03-15T00:00:00Z",
         [":5 end = 2026-03-15T00:00:00Z: is not after start [an instant after start]"],
     ),

@@ -80,6 +80,9 @@ def test_instants(text: str, instant: datetime) -> None:
         (1759276800, "must be an ISO time with its offset"),
         ("2026-13-01T00:00:00Z", "is no time of the calendar"),
         ("0001-01-01T00:00:00+01:00", "is no time of the calendar"),
+        ("1900-01-01T00:59:59+01:00", "must lie between 1900 and 9899"),
+        ("9899-12-31T00:00:01Z", "must lie between 1900 and 9899"),
+        ("9999-12-31T23:59:59Z", "what has no end yet may have 2099-12-31T00:00:00Z"),
     ],
 )
 def test_other_instants_are_refused(text: object, message: str) -> None:

@@ -132,6 +132,24 @@ def test_periods_of_the_same_shares_are_one() -> None:
     assert_allclose(srm([few], [[share] * 2]).p_value, srm(few.sum(axis=0), share).p_value)
 
 
+@pytest.mark.parametrize("counts", [[[500, 10], [485, 14]], [[500, 0], [485, 24]], [[0, 0], [985, 24]]])
+def test_another_salt_or_traffic_leaves_the_tail_exact(counts: list[list[int]]) -> None:
+    """Twice the binomial tail, by scipy: chi-square says 1.1e-5, and would fail segments of sound experiments."""
+    weights = [[0.99, 0.01], [99 / 7, 1 / 7]]
+    whole, split = srm([[985, 24]], [[0.99, 0.01]]), srm([counts], [weights])
+    assert whole.exact.all()
+    assert split.exact.all()
+    assert_allclose(split.p_value, 2 * stats.binom.sf(23, 1009, 0.01))
+    assert_allclose(split.p_value, whole.p_value)
+    assert_allclose(split.expected, whole.expected)
+    apart = srm([[*counts, [1, 1]]], [[*weights, [0.5, 0.5]]])
+    assert not apart.exact.any()
+    again = srm([[counts[0], [1, 1], counts[1]]], [[weights[0], [0.5, 0.5], weights[1]]])
+    assert_allclose(again.p_value, apart.p_value)
+    negative = srm([[[500, -1], [485, 25]]], [weights])
+    assert negative.reason.tolist() == [reasons.NEGATIVE_COUNT]
+
+
 def test_changed_weights_keep_their_level() -> None:
     """20,000 draws of 3,000 units at 80/15/5 and 1,000 at 20/30/50; the band is of 99.9 %."""
     units, shares = [3000, 1000], np.array([[0.8, 0.15, 0.05], [0.2, 0.3, 0.5]])
