@@ -26,6 +26,11 @@ from abspark.schemas import TOO_LARGE
 
 REST_FROM: Final = 16
 """The last bits of a hash that leave room for an event's codes beside it."""
+_JSON: Final = {
+    "ignoreNullFields": "false",
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 AFTER_BOT = ("no_metric", "bad_value", "outside_windows")
 """Reasons that come after `bot`, which `abspark.pipeline.bots` gives."""
 
@@ -85,10 +90,13 @@ def _identified(study: Study) -> list[EventSource]:
 
 
 def _rest_names(source: EventSource) -> list[str]:
-    """The canonical columns beside unit, time, event id and value, in an order that no spelling of the file changes."""
+    """The canonical columns beside unit, time and event id, in an order that no spelling of the file changes.
+
+    Among them is the value, of which `tie` has no more than what is usable: NaN is not NULL to a condition.
+    """
     mapped = [
         name
-        for name in ("event", "experiment", "variant", "ingested")
+        for name in ("event", "experiment", "variant", "ingested", "value")
         if getattr(source.columns, name) is not None
     ]
     return [*mapped, *sorted(source.properties)]
@@ -183,12 +191,16 @@ def _identity(canonical: DataFrame, source: EventSource, study: Study) -> list[C
 
 def _rest(canonical: DataFrame, source: EventSource) -> Column:
     """A hash in which NULL counts, too, which Spark's passes over."""
-    columns = []
-    for name in _rest_names(source):
-        atomic = isinstance(canonical.schema[name].dataType, T.AtomicType)
-        columns.append(F.col(name) if atomic else F.col(name).cast("string"))
+    columns = [_told_apart(canonical.schema[name]) for name in _rest_names(source)]
     hashed = F.xxhash64(*(part for column in columns for part in (column, column.isNull())))
     return F.shiftleft(F.shiftright(hashed, REST_FROM), REST_FROM)
+
+
+def _told_apart(field: T.StructField) -> Column:
+    """A column that a hash tells apart as its values are: as text the lists `a`, `b` and `a, b` are one."""
+    if isinstance(field.dataType, T.ArrayType | T.MapType | T.StructType):
+        return F.to_json(field.name, _JSON)
+    return F.col(field.name) if isinstance(field.dataType, T.AtomicType) else F.col(field.name).cast("string")
 
 
 def _values(source: EventSource, study: Study) -> list[Column]:

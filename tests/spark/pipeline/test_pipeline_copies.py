@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import oracle
 import pytest
@@ -14,11 +15,13 @@ from world import Experiment, Log, Metric, World
 from world_models import study_of
 
 from abspark.pipeline.copies import Copies
+from abspark.pipeline.events import coded_events, identity_names
 from abspark.pipeline.ledger import event_drops
 from abspark.pipeline.row_counts import event_counts
 
 FIRST = START - DAY
 """Where the earliest window begins: spent_before looks back a day."""
+AT = datetime(2026, 10, 1, 12, 0, 0, 250_000)
 ORDERS = [
     did("near", SHOWN, 1.0, event_id="a"), did("near", SHOWN + HOUR, 2.0, event_id="a"),
     # an hour and a microsecond after the first, though a second after another copy
@@ -161,3 +164,40 @@ def test_of_copies_that_differ_in_kind_alone_the_same_one_counts_whatever_a_run_
     assert counted("red") | counted("blue") | counted("both") == every
     assert every["red", "buys"] == every["both", "buys"]
     assert {every["red", "buys"], every["blue", "looks"]} == {0.0, 1.0}
+
+
+DIFFERENT = (
+    {"value": None}, {"value": float("nan")}, {"value": float("inf")}, {"value": -1e200}, {"value": 1.0},
+    {"tags": None}, {"tags": []}, {"tags": [None]}, {"tags": ["a", "b"]}, {"tags": ["a, b"]}, {"tags": [None, "null"]},
+    {"tags": ["null", None]},
+    {"part": {"at": AT}}, {"part": {"at": AT + timedelta(microseconds=1)}}, {"part": {"at": None}},
+    {"counts": {"a": 1}}, {"counts": {"a": None}}, {"counts": {}},
+)  # fmt: skip
+
+
+def test_what_decides_between_copies_tells_apart_all_that_a_condition_can(spark: SparkSession) -> None:
+    """Were two such rows the same to it, which of them counts would be left to the order in which they come."""
+    study = study_of(_world(None))
+    given = study.event_sources[0]
+    source = given.model_copy(update={"properties": dict.fromkeys(("tags", "part", "counts"), "declared")})
+    schema = (
+        "unit string, time timestamp, event_id string, event string, value double, tags array<string>, "
+        "part struct<at: timestamp_ntz>, counts map<string, int>"
+    )
+    same = {
+        "unit": "u",
+        "time": AT,
+        "event_id": "e",
+        "event": "buy",
+        "value": 2.0,
+        "tags": ["x"],
+        "part": None,
+    }
+    rows = [same | {"counts": None} | other for other in (*DIFFERENT, {}, {})]
+    frame = spark.createDataFrame([tuple(row.values()) for row in rows], schema)
+    with as_in_a_run(spark):
+        names = ("d0", *identity_names(study))
+        coded = coded_events(frame, source, replace(study, event_sources=(source,))).select(*names).collect()
+    found = [tuple(row) for row in coded]
+    assert found[-1] == found[-2]
+    assert len(set(found)) == len(DIFFERENT) + 1
