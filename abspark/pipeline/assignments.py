@@ -80,8 +80,9 @@ def _settle_by_event_id(
     """
     every = F.count_if(F.size("attributes") >= 0).alias("sets")
     here = sets.groupBy(*_UNIT, "t").agg(every, F.sum("exposures").alias("exposures"))
-    ties = here.where((F.col("sets") > 1) & (F.col("exposures") > 1))
-    tied = [F.col(f"row.{name}").eqNullSafe(F.col(f"tie.{name}")) for name in (*_UNIT, "t")]
+    keys = ("hi", "lo", "x", "t")
+    ties = here.where((F.col("sets") > 1) & (F.col("exposures") > 1)).select(*keys)
+    tied = [F.col(f"row.{name}").eqNullSafe(F.col(f"tie.{name}")) for name in keys]
     rows = valid.alias("row").join(F.broadcast(ties.alias("tie")), on=reduce(and_, tied), how="left_semi")
     order = F.struct(
         F.col("event_id").isNull().alias("no_event_id"),
