@@ -32,6 +32,7 @@ from abspark.command_power import power
 from abspark.command_report import report
 from abspark.command_simulate import demo, simulate
 from abspark.errors import AbsparkError, HealthError
+from abspark.whole_tables import require_looks
 
 if TYPE_CHECKING:
     from abspark.config import Project
@@ -131,7 +132,10 @@ def _committed(
 
     with open_tables(project) as tables:
         chosen = committed_experiments(tables, project, experiments)
-        return tuple(tables.rows(name, chosen) for name in names)
+        rows = {name: tables.rows(name, chosen) for name in names}
+        if "looks" in rows:
+            require_looks(rows["results"], rows["looks"], tables.location)
+    return tuple(rows.values())
 
 
 _reader("drops", "Show how many rows were left out, and why.")

@@ -12,6 +12,7 @@ import click
 from abspark.command_common import CONF, ENV
 from abspark.errors import UsageError
 from abspark.schemas import NO_EXPERIMENT
+from abspark.whole_tables import require_looks
 
 if TYPE_CHECKING:
     from abspark.command_tables import LakeTables
@@ -63,6 +64,7 @@ def gather(tables: LakeTables, project: Project, experiments: Sequence[str]) -> 
     commits = tables.commits()
     committed = [name for name in experiments if name in commits]
     rows = {name: tables.rows(name, committed) for name in _TABLES}
+    require_looks(rows["results"], rows["looks"], tables.location)
     runs = {run["run_id"]: run for run in tables.runs()}
     run_of = {name: runs.get(commits[name]["run_id"]) for name in committed}
     now = datetime.now(UTC)

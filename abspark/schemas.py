@@ -116,8 +116,8 @@ MOMENTS: Final = Table(
         (
             "complete_until",
             "timestamp",
-            "up to when the metric's logs were complete, seen from as_of or the run's start, the earlier; NULL on "
-            "days before the last",
+            "up to when the metric's logs were complete, a trigger's as long later as the windows that it begins, "
+            "seen from as_of or the run's start, the earlier; NULL on days before the last",
         ),
     ),
 )

@@ -66,6 +66,28 @@ def require_drops(
                 raise _not_whole(location, run_id, why)
 
 
+def require_looks(results: Rows, looks: Rows, location: str) -> None:
+    """Nothing where `looks` may be all that the results, of the same experiments, were made of.
+
+    Those of a group sequential test alone tell by a boundary that there was a look: each day of an anytime test has
+    one.
+
+    Raises:
+        LakeError: An experiment has results of looks, and no look.
+    """
+    of_looks = {
+        row["experiment_id"]: row["run_id"]
+        for row in results
+        if row["method"] == "group_sequential" and row["boundary"] is not None
+    }
+    if lost := sorted(of_looks.keys() - {row["experiment_id"] for row in looks}):
+        raise _not_whole(
+            location,
+            of_looks[lost[0]],
+            f"the table looks has no rows of {first_names(lost)}, which has results of looks",
+        )
+
+
 def _not_whole(location: str, run_id: str, lost: str) -> LakeError:
     """The error where a lake lacks what a committed run must have written; `lost` says what."""
     return LakeError(

@@ -25,6 +25,7 @@ from abspark.pipeline.dimensions import Dimension, with_dimensions
 from abspark.pipeline.events import AFTER_BOT, coded_events, read_range
 from abspark.pipeline.exposures import coded_exposures
 from abspark.pipeline.moments import event_moments, unit_counts
+from abspark.pipeline.plans import FOREVER
 from abspark.pipeline.pruning import Condition, conditions, prune
 from abspark.pipeline.pseudonyms import pseudonymised
 from abspark.pipeline.segments import SegmentValue, with_segments
@@ -138,10 +139,17 @@ class Analysis:
         return cutoffs(self.study, self.calendars, self.fresh)
 
     def complete_until(self, m: int, seen: datetime) -> datetime:
-        """Up to when all logs that close windows of a metric, by its code, were complete at an instant."""
-        names = [slot.want.source for slot in self.study.plans[m].closing_slots]
-        until = epoch_micros(seen)
-        return instant(min(until, *(self.fresh[name].complete_until(until) for name in names)))
+        """Up to when all logs that close windows of a metric, by its code, were complete at an instant.
+
+        A trigger's log ends before the last windows do, which begin with its events: it counts as complete up to when
+        those are over that began with its last.
+        """
+        plan, until = self.study.plans[m], epoch_micros(seen)
+        ends = [(slot.want.source, 0) for slot in plan.closing_slots]
+        if plan.trigger is not None:
+            longest = max((slot.end for slot in plan.closing_slots if slot.end != FOREVER), default=0)
+            ends.append((plan.trigger.want.source, longest))
+        return instant(min(until, *(self.fresh[name].complete_until(until) + more for name, more in ends)))
 
     @cached_property
     def units(self) -> DataFrame:

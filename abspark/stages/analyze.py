@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from abspark.analysis.decisions import Evidence, decisions
@@ -10,11 +11,12 @@ from abspark.analysis.health_covariates import covariate_checks
 from abspark.analysis.health_skewness import skewness_checks
 from abspark.analysis.look_record import arms_begun_anew, begun_anew
 from abspark.analysis.results import analysed
-from abspark.errors import ConflictError, ExperimentsFailedError
+from abspark.errors import AbsparkError, ConflictError, ExperimentsFailedError
+from abspark.naming import first_names
 from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
 from abspark.stages.looks_on_record import earlier_looks
-from abspark.stages.state import COMMITTED, RunState, each_told_once
+from abspark.stages.state import COMMITTED, RUNNING, RunState, each_told_once
 
 
 def analyze(state: RunState) -> None:
@@ -62,6 +64,8 @@ def analyze(state: RunState) -> None:
         results = [*found.results, *found.since_exposure]
         tables = {"decisions": decided, "results": results, "looks": found.looks, "health": checks}
         state.append_rows(tables)
+        # what was read and what it cost is on record before the switch: a run may die, or fill the disk, right after it
+        state.aside.start(lambda: state.record(RUNNING))
         state.aside.wait()
         stage.rows = len(results)
 
@@ -76,6 +80,8 @@ def _quantiles(state: RunState) -> list[dict[str, Any]]:
 def commit(state: RunState) -> None:
     """Switch the running experiments to this run and record how it ended.
 
+    What is committed counts whether or not that can be recorded, so that the run has not failed where it can't.
+
     Raises:
         ConflictError: Another run of the same experiment committed first.
         ExperimentsFailedError: Some experiments failed; the others are committed.
@@ -88,7 +94,7 @@ def commit(state: RunState) -> None:
         for name, winner in ended.conflicted.items():
             state.experiments[name] = f"conflict: {winner or 'another run'} committed first"
         stage.note = ", ".join(ended.committed)
-    state.record(ended_as(state), finished=True)
+    _record_end(state, ended.committed)
     failures = each_told_once(state.errors)
     if ended.conflicted:
         conflicts = [
@@ -104,6 +110,19 @@ def commit(state: RunState) -> None:
     if failures:
         raise ExperimentsFailedError(
             "\n".join(["some experiments failed, the others are committed:", *failures])
+        )
+
+
+def _record_end(state: RunState, committed: Sequence[str]) -> None:
+    try:
+        state.record(ended_as(state), finished=True)
+    except Exception as error:
+        if not committed:
+            raise
+        reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
+        state.progress.say(
+            f"  the run is committed ({first_names(committed)}), but that could not be recorded: {reason}\n"
+            "  its rows count, and abspark runs says so"
         )
 
 

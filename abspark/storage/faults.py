@@ -53,6 +53,9 @@ _LOOK: Final = (
     "look at the source's rows and columns, and at the expressions over them: "
     "a filter, and where and value of metrics"
 )
+_TOO_MUCH_TO_BROADCAST: Final = re.compile(
+    "Not enough memory to build and broadcast|Cannot broadcast the table"
+)
 _TWICE: Final = (
     "a row names it twice, also within an object or by names that differ in case alone: "
     "write the log with one of them"
@@ -69,6 +72,12 @@ def as_data_error(error: BaseException, sources: Sequence[PinnedSource]) -> Absp
         return LakeError(
             f"The disk is full: {full}.",
             advice="free space under the lake and under Spark's temporary files (spark.local.dir, else /tmp)",
+        )
+    if _TOO_MUCH_TO_BROADCAST.search(text):
+        return AbsparkError(
+            "Spark's driver has not enough memory for a table that it broadcasts, as of exposures of one instant",
+            advice="raise spark.driver.memory in the environment's spark.conf, or let Spark choose its joins by size: "
+            'spark.sql.optimizer.disableHints: "true"',
         )
     if condition.startswith("FAILED_READ_FILE") or "CSV header does not conform" in text:
         return _file_error(error, sources)

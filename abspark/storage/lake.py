@@ -256,11 +256,14 @@ class Lake(ABC):
 
     def _run_records(self) -> list[RunRecord]:
         started = F.unix_micros("started_at").alias("started")
-        rows = self.runs().select("run_id", "status", started, "experiments").collect()
+        rows = self.runs().select("run_id", "status", started, "experiments", "predecessors").collect()
         return [
-            RunRecord(row["run_id"], row["status"], _instant(row["started"]), row["experiments"] or {})
+            RunRecord(
+                row["run_id"], row["status"], _instant(row["started"]), row["experiments"] or {},
+                row["predecessors"] or {},
+            )
             for row in rows
-        ]
+        ]  # fmt: skip
 
 
 def _known(table: str) -> Table:

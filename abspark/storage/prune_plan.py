@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,12 +24,16 @@ class CommittedRun:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the prune needs of a run's latest record; `experiments` maps each experiment to its status."""
+    """What the prune needs of a run's latest record.
+
+    `experiments` maps each experiment to its status, `predecessors` to the run that was its committed one before.
+    """
 
     run_id: str
     status: str
     started_at: datetime | None
     experiments: Mapping[str, str]
+    predecessors: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def require_kept_runs(keep: int) -> None:
@@ -76,12 +80,18 @@ def runs_to_prune(
 
 
 def _committed_runs(records: Sequence[RunRecord], commits: Sequence[CommittedRun]) -> dict[str, set[str]]:
-    """Of each experiment the runs that committed it, by their record or by `commits`."""
+    """Of each experiment the runs that committed it, by any record or by `commits`.
+
+    A run that was killed once it had committed has no record of that; the next one's names it as the one before.
+    """
     found: dict[str, set[str]] = {}
     for record in records:
         for experiment, status in record.experiments.items():
             if status == "committed":
                 found.setdefault(experiment, set()).add(record.run_id)
+        for experiment, before in record.predecessors.items():
+            if before is not None:
+                found.setdefault(experiment, set()).add(before)
     for commit in commits:
         known = {commit.run_id, commit.previous_run_id} - {None}
         found.setdefault(commit.experiment_id, set()).update(run for run in known if run is not None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ from committed_tables import committed, heads
 from project_builder import AS_OF_INSTANT, START, TinyProject, make_project
 from pyspark.sql import SparkSession
 
-from abspark import runner
+from abspark import queries, runner
 from abspark.analysis.health_row import health_row
-from abspark.errors import ExperimentsFailedError
+from abspark.errors import ExperimentsFailedError, LakeError
+from abspark.progress import Progress
 from abspark.stages import measure
 from abspark.stages.state import RunState
+from abspark.storage.lake import Commit, Lake
+from abspark.storage.lake_parquet import ParquetLake
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
@@ -71,3 +76,55 @@ def test_a_file_that_grows_during_a_run_keeps_what_needs_it_from_counting(
     ):
         runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
     assert sorted(heads(spark, tiny.load())) == ["button"]
+
+
+def test_a_run_that_cannot_say_that_it_has_committed_has(
+    spark: SparkSession, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full by then. What it read and what that cost is on record from before."""
+
+    def refused(lake: Lake, row: Mapping[str, object]) -> None:
+        if row["finished_at"] is not None:
+            raise LakeError("the disk is full")
+        record(lake, row)
+
+    record = Lake.record_run
+    monkeypatch.setattr(Lake, "record_run", refused)
+    project, told = tiny.load(), io.StringIO()
+    outcome = runner.run(spark, project, as_of=AS_OF_INSTANT, progress=Progress(stream=told))
+    assert heads(spark, project) == dict.fromkeys(("banner", "button"), outcome.run_id)
+    said = "the run is committed (banner, button), but that could not be recorded: the disk is full"
+    assert said in told.getvalue()
+    [row] = queries.runs(spark, project)
+    assert row["status"] == "running"
+    assert {given["source"]: given["rows"] for given in row["inputs"]} == {
+        given["source"]: given["rows"] for given in _inputs_of_a_whole_run(spark, tiny, monkeypatch)
+    }
+    assert {"assignments", "moments"} <= {cost["stage"] for cost in row["costs"]}
+
+
+def _inputs_of_a_whole_run(
+    spark: SparkSession, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, Any]]:
+    monkeypatch.undo()
+    runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)
+    [row] = [row for row in queries.runs(spark, tiny.load()) if row["status"] == "committed"]
+    inputs: list[dict[str, Any]] = row["inputs"]
+    assert all(given["rows"] for given in inputs)
+    return inputs
+
+
+def test_a_run_that_has_committed_nothing_and_cannot_say_so_fails(
+    spark: SparkSession, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_lake: Lake, row: Mapping[str, object]) -> None:
+        if row["finished_at"] is not None:
+            raise LakeError("the disk is full")
+
+    def conflicted(_lake: Lake, _run_id: str, chosen: Mapping[str, str | None]) -> Commit:
+        return Commit((), dict.fromkeys(chosen, "another"))
+
+    monkeypatch.setattr(Lake, "record_run", refused)
+    monkeypatch.setattr(ParquetLake, "commit", conflicted)
+    with pytest.raises(LakeError, match="the disk is full"):
+        runner.run(spark, tiny.load(), as_of=AS_OF_INSTANT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,35 @@ def test_a_lake_that_lost_its_drops_has_not_kept_every_row(
     if command == "drops":
         assert commands.say("drops", "--experiment", "gone") == (0, [("*", "r1")], "")
         assert commands.say("drops", "--experiment", "whole", "--experiment", "silent") == (0, [], "")
+
+
+@pytest.mark.parametrize("command", ["report", "results"])
+def test_a_lake_that_lost_its_looks_has_not_had_none(
+    commands: Commands, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A boundary of an anytime test is no sign of a look, nor is a group sequential one's day without one."""
+    commands.have(**{CONFIGURED: "r2"})
+    sequential = {
+        "method": "group_sequential",
+        "alpha_spent": 0.01,
+        "run_id": "r2",
+        "experiment_id": CONFIGURED,
+    }
+    for given, exit_code in (
+        ({"method": "anytime", "boundary": 2.0}, 0),
+        ({"boundary": None}, 0),
+        ({"boundary": 2.0}, 1),
+    ):
+        decision = {"run_id": "r2", "experiment_id": CONFIGURED, "decision": "ship", "reasons": ["because"]}
+        record = {"run_id": "r2", "recorded_at": MADE_AT, "finished_at": MADE_AT, "started_at": MADE_AT}
+        tables = {"results": [result(**(sequential | given))], "decisions": [decision], "runs": [record]}
+        for table, rows in tables.items():
+            shutil.rmtree(tmp_path / "lake" / table, ignore_errors=True)
+            write_lake(tmp_path / table, {}, {table: rows})
+            shutil.move(tmp_path / table / table, tmp_path / "lake" / table)
+            shutil.rmtree(tmp_path / table)
+        asked = [command, "--conf", str(tmp_path / "conf"), "--env", "here", "--experiment", CONFIGURED]
+        asked += ["--out", str(tmp_path / "page.html")] if command == "report" else []
+        assert invoke(cli, asked) == exit_code
+        said = f"run r2 is committed, but the table looks has no rows of {CONFIGURED}, which has results of looks"
+        assert (said in capsys.readouterr().err) == bool(exit_code)

@@ -153,6 +153,23 @@ def test_full_disk_of_a_worker_is_told_with_its_name() -> None:
     assert str(told).startswith("The disk is full: no space left on device.\n")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Not enough memory to build and broadcast the table to all worker nodes. As a workaround, you can either",
+        "Cannot broadcast the table that is larger than 8.0 GiB: 9.1 GiB.",
+    ],
+)
+def test_what_is_too_much_to_broadcast_is_told_of_the_driver(said: str) -> None:
+    text = (
+        f"An error occurred while calling o1490.parquet.\n: org.apache.spark.SparkException: {said}\n\tat x"
+    )
+    told = as_data_error(RuntimeError(text), [OTHER])
+    assert type(told) is AbsparkError
+    assert str(told).startswith("Spark's driver has not enough memory for a table that it broadcasts")
+    assert 'spark.sql.optimizer.disableHints: "true"' in str(told)
+
+
 def test_error_of_another_kind_is_left_alone(spark: SparkSession) -> None:
     error = failure(spark.sql("SELECT raise_error('mine')"))
     assert as_data_error(error, [OTHER]) is None

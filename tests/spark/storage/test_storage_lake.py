@@ -242,6 +242,27 @@ def test_a_lake_that_lost_its_commits_is_not_taken_for_new(lake: Lake) -> None:
     assert lake.heads() == {"a": "r2"}
 
 
+def test_prune_keeps_a_run_that_could_not_record_its_commit(lake: Lake) -> None:
+    """Killed between its commit and its last record; the next run's record names it as the one before."""
+    for number, before in ((1, None), (2, "r1"), (3, "r2")):
+        run_id = f"r{number}"
+        status = "running" if number == 1 else "committed"
+        lake.record_run(
+            {
+                "run_id": run_id,
+                "started_at": NOON + timedelta(hours=number),
+                "status": status,
+                "experiments": {"a": status},
+                "predecessors": {"a": before},
+            }
+        )
+        write_drops(lake, run_id, "a")
+        lake.commit(run_id, {"a": before})
+    later = NOON + timedelta(days=3)
+    assert lake.prune(3, now=later).run_ids == ()
+    assert lake.prune(2, now=later).run_ids == ("r1",)
+
+
 def test_prune_keeps_at_least_the_committed_run(delta_lake: Lake) -> None:
     with pytest.raises(UsageError, match="keep = 0"):
         delta_lake.prune(0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from abspark.storage.prune_plan import CommittedRun, RunRecord, runs_to_prune
@@ -56,6 +57,16 @@ def test_run_that_died_between_its_commit_and_its_last_record_counts_as_committe
     commits = [CommittedRun("a", "head", "before")]
     assert plan(records, commits, 2) == ()
     assert plan(records, commits, 1) == ("before",)
+
+
+def test_run_of_which_only_a_later_one_tells_that_it_had_committed_counts_as_committed() -> None:
+    """It was killed once it had committed; two more have committed since, so commits names it no more."""
+    silent = run("silent", 2.1, "running", a="running")
+    later = replace(run("r2", 1, a="committed"), predecessors={"a": "silent", "b": None})
+    records = [silent, later, run("head", 0.5, a="committed"), run("dead", 2, "running", a="running")]
+    commits = [CommittedRun("a", "head", "r2")]
+    assert plan(records, commits, 3) == ("dead",)
+    assert plan(records, commits, 2) == ("silent", "dead")
 
 
 def test_partly_committed_run_counts_only_for_what_it_committed() -> None:
