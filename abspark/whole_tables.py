@@ -84,7 +84,7 @@ def require_looks(results: Rows, looks: Rows, location: str) -> None:
         raise _not_whole(
             location,
             of_looks[lost[0]],
-            f"the table looks has no rows of {first_names(lost)}, which has results of looks",
+            f"the table looks has no rows of {first_names(lost)}, whose results are of looks",
         )
 
 

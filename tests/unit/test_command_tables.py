@@ -203,5 +203,5 @@ def test_a_lake_that_lost_its_looks_has_not_had_none(
         asked = [command, "--conf", str(tmp_path / "conf"), "--env", "here", "--experiment", CONFIGURED]
         asked += ["--out", str(tmp_path / "page.html")] if command == "report" else []
         assert invoke(cli, asked) == exit_code
-        said = f"run r2 is committed, but the table looks has no rows of {CONFIGURED}, which has results of looks"
+        said = f"run r2 is committed, but the table looks has no rows of {CONFIGURED}, whose results are of looks"
         assert (said in capsys.readouterr().err) == bool(exit_code)
