@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 from abspark.analysis.health_row import Row
+from abspark.schemas import OTHER_VALUES
 
 _NEARLY_ALL: Final = 0.9
 _CHANCE: Final = 1e-6
@@ -113,7 +114,8 @@ def _in_one_value(segments: Sequence[Row]) -> Iterator[str]:
                 wrong[row["segment_value"]] += row["n"] if row["wrong"] else 0
         whole = _Part(units.total(), wrong.total())
         for value in units:
-            if whole.wrong and _gathered(_Part(units[value], wrong[value]), whole):
+            part = _Part(units[value], wrong[value])
+            if value != OTHER_VALUES and whole.wrong and _gathered(part, whole):
                 yield f"The mismatches have {name} = {value}."
 
 

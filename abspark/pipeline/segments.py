@@ -15,12 +15,13 @@ from pyspark.sql import functions as F
 from abspark.local_frame import local_frame
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.study import Study
+from abspark.schemas import OTHER_VALUES
 
 OTHER: Final = 50
 MISSING: Final = 51
 _ABSENT: Final = 63
 _BITS: Final = 6
-LABELS: Final = {OTHER: "(other)", MISSING: "(missing)"}
+LABELS: Final = {OTHER: OTHER_VALUES, MISSING: "(missing)"}
 
 
 class SegmentValue(NamedTuple):

@@ -120,7 +120,7 @@ def _panels_needed(own: Floats, shared: Floats, prior: EffectPrior) -> tuple[Flo
     trust = 0.0 if not np.isfinite(prior.sd) else 1 / prior.sd**2
     noise = own**2
     precision = 1 + np.sum(trust / (1 + trust * noise) * shared**2, axis=1, keepdims=True)
-    width = np.sqrt(noise + trust * noise**2) * np.sqrt(precision)
+    width = own * np.sqrt((1 + trust * noise) * precision)
     finest = np.divide(width, shared, out=np.ones_like(width), where=shared > 0)
     spread = np.sqrt(1 / (trust + 1 / noise))
     outer, inner = (

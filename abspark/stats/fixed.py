@@ -179,11 +179,15 @@ def _relative(
 
 def fieller(effect: Effect, critical: Floats) -> tuple[Bounds, Bools]:
     """Fieller's (1954) interval: the rho with (effect - rho mean)^2 <= critical^2 variance of that; where unbounded."""
-    mean = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
-    variance = _positive(effect.variance)
-    square = mean**2 - critical**2 * effect.control.mean_variance
-    linear = effect.effect * mean - critical**2 * effect.covariance
-    constant = effect.effect**2 - critical**2 * variance
+    base = np.where(effect.relative_variance > 0, effect.control.mean, np.nan)
+    # All of it relative to the mean: in the metric's unit there would be fourth powers of it, beyond doubles for some.
+    variance, shared, control = (
+        given / base / base
+        for given in (_positive(effect.variance), effect.covariance, effect.control.mean_variance)
+    )
+    square = 1 - critical**2 * control
+    linear = effect.relative - critical**2 * shared
+    constant = effect.relative**2 - critical**2 * variance
     bounded = np.where(square > 0, square, np.nan)
     root = np.sqrt(np.maximum(linear**2 - bounded * constant, 0.0))
     return ((linear - root) / bounded, (linear + root) / bounded), (square <= 0) & ~np.isnan(constant)

@@ -20,6 +20,10 @@ from abspark.stats.tails import welch_dof
 
 MOST_UNITS: Final = 1e15
 _HALVINGS: Final = 200
+_FAR: Final = 1e4
+"""In standard errors: the noncentral t loses digits from here on, and gives NaN from 1e5 at the earliest."""
+_FARTHEST: Final = 1e100
+"""Its square is a double; power is 1 well before."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,10 @@ class MeanQuestion:
         if self.normal:
             return np.asarray(special.ndtr(shift + special.ndtri(design.tail)), dtype=np.float64)
         dof = welch_dof((control, n_control - 1), (treatment, n_treatment - 1))
+        critical = special.stdtrit(dof, design.tail)
         # The noncentral t of -T at -shift: its upper tail is small, so nothing cancels.
-        return np.asarray(special.nctdtr(dof, -shift, special.stdtrit(dof, design.tail)), dtype=np.float64)
+        near = special.nctdtr(dof, -np.minimum(shift, _FAR), critical)
+        return np.where(shift > _FAR, _power_from_afar(shift, dof, -critical), near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +216,12 @@ def days_needed(units: ArrayLike, *, units_per_day: ArrayLike, window_days: Arra
     """Whole days until this many units have entered and their windows have ended."""
     entering = np.ceil(np.asarray(units, dtype=np.float64) / np.asarray(units_per_day, dtype=np.float64))
     return np.asarray(np.ceil(entering + np.asarray(window_days)), dtype=np.float64)
+
+
+def _power_from_afar(shift: Floats, dof: Floats, critical: Floats) -> Floats:
+    """Power at a large shift: T = (shift + z) / sqrt(chi-square / dof) without its z, off by about 1 / shift^2."""
+    ratio = np.minimum(shift / critical, _FARTHEST)
+    return np.asarray(special.chdtr(dof, dof * ratio**2), dtype=np.float64)
 
 
 def _solve(function: Callable[[Floats], Floats], target: Floats, *, bounds: tuple[Floats, Floats]) -> Floats:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
+from abspark.stats.bayesian import EffectPrior, relative_posterior
 from abspark.stats.effects import (
     Effect,
     cuped_mean_effect,
@@ -21,7 +22,7 @@ from abspark.stats.effects import (
 )
 from abspark.stats.fixed import proportion_z, welch
 from abspark.stats.guardrails import guardrail
-from abspark.stats.moments import Moments, merge
+from abspark.stats.moments import NUM, PRE_NUM, Moments, merge
 from abspark.stats.multiplicity import METHODS
 from abspark.stats.srm import srm
 
@@ -97,6 +98,43 @@ def test_scaling_the_values_scales_the_effect_alone(
         [result.relative_low, result.relative_high], [plain.relative_low, plain.relative_high], atol=1e-9
     )
     assert_allclose(result.p_value, plain.p_value, rtol=1e-7)
+
+
+def in_units_of(moments: Moments, unit: float) -> Moments:
+    """The same values in a unit so many times smaller, and their covariate's."""
+    factor = np.ones(4)
+    factor[[NUM, PRE_NUM]] = unit
+    return Moments(moments.n, moments.mean * factor, moments.cov * factor[:, None] * factor)
+
+
+def relative_numbers(effect: Effect) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What has no unit, and the reasons."""
+    delta, fieller = welch(effect), welch(effect, relative_interval="fieller")
+    margins = [guardrail(effect, margin=0.02, direction=direction) for direction in (1, -1)]
+    posteriors = [relative_posterior(effect, prior=EffectPrior(0.01, sd), alpha=0.05) for sd in (np.inf, 0.1)]
+    numbers = [
+        *(getattr(test, f"relative{end}") for test in (delta, fieller) for end in ("", "_low", "_high")),
+        *(
+            getattr(test, name)
+            for test in margins
+            for name in ("statistic", "dof", "p_non_inferior", "p_harm")
+        ),
+        *(values for posterior in posteriors for values in posterior[:3]),
+    ]
+    return numbers, [found.reason for found in (delta, fieller, *margins, *posteriors)]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("unit", [1e-140, 1e-82, 1e-3, 1e78, 1e140])
+@settings(SETTINGS, max_examples=15)
+@given(arms)
+def test_relative_numbers_have_no_unit(estimator: Estimator, unit: float, drawn: tuple) -> None:
+    pair = moments_of(drawn)
+    plain, reasons = relative_numbers(estimator(*pair))
+    found, told = relative_numbers(estimator(*(in_units_of(arm, unit) for arm in pair)))
+    assert_allclose(found, plain, rtol=1e-6, atol=1e-8)
+    assert_array_equal(told, reasons)
 
 
 @pytest.mark.parametrize("estimator", [mean_effect, cuped_mean_effect])

@@ -268,6 +268,18 @@ def test_diagnosis_of_one_attribute_value() -> None:
     assert [row["slice_name"] for row in found if row["check"] == "srm"] == [None]
 
 
+@pytest.mark.parametrize(("value", "named"), [("DE", True), ("(other)", False), ("(missing)", True)])
+def test_what_lumps_many_values_is_not_advised(value: str, named: bool) -> None:
+    """All mismatches in one row of the segment: of a value, of what is beyond the 50 kept, or of none."""
+    rows = [*RIGHT, count("b", 100, status="mismatch")]
+    slices = [
+        *segment(value, {"a": 1000, "b": 600, "c": 400}), *segment(value, {"b": 100}, wrong=True),
+        *segment("FR", {"a": 4000, "b": 2400, "c": 1600}),
+    ]  # fmt: skip
+    said = diagnosed(rows, slices, segments=["country"])
+    assert (f"The mismatches have country = {value}." in said, "country" in said) == (named, named)
+
+
 def drop(reason: str, variant: str | None, units: int | None, stage: str = "exposures") -> dict[str, Any]:
     return {"experiment_id": "e", "stage": stage, "source": "web", "reason": reason, "variant": variant,
             "rows": 2 * (units or 1), "units": units}  # fmt: skip

@@ -260,6 +260,23 @@ def test_tau_makes_the_mixture_test() -> None:
     assert row["p_value"] == pytest.approx(1 / ratio, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("unit", [1e-140, 1e-82, 1e-3, 1e78, 1e140])
+@pytest.mark.parametrize("analysis", [PLAN, ANYTIME, {"method": "anytime", "anytime": {"tau": 0.1}}])
+def test_relative_numbers_of_looks_have_no_unit(analysis: dict[str, Any], unit: float) -> None:
+    guarded = {"primary": ["sales"], "guardrails": [{"metric": "speed", "margin": {"relative": 0.02}}]}
+    chosen = experiment(analysis=analysis, metrics=guarded)
+    plain = series({"sales": CROSSING, "speed": CROSSING})
+    scaled = [
+        row | {"mean_num": row["mean_num"] * unit, "var_num": row["var_num"] * unit * unit} for row in plain
+    ]
+    ours, expected = (analysed(rows, [chosen], METRICS, as_of=after(5)).results for rows in (scaled, plain))
+    assert len(expected) == 10
+    for name in ("relative_effect", "relative_low", "relative_high", "statistic", "p_value", "boundary"):
+        assert column(ours, name) == pytest.approx(column(expected, name), rel=1e-9)
+    assert column(ours, "non_inferior") == column(expected, "non_inferior")
+
+
 def test_anytime_families_are_adjusted_on_each_day() -> None:
     effects = {"sales": CROSSING, "visits": z_effects(*[2.5] * 5)}
     chosen = experiment(metrics={"primary": list(effects)}, analysis=ANYTIME)

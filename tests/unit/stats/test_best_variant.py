@@ -127,6 +127,14 @@ def test_one_effect_is_the_comparison_of_two(prior):
     np.testing.assert_allclose(best, np.stack([1 - expected, expected], axis=1), atol=1e-10)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("unit", [1e-140, 1e-82, 1e-3, 1e78, 1e140])
+def test_with_a_flat_prior_the_best_is_the_same_in_any_unit(unit):
+    effect, own, shared = (np.array([values]) for values in ([0.1, 0.2], [0.1, 0.2], [0.1, 0.1]))
+    best = best_effect(effect * unit, own * unit, shared * unit, prior=FLAT)[0]
+    np.testing.assert_allclose(best, best_effect(effect, own, shared, prior=FLAT)[0], rtol=1e-9)
+
+
 def test_effects_with_one_error_in_common_are_means_against_one_control():
     mean, error, prior = np.array([10.0, 10.3, 9.9]), np.array([0.3, 0.05, 0.2]), EffectPrior(0.01, 0.02)
     effects = best_effect([mean[1:] / 10 - 1], [error[1:] / 10], [[0.03, 0.03]], prior=prior)[0]

@@ -121,6 +121,21 @@ def test_fieller_ends_are_where_the_linear_test_is_just_significant(estimator: t
     assert (effect.relative < result.relative_high).all()
 
 
+@pytest.mark.parametrize("unit", [1e-140, 1e-82, 1.0, 1e78, 1e140])
+def test_fiellers_interval_is_the_same_in_any_unit(unit: float) -> None:
+    """The roots of (r - rho)^2 = c^2 v (1 + (1 + rho)^2): 1 + rho = (R -+ c sqrt(v (1 + R^2) - (c v)^2)) / (1 - c^2 v).
+
+    R = 1 + r = 1.05 is the ratio of the means, v = 9 / 1,000 / 10^2 their variance over the square of the control.
+    """
+    mean, cov = np.full((2, 1, 4), np.nan), np.full((1, 4, 4), np.nan)
+    mean[:, 0, 0], cov[0, 0, 0] = [10 * unit, 10.5 * unit], 9 * unit * unit
+    result = welch(mean_effect(*(Moments([1000], each, cov) for each in mean)), relative_interval="fieller")
+    c, v, ratio = stats.t.ppf(0.975, 1998), 9e-5, 1.05
+    half = c * np.sqrt(v * (1 + ratio**2) - (c * v) ** 2)
+    expected = [(ratio + sign * half) / (1 - c**2 * v) - 1 for sign in (-1, 1)]
+    assert_allclose(np.ravel([result.relative_low, result.relative_high]), expected, rtol=1e-9)
+
+
 def test_fieller_is_unbounded_where_the_control_mean_may_be_zero() -> None:
     control, treatment = Moments.from_samples([-3.0, 4.0, 0.5, -1.0]), Moments.from_samples([2.0, 3.0, 2.5])
     result = welch(mean_effect(control, treatment), relative_interval="fieller")

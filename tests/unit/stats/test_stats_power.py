@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
+from scipy import integrate, optimize, stats
 from statsmodels.stats.power import TTestIndPower
 
 from abspark.stats.power import (
@@ -128,6 +128,37 @@ def test_three_units_an_arm_detect_ten_standard_errors_at_a_strict_level() -> No
     size = detectable_mean(6, 0.8, sd_control=1.0, sd_treatment=1.0, design=Design(alpha=0.001))
     assert size / np.sqrt(2 / 3) > 10
     assert_allclose(TTestIndPower().power(size, 3, 0.0005, ratio=1.0, alternative="larger"), 0.8, rtol=1e-9)
+
+
+def integrated_power(size: float, units: float, alpha: float) -> float:
+    """Of even arms of standard deviation 1: P(chi-square < dof ((shift + z) / critical)^2), integrated over z."""
+    dof, shift = units - 2, size * units**0.5 / 2
+    critical = stats.t.isf(alpha / 2, dof)
+    below = lambda z: stats.chi2.cdf(dof * (max(shift + z, 0) / critical) ** 2, dof)  # noqa: E731
+    return float(integrate.quad(lambda z: stats.norm.pdf(z) * below(z), -9, 9, epsabs=1e-12)[0])
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("size", [200.0, 500.0, 1e4])
+def test_few_units_do_for_effects_of_hundreds_of_standard_deviations(size: float) -> None:
+    """At usual levels those that are tried first, just above two an arm; at a strict one the root of the integral."""
+    question = MeanQuestion(size, 1.0, 1.0)
+    assert_allclose(units_needed(question, 0.8, design=EVEN), 2 * 2.0001)
+    assert integrated_power(size, 4.0002, 0.05) > 0.8
+    expected = optimize.brentq(lambda units: integrated_power(size, units, 1e-12) - 0.8, 4.1, 20.0)
+    assert_allclose(units_needed(question, 0.8, design=Design(alpha=1e-12)), expected, rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("alpha", [0.05, 1e-3, 1e-12])
+def test_power_does_not_fall_as_units_grow(alpha: float) -> None:
+    """From two units an arm to the most that are tried, for effects from a millionth of a standard deviation on."""
+    sizes = np.geomspace(1e-6, 1e200, 60)[:, None]
+    found = power(MeanQuestion(sizes, 1.0, 1.0), np.geomspace(4.0002, 1e15, 400), design=Design(alpha=alpha))
+    assert ((found >= 0) & (found <= 1)).all()
+    # The noncentral t of scipy has about nine digits at large shifts.
+    assert np.diff(found, axis=1).min() > -1e-8
+    assert_array_equal(found[sizes[:, 0] > 1e-5, -1], 1.0)
 
 
 def test_days() -> None:
