@@ -23,7 +23,17 @@ from abspark.stages.inputs import pin_all, pin_all_again, pins_looked_at_beside
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
 from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import Lake, cancel_tagged, meter_of, open_lake, require_session, run_settings, tagged
+from abspark.storage import (
+    ENDED,
+    Lake,
+    cancel_tagged,
+    java_has_ended,
+    meter_of,
+    open_lake,
+    require_session,
+    run_settings,
+    tagged,
+)
 
 _STAGES: Final = {
     "moments": ("assignments", ("unit_metrics", "moments")),
@@ -123,7 +133,7 @@ def begin(
         progress.say(_replaced(as_of or now, instant, names))
     return RunState(
         run_id, spark, project, lake, now, as_of or now, dict.fromkeys(chosen, RUNNING),
-        {name: heads.get(name) for name in chosen}, progress,
+        {name: heads.get(name) for name in chosen}, progress, spark_version=spark.version,
     )  # fmt: skip
 
 
@@ -223,7 +233,7 @@ def recorded_failure(state: RunState) -> Iterator[None]:
             cancel_tagged(state.spark, state.tag)
         state.aside.close()
         if not state.ended:
-            reason = _reason(error)
+            reason = _reason(state, error)
             unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
             state.experiments.update(dict.fromkeys(unfinished, f"{FAILED}{reason}"))
             _record_quietly(state)
@@ -232,17 +242,19 @@ def recorded_failure(state: RunState) -> Iterator[None]:
         state.aside.close()
 
 
-def _reason(error: BaseException) -> str:
+def _reason(state: RunState, error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by the user"
-    return error.message if isinstance(error, AbsparkError) else type(error).__name__
+    if isinstance(error, AbsparkError):
+        return error.message
+    return ENDED if java_has_ended(state.spark) else type(error).__name__
 
 
 def _record_quietly(state: RunState) -> None:
     try:
         state.record(ended_as(state), finished=True)
     except Exception as error:
-        state.progress.say(f"  the run's failure could not be recorded: {type(error).__name__}")
+        state.progress.say(f"  the run's failure could not be recorded: {_reason(state, error)}")
 
 
 def prune(spark: SparkSession, project: Project, *, keep: int = 7) -> tuple[str, ...]:

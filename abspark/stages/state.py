@@ -53,7 +53,8 @@ class RunState:
     by table, where one process does all stages; None where stages hand over through the lake. `profile` are the
     assignments counted for the health checks, `by_value` those counted by attributes, `frequent` the values of segments
     that are kept, where this process wrote the assignments; `settled` ends when their part of the ledger is known,
-    `opened` when the lake's tables are there. `aside` is what goes on beside the stages.
+    `opened` when the lake's tables are there. `spark_version` is asked for once: how a run ends can be recorded when
+    its Java has ended, too. `aside` is what goes on beside the stages.
     """
 
     run_id: str
@@ -75,6 +76,7 @@ class RunState:
     settled: Future[None] | None = None
     frequent: Future[list[Row]] | None = None
     by_value: Future[ByValue] | None = None
+    spark_version: str | None = None
     aside: Aside = field(init=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +174,7 @@ class RunState:
             "as_of": self.as_of,
             "configuration_hash": self.project.configuration_hash(self.experiments),
             "code_version": _version("abspark"),
-            "spark_version": self.spark.version,
+            "spark_version": self.spark_version,
             "delta_version": _version("delta-spark"),
             "schema_version": SCHEMA_VERSION,
             "inputs": [_input_row(name, found) for name, found in self.inputs.items()],
@@ -211,9 +213,10 @@ def recorded(
         raise UsageError(f"the configuration has changed since run {run_id} began", advice="begin a new run")
     state = RunState(
         run_id, spark, project, lake, instant(row["started_at"]), instant(row["as_of"]),
-        dict(row["experiments"]), dict(row["predecessors"]), progress,
+        dict(row["experiments"]), dict(row["predecessors"]), progress, spark_version=spark.version,
     )  # fmt: skip
     found = row.asDict(recursive=True)
+    lake.learn_to_record()
     state.progress.restore(found["seconds"] or {}, found["costs"] or [])
     state.inputs = {given["source"]: _input(given) for given in found["inputs"]}
     state.errors = {

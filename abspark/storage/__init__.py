@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from abspark.storage.folder_keys import require_open_columns
     from abspark.storage.given_session import require_session
     from abspark.storage.interrupts import cancel_tagged, tagged
+    from abspark.storage.java_end import ENDED, java_has_ended
     from abspark.storage.lake import Commit, Lake, Pruned
     from abspark.storage.lake_kinds import open_lake
     from abspark.storage.lake_reader import LakeReader, open_reader
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from abspark.storage.telemetry import meter_of
 
 __all__ = [
+    "ENDED",
     "Commit",
     "FileColumn",
     "Lake",
@@ -50,6 +52,7 @@ __all__ = [
     "content_hash",
     "first_line",
     "fixed_columns",
+    "java_has_ended",
     "meter_of",
     "open_lake",
     "open_reader",
@@ -71,6 +74,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ENDED": "java_end",
     "Commit": "lake",
     "FileColumn": "csv_values",
     "Lake": "lake",
@@ -84,6 +88,7 @@ _HOMES: Final = {
     "content_hash": "csv_values",
     "first_line": "conditions",
     "fixed_columns": "sources",
+    "java_has_ended": "java_end",
     "meter_of": "telemetry",
     "open_lake": "lake_kinds",
     "open_reader": "lake_reader",

@@ -48,13 +48,17 @@ def properties_of(table: Table) -> dict[str, str]:
 class DeltaFiles:
     """The tables in one folder. Whoever calls holds the folder's lock.
 
-    Every method but `create` returns whether it did its work: not where a table has been given features since it was
+    `append` and `switch` return whether they did their work: not where a table has been given features since it was
     made, of which delta-rs may not know how to write them; that leaves it to Spark.
     """
 
     def __init__(self, folder: Path, location: str) -> None:
         self._folder = folder
         self._location = location
+
+    def learn(self, table: Table) -> None:
+        """Ask Java how a table's columns are spelt; from then on rows are appended to it without Java."""
+        _arrow(table.ddl)
 
     def create(self, table: Table) -> None:
         """Create a table that is not there; that it is there costs a look at its folder, not at its log.
@@ -68,9 +72,11 @@ class DeltaFiles:
         with self._told():
             if DeltaTable.is_deltatable(str(place)):
                 return
+        schema = _schema(table.ddl)
+        with self._told():
             DeltaTable.create(
                 place,
-                schema=_schema(table.ddl),
+                schema=schema,
                 mode="ignore",
                 partition_by=None if table is COMMITS else ["run_id"],
                 configuration=properties_of(table),
@@ -81,10 +87,11 @@ class DeltaFiles:
         import pyarrow as pa
         from deltalake import write_deltalake
 
+        schema = _arrow(table.ddl)
         with self._told():
             place = self._plain(table)
             if place is not None:
-                given = pa.Table.from_pylist(rows, schema=_arrow(table.ddl))
+                given = pa.Table.from_pylist(rows, schema=schema)
                 write_deltalake(place, given, mode="append", schema_mode="merge")
         return place is not None
 

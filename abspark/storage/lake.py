@@ -64,6 +64,13 @@ class Lake(ABC):
             LakeError: the lake's folder on this machine cannot be written.
         """
 
+    def learn_to_record(self) -> None:
+        """Ask Java for what a record of a run takes, so that one whose Java ends can be recorded all the same.
+
+        Without effect where Spark itself writes the record.
+        """
+        return
+
     @abstractmethod
     def ensure_writable(self) -> None:
         """Prepare the lake for a run.

@@ -98,12 +98,18 @@ class DeltaLake(Lake):
         if self._folder is not None:
             require_writable(self._folder, self.location)
 
+    def learn_to_record(self) -> None:
+        """See `Lake.learn_to_record`."""
+        if self._files is not None:
+            self._files.learn(RUNS)
+
     def ensure_writable(self) -> None:
         """Create schema, `commits`, `runs` and `assignments` where missing, which proves that the lake can be written.
 
         And the views of tables whose maker died before it came to them. Spark looks at `assignments`, which it is going
         to write: its first look at a Delta table takes seconds.
         """
+        self.learn_to_record()
         if self._schema is not None:
             self._do(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
         for table in (COMMITS, RUNS, ASSIGNMENTS):

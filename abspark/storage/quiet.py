@@ -1,4 +1,4 @@
-"""Errors of Spark that abspark tells in its own words are not told by pyspark as well."""
+"""Errors of Spark that abspark tells in its own words are not told by pyspark and py4j as well."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pyspark.logger import PySparkLogger
 
 _TELLING: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """Loggers to which pyspark writes an analysis error, with its plan, when it makes the exception."""
+_BROKEN: Final = "Exception while sending command."
+"""What py4j writes to the root logger, with two tracebacks, when Java ends while something is asked of it."""
 _OURS: Final = ContextVar("_OURS", default=False)
 
 
@@ -25,6 +27,15 @@ def told_by_us() -> Iterator[None]:
         yield
     finally:
         _OURS.reset(token)
+
+
+def broken_connections_untold() -> None:
+    """Have py4j log no connection to Java that breaks: what comes of it is raised as well."""
+    logging.getLogger().addFilter(_not_broken)
+
+
+def _not_broken(record: logging.LogRecord) -> bool:
+    return record.msg != _BROKEN
 
 
 def _not_ours(_: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from abspark.errors import AbsparkError
 from abspark.storage.conditions import first_line
+from abspark.storage.java_end import java_has_ended
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
 _EXECUTOR_OPTIONS: Final = ("spark.executor.extraJavaOptions", "spark.executor.defaultJavaOptions")
@@ -93,7 +94,7 @@ def run_settings(spark: SparkSession) -> Iterator[None]:
             use.users -= 1
             if not use.users:
                 del _USES[session]
-                use.restore.close()
+                _restore(spark, use.restore)
 
 
 @dataclass
@@ -111,6 +112,15 @@ def _identity(spark: SparkSession) -> object:
     with suppress(Exception):
         return spark._jsparkSession.sessionUUID()
     return id(spark)
+
+
+def _restore(spark: SparkSession, restore: ExitStack) -> None:
+    """A session whose Java has ended has nothing left to restore."""
+    try:
+        restore.close()
+    except Exception:
+        if not java_has_ended(spark):
+            raise
 
 
 def _set_for_runs(spark: SparkSession) -> ExitStack:

@@ -16,12 +16,14 @@ from pyspark.sql import SparkSession
 
 from abspark.config import Environment
 from abspark.errors import AbsparkError, UsageError
-from abspark.storage.class_archive import archive_option, archive_to_make
+from abspark.storage.class_archive import ArchiveBeingMade, archive_option, archive_to_make
 from abspark.storage.conditions import first_line
 from abspark.storage.delta_jars import class_path, known_jars, remember_jars
 from abspark.storage.interrupts import interrupt_plainly
 from abspark.storage.java import old_java_error, require_java
+from abspark.storage.java_end import end_of_java_told, java_ended, java_has_ended, let_go
 from abspark.storage.lake_faults import DELTA_CATALOG
+from abspark.storage.quiet import broken_connections_untold
 from abspark.storage.run_conf import COMPILE_ALL, JAVA_OPTIONS
 
 _GIBIBYTE: Final = 1024**3
@@ -73,12 +75,12 @@ def open_session(
     With `spark.master`, a session is started: Delta configured where its package is installed, and tuned
     for one machine where the master is local. Without, it is the session that is there, or where there is none
     Spark's default one, which stays. The environment's own `conf` wins over everything set here.
-    What the Java process prints goes to a log file, which is named in a note of any unforeseen exception and
-    removed otherwise.
+    What the Java process prints goes to a log file, which is named where that process ends before the session does,
+    and in a note of any other unforeseen exception, and removed otherwise.
 
     Raises:
         UsageError: No environment is given.
-        AbsparkError: Java is missing or too old, or Spark does not start.
+        AbsparkError: Java is missing or too old, Spark does not start, or its Java has ended.
     """
     if not isinstance(environment, Environment):
         raise UsageError(
@@ -88,7 +90,7 @@ def open_session(
     wanted = environment.spark
     conf = wanted.conf if wanted else {}
     if wanted is None or wanted.master is None:
-        yield _with_conf(SparkSession.builder, conf).getOrCreate()
+        yield from _session_there(_with_conf(SparkSession.builder, conf))
     elif wanted.master.startswith("sc://"):
         session = _with_conf(SparkSession.builder.remote(wanted.master), conf).create()
         try:
@@ -96,7 +98,7 @@ def open_session(
         finally:
             session.stop()
     elif _running_here():
-        yield _with_conf(SparkSession.builder.master(wanted.master), conf).getOrCreate()
+        yield from _session_there(_with_conf(SparkSession.builder.master(wanted.master), conf))
     else:
         tuned = local_settings(wanted.master, input_bytes)
         yield from _own_session(wanted.master, conf, tuned, keep_classes=keep_classes)
@@ -180,6 +182,13 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def _session_there(builder: SparkSession.Builder) -> Iterator[SparkSession]:
+    session = builder.getOrCreate()
+    broken_connections_untold()
+    with end_of_java_told(session):
+        yield session
+
+
 def _own_session(
     master: str, conf: Mapping[str, str], tuned: dict[str, str], *, keep_classes: bool
 ) -> Iterator[SparkSession]:
@@ -197,21 +206,31 @@ def _own_session(
         tuned[JAVA_OPTIONS] = f"{tuned[JAVA_OPTIONS]} {classes}".strip()
     session = _started(master, {**tuned, **conf}, log)
     interrupt_plainly()
+    broken_connections_untold()
     try:
         yield session
     except AbsparkError:
         raise
     except Exception as error:
-        error.add_note(f"What Spark's Java process said is in {log}")
-        log = ""
+        kept, log = log, ""
+        if java_has_ended(session):
+            raise java_ended(kept) from error
+        error.add_note(f"What Spark's Java process said is in {kept}")
         raise
     finally:
-        session.stop()
-        if archive is not None:
-            _end_java()
-            archive.keep()
+        _end(session, archive)
         if log:
             Path(log).unlink(missing_ok=True)
+
+
+def _end(session: SparkSession, archive: ArchiveBeingMade | None) -> None:
+    if java_has_ended(session):
+        let_go(session)
+        return
+    session.stop()
+    if archive is not None:
+        _end_java()
+        archive.keep()
 
 
 def _started(master: str, conf: Mapping[str, str], log: str) -> SparkSession:

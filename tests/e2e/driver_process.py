@@ -1,4 +1,4 @@
-"""A driver in a process of its own, which does runs one after the other as a test tells it."""
+"""Drivers in processes of their own: a run by the command line, and runs one after the other as a test tells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ import psutil
 from project_builder import AS_OF, TinyProject
 
 LONGEST = 500.0
+
+
+def started(tiny: TinyProject, **variables: str) -> subprocess.Popen[str]:
+    """`abspark run` in a process group of its own, with a Spark of its own."""
+    program = Path(sys.executable).parent / "abspark"
+    return subprocess.Popen(
+        [str(program), *tiny.command("run", "--as-of", AS_OF, env="own")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
+    )
 
 
 class Driver:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from committed_tables import Tables, assert_same, committed, heads, run_records
-from project_builder import AS_OF, TinyProject, Undisturbed, make_project
+from driver_process import LONGEST, started
+from project_builder import TinyProject, Undisturbed, make_project
 from pyspark.sql import SparkSession
 
 from abspark import runner
@@ -22,7 +22,6 @@ from abspark import runner
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 EARLIER = datetime(2026, 3, 6, tzinfo=UTC)
-LONGEST = 400.0
 MOMENTS = [
     # the stage whose end has been told, and the seconds after that
     ("start Spark", 0.0),
@@ -56,19 +55,6 @@ def lake(spark: SparkSession, undisturbed: Undisturbed, tmp_path_factory: pytest
     with pytest.raises(AssertionError, match="assignments"):
         assert_same(tables, undisturbed.tables)
     return Lake(tiny, outcome.run_id, tables)
-
-
-def started(tiny: TinyProject) -> subprocess.Popen[str]:
-    """A run in a process group of its own; it cuts time later than the committed one."""
-    program = Path(sys.executable).parent / "abspark"
-    return subprocess.Popen(
-        [str(program), *tiny.command("run", "--as-of", AS_OF, env="own")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
 
 
 def killed_after(process: subprocess.Popen[str], stage: str, pause: float) -> Sequence[str]:

@@ -13,7 +13,8 @@ from storage_samples import record, write_drops
 from abspark.config.environment import Lake as LakeConfig
 from abspark.errors import LakeError
 from abspark.schemas import DROPS
-from abspark.storage import Commit, open_lake
+from abspark.storage import Commit, delta_files, open_lake
+from abspark.storage.delta_files import DeltaFiles
 from abspark.storage.lake import Lake
 from abspark.storage.lake_delta import DeltaLake
 from abspark.storage.lake_reader import open_reader
@@ -34,6 +35,21 @@ def lake_at(spark: SparkSession, tmp_path: Path) -> Callable[..., DeltaLake]:
         return lake
 
     return at
+
+
+def test_that_java_has_ended_is_not_taken_for_a_fault_of_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_ddl: str) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(delta_files, "_schema", refused)
+    monkeypatch.setattr(delta_files, "_arrow", refused)
+    files = DeltaFiles(tmp_path, str(tmp_path))
+    with pytest.raises(ConnectionRefusedError):
+        files.create(DROPS)
+    with pytest.raises(ConnectionRefusedError):
+        files.append(DROPS, [])
 
 
 def _fill(lakes: list[Lake]) -> None:
