@@ -48,7 +48,7 @@ def told_without_java(process: subprocess.Popen[str], stage: str, pause: float) 
     ("stage", "pause"),
     [
         ("assignments", 0.0),
-        pytest.param("look at the lake", 1.5, marks=pytest.mark.long),
+        pytest.param("open the lake", 0.0, marks=pytest.mark.long),
         pytest.param("count units", 0.0, marks=pytest.mark.long),
     ],
 )
