@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from abspark import runner
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.long]
 
 SCREEN = 12
 """Lines, stages apart, that are one screen."""
@@ -30,8 +30,8 @@ def tiny(undisturbed: Undisturbed, tmp_path: Path) -> TinyProject:
     return TinyProject(tmp_path / "copy")
 
 
-def told_without_java(process: subprocess.Popen[str], stage: str, pause: float) -> str:
-    """Kill the run's Java when a stage has ended, and a little later; what is told on stderr beside the stages."""
+def told_without_java(process: subprocess.Popen[str], stage: str, pause: float = 0.0) -> str:
+    """Kill the run's Java when a stage has ended, or a little later; what is told on stderr beside the stages."""
     assert process.stderr is not None
     for line in process.stderr:
         if line.strip().startswith(f"{stage}  "):
@@ -44,19 +44,12 @@ def told_without_java(process: subprocess.Popen[str], stage: str, pause: float) 
     return "".join(line for line in told.splitlines(keepends=True) if not re.search(r"\d s\b", line))
 
 
-@pytest.mark.parametrize(
-    ("stage", "pause"),
-    [
-        ("assignments", 0.0),
-        pytest.param("open the lake", 0.0, marks=pytest.mark.long),
-        pytest.param("count units", 0.0, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("stage", ["open the lake", "assignments", "count units"])
 def test_a_run_whose_java_is_killed_says_so_and_is_on_record(
-    spark: SparkSession, undisturbed: Undisturbed, tiny: TinyProject, tmp_path: Path, stage: str, pause: float
+    spark: SparkSession, undisturbed: Undisturbed, tiny: TinyProject, tmp_path: Path, stage: str
 ) -> None:
     process = started(tiny, TMPDIR=str(tmp_path))
-    told = told_without_java(process, stage, pause)
+    told = told_without_java(process, stage)
     assert process.returncode == 1, told
     assert "Traceback" not in told
     assert len(told.splitlines()) <= SCREEN, told
@@ -72,7 +65,6 @@ def test_a_run_whose_java_is_killed_says_so_and_is_on_record(
     assert_same(committed(spark, project), undisturbed.tables)
 
 
-@pytest.mark.long
 def test_the_run_after_one_whose_java_was_killed_completes(
     spark: SparkSession, undisturbed: Undisturbed, tiny: TinyProject
 ) -> None:
@@ -82,13 +74,12 @@ def test_the_run_after_one_whose_java_was_killed_completes(
     assert_same(committed(spark, tiny.load()), undisturbed.tables)
 
 
-@pytest.mark.long
 def test_a_run_that_commits_without_java_has_not_failed(
     spark: SparkSession, tiny: TinyProject, tmp_path: Path
 ) -> None:
     """In a folder of this machine the commit and the record of it take no Java."""
     process = started(tiny, TMPDIR=str(tmp_path))
-    told = told_without_java(process, "results", 0.0)
+    told = told_without_java(process, "results")
     newest = run_records(spark, tiny.load())[0]
     assert (process.returncode, newest["status"]) == (0, "committed"), told
     assert told == f"run {newest['run_id']} committed: banner, button\n"
