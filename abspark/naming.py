@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+OTHER_VALUES: Final = "(other)"
+"""Stands in `segment_value` for all values beyond those that are kept: no value that units have in common."""
 _NAMED: Final = 5
 
 

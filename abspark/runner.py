@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from abspark.config import Project, chosen_experiments
 from abspark.config.chosen import require_project
 from abspark.config.values import given_instant
-from abspark.errors import AbsparkError, UsageError
+from abspark.errors import UsageError
 from abspark.naming import first_names
 from abspark.progress import Progress
 from abspark.stages.analyze import analyze, commit, ended_as
@@ -22,18 +22,8 @@ from abspark.stages.assign import assign
 from abspark.stages.inputs import pin_all, pin_all_again, pins_looked_at_beside
 from abspark.stages.log_counts import logs_counted_beside
 from abspark.stages.measure import measure
-from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, recorded
-from abspark.storage import (
-    ENDED,
-    Lake,
-    cancel_tagged,
-    java_has_ended,
-    meter_of,
-    open_lake,
-    require_session,
-    run_settings,
-    tagged,
-)
+from abspark.stages.state import FAILED, RUNNING, RunState, new_run_id, reason_of, recorded
+from abspark.storage import Lake, cancel_tagged, meter_of, open_lake, require_session, run_settings, tagged
 
 _STAGES: Final = {
     "moments": ("assignments", ("unit_metrics", "moments")),
@@ -233,7 +223,7 @@ def recorded_failure(state: RunState) -> Iterator[None]:
             cancel_tagged(state.spark, state.tag)
         state.aside.close()
         if not state.ended:
-            reason = _reason(state, error)
+            reason = reason_of(state, error)
             unfinished = [name for name, status in state.experiments.items() if status == RUNNING]
             state.experiments.update(dict.fromkeys(unfinished, f"{FAILED}{reason}"))
             _record_quietly(state)
@@ -242,19 +232,11 @@ def recorded_failure(state: RunState) -> Iterator[None]:
         state.aside.close()
 
 
-def _reason(state: RunState, error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped by the user"
-    if isinstance(error, AbsparkError):
-        return error.message
-    return ENDED if java_has_ended(state.spark) else type(error).__name__
-
-
 def _record_quietly(state: RunState) -> None:
     try:
         state.record(ended_as(state), finished=True)
     except Exception as error:
-        state.progress.say(f"  the run's failure could not be recorded: {_reason(state, error)}")
+        state.progress.say(f"  the run's failure could not be recorded: {reason_of(state, error)}")
 
 
 def prune(spark: SparkSession, project: Project, *, keep: int = 7) -> tuple[str, ...]:

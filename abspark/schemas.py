@@ -15,8 +15,6 @@ SCHEMA_VERSION: Final = 1
 NO_EXPERIMENT: Final = "*"
 TOO_LARGE: Final = 1e150
 """Values from here on, on either side of 0, are of no use: variances sum up squares, and doubles end at 1.8e308."""
-OTHER_VALUES: Final = "(other)"
-"""Stands in `segment_value` for all values beyond those that are kept: no value that units have in common."""
 SAMPLE: Final = 16
 """One unit of so many is in the sample for what would cost too much to tell of all of them."""
 SAMPLED: Final = "sample"

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from abspark.analysis.health_row import Row
-from abspark.schemas import OTHER_VALUES
+from abspark.naming import OTHER_VALUES
 
 _NEARLY_ALL: Final = 0.9
 _CHANCE: Final = 1e-6

@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from abspark.local_frame import local_frame
+from abspark.naming import OTHER_VALUES
 from abspark.pipeline.calendar import NEVER
 from abspark.pipeline.study import Study
-from abspark.schemas import OTHER_VALUES
 
 OTHER: Final = 50
 MISSING: Final = 51

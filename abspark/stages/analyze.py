@@ -11,12 +11,12 @@ from abspark.analysis.health_covariates import covariate_checks
 from abspark.analysis.health_skewness import skewness_checks
 from abspark.analysis.look_record import arms_begun_anew, begun_anew
 from abspark.analysis.results import analysed
-from abspark.errors import AbsparkError, ConflictError, ExperimentsFailedError
+from abspark.errors import ConflictError, ExperimentsFailedError
 from abspark.naming import first_names
 from abspark.stages.checks import health_rows
 from abspark.stages.inputs import explained
 from abspark.stages.looks_on_record import earlier_looks
-from abspark.stages.state import COMMITTED, RUNNING, RunState, each_told_once
+from abspark.stages.state import COMMITTED, RUNNING, RunState, each_told_once, reason_of
 
 
 def analyze(state: RunState) -> None:
@@ -119,9 +119,9 @@ def _record_end(state: RunState, committed: Sequence[str]) -> None:
     except Exception as error:
         if not committed:
             raise
-        reason = error.message if isinstance(error, AbsparkError) else type(error).__name__
         state.progress.say(
-            f"  the run is committed ({first_names(committed)}), but that could not be recorded: {reason}\n"
+            f"  the run is committed ({first_names(committed)}), but that could not be recorded: "
+            f"{reason_of(state, error)}\n"
             "  its rows count, and abspark runs says so"
         )
 

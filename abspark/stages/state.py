@@ -23,7 +23,7 @@ from abspark.pipeline.time import instant
 from abspark.progress import Progress
 from abspark.schemas import SCHEMA_VERSION, TABLES
 from abspark.stages.aside import Aside
-from abspark.storage import Lake, PinnedSource, tagged
+from abspark.storage import ENDED, Lake, PinnedSource, java_has_ended, tagged
 
 RUNNING = "running"
 COMMITTED = "committed"
@@ -243,6 +243,15 @@ def each_told_once(errors: Mapping[str, AbsparkError]) -> list[str]:
     for name, error in errors.items():
         names.setdefault(str(error), []).append(name)
     return [f"{', '.join(taken)}: {error}" for error, taken in names.items()]
+
+
+def reason_of(state: RunState, error: BaseException) -> str:
+    """Why something of the run failed, in a line for `runs` and for who watches it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by the user"
+    if isinstance(error, AbsparkError):
+        return error.message
+    return ENDED if java_has_ended(state.spark) else type(error).__name__
 
 
 def _input_row(name: str, found: Input) -> dict[str, Any]:
